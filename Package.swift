@@ -1,0 +1,74 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A part of the program: a folder of Sources/ and what it may import.
+func module(_ name: String, _ dependencies: [String], resources: [Resource]? = nil) -> Target {
+    .target(
+        name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, resources: resources,
+        swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [String]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [String]) -> Target {
+    .testTarget(name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, swiftSettings: strict)
+}
+
+func debian(_ name: String, pkgConfig: String? = nil, package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+let package = Package(
+    name: "outboxd",
+    products: [
+        .executable(name: "outboxd", targets: ["outboxd"]),
+        .executable(name: "outboxctl", targets: ["outboxctl"]),
+        .executable(name: "outbox-sandbox", targets: ["outbox-sandbox"]),
+    ],
+    targets: [
+        // Doors to C: no logic.
+        debian("CSQLite", pkgConfig: "sqlite3", package: "libsqlite3-dev"),
+        debian("CCurl", pkgConfig: "libcurl", package: "libcurl4-openssl-dev"),
+        debian("CSystemd", pkgConfig: "libsystemd", package: "libsystemd-dev"),
+        debian("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
+        .systemLibrary(name: "CLinux"),
+        .target(
+            name: "CJSONIndex", cxxSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [.linkedLibrary("simdjson")]),
+
+        module("OutboxSystem", ["CLinux", "CCrypto"]),
+        module("OutboxJSON", ["CJSONIndex"]),
+        module("OutboxCore", []),
+        module(
+            "OutboxStore", ["OutboxCore", "OutboxJSON", "OutboxSystem", "CSQLite"],
+            resources: [.embedInCode("schema.sql")]),
+        module("OutboxHTTP", ["OutboxSystem", "CCurl", "CLinux"]),
+        module("OutboxMeta", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem"]),
+        module("OutboxAPI", ["OutboxCore", "OutboxJSON"]),
+        module(
+            "OutboxService",
+            [
+                "OutboxCore", "OutboxAPI", "OutboxStore", "OutboxMeta", "OutboxHTTP", "OutboxJSON", "OutboxSystem",
+                "CSystemd", "CLinux",
+            ]),
+        module("OutboxCommandLine", []),
+        program("outboxd", ["OutboxService", "OutboxCommandLine"]),
+        program("outboxctl", ["OutboxAPI", "OutboxHTTP", "OutboxJSON", "OutboxCore", "OutboxCommandLine"]),
+        program(
+            "outbox-sandbox",
+            ["OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCore", "OutboxSystem", "OutboxCommandLine"]),
+
+        tests("OutboxJSONTests", ["OutboxJSON"]),
+    ],
+    cxxLanguageStandard: .cxx17
+)

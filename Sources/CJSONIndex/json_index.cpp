@@ -1,0 +1,99 @@
+#include "json_index.h"
+
+#include <new>
+#include <simdjson.h>
+#include <vector>
+
+// simdjson's DOM decides what is valid; the index below is laid over a text already known to be valid,
+// so that values can be kept and passed on byte for byte, which the DOM alone does not offer.
+
+struct ob_json_parser {
+    simdjson::dom::parser dom;
+    size_t depth = 0;
+    std::vector<ob_json_node> nodes;
+    std::vector<uint32_t> open;
+};
+
+namespace {
+
+bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+// `text` points at the opening quote. Returns the offset behind the closing one.
+uint32_t string_end(const uint8_t *text, uint32_t start, bool &escaped) {
+    uint32_t at = start + 1;
+    for (;; at++) {
+        if (text[at] == '"') return at + 1;
+        if (text[at] == '\\') {
+            escaped = true;
+            at++;
+        }
+    }
+}
+
+bool ends_scalar(uint8_t c) { return c == ',' || c == ']' || c == '}' || is_space(c); }
+
+void index_valid(ob_json_parser &parser, const uint8_t *text, uint32_t length) {
+    auto &nodes = parser.nodes;
+    auto &open = parser.open;
+    nodes.clear();
+    open.clear();
+    uint32_t at = 0;
+    while (at < length) {
+        const uint8_t c = text[at];
+        if (is_space(c) || c == ',' || c == ':') {
+            at++;
+        } else if (c == '{' || c == '[') {
+            open.push_back(static_cast<uint32_t>(nodes.size()));
+            nodes.push_back({at, at + 1, 0, c, 0});
+            at++;
+        } else if (c == '}' || c == ']') {
+            auto &container = nodes[open.back()];
+            open.pop_back();
+            container.end = at + 1;
+            container.next = static_cast<uint32_t>(nodes.size());
+            at++;
+        } else {
+            bool escaped = false;
+            uint32_t end = at + 1;
+            uint8_t kind = c;
+            if (c == '"') {
+                end = string_end(text, at, escaped);
+            } else {
+                while (end < length && !ends_scalar(text[end])) end++;
+                if (c == '-' || (c >= '0' && c <= '9')) kind = '0';
+            }
+            const auto next = static_cast<uint32_t>(nodes.size() + 1);
+            nodes.push_back({at, end, next, kind, static_cast<uint8_t>(escaped)});
+            at = end;
+        }
+    }
+}
+
+}  // namespace
+
+ob_json_parser *ob_json_parser_make(void) { return new (std::nothrow) ob_json_parser(); }
+
+void ob_json_parser_free(ob_json_parser *parser) { delete parser; }
+
+int ob_json_parse(ob_json_parser *parser, const uint8_t *bytes, size_t length, size_t depth_max,
+                  const ob_json_node **nodes, size_t *count) {
+    if (length > UINT32_MAX - 64) return simdjson::CAPACITY;
+    try {
+        if (parser->depth != depth_max || parser->dom.capacity() < length) {
+            const auto error = parser->dom.allocate(length < 4096 ? 4096 : length, depth_max);
+            if (error) return error;
+            parser->depth = depth_max;
+        }
+        simdjson::dom::element root;
+        const auto error = parser->dom.parse(bytes, length, false).get(root);
+        if (error) return error;
+        index_valid(*parser, bytes, static_cast<uint32_t>(length));
+    } catch (const std::bad_alloc &) {
+        return simdjson::MEMALLOC;
+    }
+    *nodes = parser->nodes.data();
+    *count = parser->nodes.size();
+    return 0;
+}
+
+const char *ob_json_error(int code) { return simdjson::error_message(static_cast<simdjson::error_code>(code)); }

@@ -1,0 +1,92 @@
+/// Messages of a higher class of a line leave first.
+package enum Priority: Int64, CaseIterable, Sendable {
+    case high = 0
+    case normal = 1
+    case low = 2
+
+    package var name: String { String(describing: self) }
+
+    package init?(name: String) {
+        guard let priority = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = priority
+    }
+}
+
+/// A message as a caller hands it in, checked completely.
+package struct Draft: Equatable, Sendable {
+    /// The line's name; nil: the account's only one.
+    package var line: String?
+    package var to: PhoneNumber
+    /// Meta's word for the kind, `text` or `template`.
+    package var type: String
+    /// JSON of the object Meta expects under `type`.
+    package var content: [UInt8]
+    package var sendAt: Timestamp?
+    package var expiresAt: Timestamp?
+    package var priority: Priority
+    /// A JSON object of the caller's, returned everywhere.
+    package var metadata: [UInt8]?
+
+    package init(
+        line: String?, to: PhoneNumber, type: String, content: [UInt8], sendAt: Timestamp? = nil,
+        expiresAt: Timestamp? = nil, priority: Priority = .normal, metadata: [UInt8]? = nil
+    ) {
+        self.line = line
+        self.to = to
+        self.type = type
+        self.content = content
+        self.sendAt = sendAt
+        self.expiresAt = expiresAt
+        self.priority = priority
+        self.metadata = metadata
+    }
+}
+
+/// Why an attempt, or a message, failed.
+package struct Failure: Equatable, Sendable {
+    /// Meta's number, or a word of ours such as `EXPIRED`.
+    package var code: String
+    /// Never holds a number, a body or a token.
+    package var message: String
+
+    package init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// How one POST to Meta ended.
+package enum Outcome: Equatable, Sendable {
+    case accepted(wamid: String)
+    case refused(Failure, Refused)
+    case unknown(Failure)
+}
+
+/// What a certain "not sent" means for the message.
+package enum Refused: Equatable, Sendable {
+    /// No further attempt will do better.
+    case forGood
+    /// Try again.
+    case forNow(askedFor: Duration?)
+    /// Try again; Meta asked for less, so the try does not count.
+    case throttled(askedFor: Duration?)
+}
+
+/// What happened to a message, as its log tells it. The numbers are stored; they never change their meaning.
+package enum EventKind: Int64, CaseIterable, Sendable {
+    case accepted = 0
+    case due = 1
+    case claimed = 2
+    case sent = 3
+    case delivered = 4
+    case read = 5
+    case failed = 6
+    case retrying = 7
+    case cancelled = 8
+    case outcomeUnknown = 9
+    case retryRequested = 10
+    /// A fact that came late, twice or out of order and changed nothing; the detail says which.
+    case noted = 11
+
+    package var name: String { String(describing: self) }
+}

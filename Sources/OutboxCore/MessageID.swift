@@ -1,0 +1,22 @@
+/// A message's number in the store: the time of its acceptance in milliseconds and a count, so that ids grow.
+///
+/// On the wire it is a UUIDv7 (RFC 9562) whose time and counter bits are this number; see the store's `IDCodec`.
+package struct MessageID: Hashable, Comparable, Sendable {
+    package let rawValue: Int64
+
+    package init(rawValue: Int64) { self.rawValue = rawValue }
+
+    package static func < (a: MessageID, b: MessageID) -> Bool { a.rawValue < b.rawValue }
+
+    /// Bits of the count within a millisecond.
+    package static let countBits = 16
+
+    /// The time part, never below that of an id given out before.
+    package var time: Timestamp { Timestamp(milliseconds: rawValue >> Self.countBits) }
+
+    /// The next id after `last` at `now`. More than 65,536 in a millisecond borrow from the next one.
+    package static func next(after last: MessageID?, now: Timestamp) -> MessageID {
+        let fresh = now.milliseconds << countBits
+        return MessageID(rawValue: max(fresh, (last?.rawValue ?? 0) + 1))
+    }
+}

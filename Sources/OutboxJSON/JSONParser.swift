@@ -1,0 +1,67 @@
+import CJSONIndex
+
+/// Why a text is not JSON, in words for the person who sent it.
+package struct JSONError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+}
+
+/// Reads whole JSON texts, checked completely by simdjson, as values that remember their place in the text.
+///
+/// A parser keeps its buffers between texts and belongs to one thread.
+package final class JSONParser {
+    /// Containers inside containers, at most; deeper text is refused.
+    package static let depthMax = 64
+    /// simdjson reads this far behind the text.
+    private static let padding = 64
+
+    private let handle: OpaquePointer
+
+    package init() {
+        guard let handle = ob_json_parser_make() else { preconditionFailure("out of memory for a JSON parser") }
+        self.handle = handle
+    }
+
+    deinit { ob_json_parser_free(handle) }
+
+    package func parse(_ text: some Collection<UInt8>) throws(JSONError) -> JSONValue {
+        let count = text.count
+        let bytes = [UInt8](unsafeUninitializedCapacity: count + Self.padding) { buffer, initialized in
+            let (_, end) = buffer.initialize(from: text)
+            buffer[end...].initialize(repeating: 0)
+            initialized = count + Self.padding
+        }
+        return try parse(padded: bytes, count: count)
+    }
+
+    private func parse(padded bytes: [UInt8], count: Int) throws(JSONError) -> JSONValue {
+        var nodes: UnsafePointer<ob_json_node>?
+        var nodeCount = 0
+        let code = bytes.withUnsafeBufferPointer { buffer in
+            ob_json_parse(handle, buffer.baseAddress, count, Self.depthMax, &nodes, &nodeCount)
+        }
+        guard code == 0, nodeCount > 0 else {
+            throw JSONError(description: "not valid JSON: \(String(cString: ob_json_error(code)))")
+        }
+        let list = Array(UnsafeBufferPointer(start: nodes, count: nodeCount))
+        return JSONValue(document: JSONDocument(bytes: bytes, nodes: list), index: 0)
+    }
+}
+
+/// A text and the index over it; values share it.
+final class JSONDocument: Sendable {
+    let bytes: [UInt8]
+    let nodes: [JSONNode]
+
+    init(bytes: [UInt8], nodes: [ob_json_node]) {
+        self.bytes = bytes
+        self.nodes = nodes.map {
+            JSONNode(start: $0.start, end: $0.end, next: $0.next, kind: $0.kind, escaped: $0.escaped != 0)
+        }
+    }
+}
+
+struct JSONNode: Sendable {
+    let start, end, next: UInt32
+    let kind: UInt8
+    let escaped: Bool
+}

@@ -1,0 +1,58 @@
+import CSQLite
+
+/// One SQLite connection. Belongs to one thread.
+final class Database {
+    private let handle: OpaquePointer
+
+    enum Access { case readWrite, readOnly }
+
+    init(path: String, _ access: Access) throws {
+        var handle: OpaquePointer?
+        let mode = access == .readWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
+        let code = sqlite3_open_v2(path, &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nil)
+        guard code == SQLITE_OK, let handle else {
+            let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            let extended = handle.map { sqlite3_extended_errcode($0) } ?? code
+            sqlite3_close_v2(handle)
+            throw StoreError(code: extended, message: "\(path): \(message)", sql: "")
+        }
+        self.handle = handle
+        sqlite3_extended_result_codes(handle, 1)
+    }
+
+    deinit { sqlite3_close_v2(handle) }
+
+    /// No transaction is open: none was begun, or SQLite gave it up.
+    var isAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
+
+    /// Rows changed by the last statement.
+    var changes: Int { Int(sqlite3_changes(handle)) }
+
+    func error(_ sql: String = "") -> StoreError {
+        StoreError(
+            code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)), sql: sql)
+    }
+
+    /// Runs a script of statements that return nothing.
+    func execute(_ sql: String) throws {
+        guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
+    }
+
+    /// A statement to be used again and again.
+    func prepare(_ sql: String) throws -> Statement {
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else { throw error(sql) }
+        return Statement(handle: statement, sql: sql, database: self)
+    }
+
+    /// The first column of the first row as a number; 0 when there is none.
+    func integer(_ sql: String) throws -> Int64 {
+        try prepare(sql).first { $0.integer(0) } ?? 0
+    }
+
+    /// Writes the log into the file and empties it, as far as readers let it.
+    func checkpoint() throws {
+        try execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+}

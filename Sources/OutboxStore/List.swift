@@ -1,0 +1,76 @@
+import CSQLite
+package import OutboxCore
+
+/// Which messages to list, newest first.
+package struct ListFilter: Equatable, Sendable {
+    package var states: [MessageState] = []
+    package var line: String?
+    package var to: PhoneNumber?
+    package var batch: MessageID?
+    /// Accepted at this time or later.
+    package var since: Timestamp?
+    /// Accepted before this time.
+    package var until: Timestamp?
+    /// Only messages older than this one: the place where the page before ended.
+    package var before: MessageID?
+    package var limit: Int = 20
+    package var offset: Int = 0
+
+    package init() {}
+}
+
+package struct ListPage: Equatable, Sendable {
+    package var messages: [StoredMessage]
+    /// Where the next page begins; nil at the end of the list.
+    package var next: MessageID?
+}
+
+extension QueueReader {
+    /// Rows one call looks at; a filter that matches few of them gets a short page and a place to go on from.
+    package static let rowsExaminedMax = 100_000
+
+    package func list(_ filter: ListFilter, account: Int64) throws -> ListPage {
+        var conditions = ["m.account = :account"]
+        var values: [SQLValue] = [.integer(account)]
+        func require(_ condition: String, _ value: SQLValue) {
+            conditions.append(condition)
+            values.append(value)
+        }
+        if let line = filter.line {
+            require("m.line IN (SELECT id FROM line WHERE name = :line AND account = m.account)", .text(line))
+        }
+        if let to = filter.to { require("m.recipient = :to", .text(to.digits)) }
+        if let batch = filter.batch { require("m.batch = :batch", .integer(batch.rawValue)) }
+        if !filter.states.isEmpty {
+            let list = filter.states.map { String($0.rawValue) }.joined(separator: ", ")
+            conditions.append("m.state IN (\(list))")
+        }
+        // Ids hold the time of acceptance: the primary key serves both ends.
+        let newest = [filter.before?.rawValue, filter.until.map { $0.milliseconds << MessageID.countBits }]
+            .compactMap { $0 }.min() ?? Int64.max
+        let oldest = (filter.since?.milliseconds ?? 0) << MessageID.countBits
+        let floor = try max(oldest, examinedFloor(filter, below: newest, account))
+        require("m.id < :newest", .integer(newest))
+        require("m.id >= :floor", .integer(floor))
+        let statement = try database.prepare(
+            """
+            SELECT \(StoredMessage.columns) FROM message AS m WHERE \(conditions.joined(separator: " AND "))
+            ORDER BY m.id DESC LIMIT :limit OFFSET :offset
+            """)
+        values += [.integer(Int64(filter.limit + 1)), .integer(Int64(filter.offset))]
+        var messages = try statement.all(list: values) { StoredMessage($0) }
+        if messages.count > filter.limit {
+            messages.removeLast(messages.count - filter.limit)
+            return ListPage(messages: messages, next: messages.last?.id)
+        }
+        return ListPage(messages: messages, next: floor > oldest ? MessageID(rawValue: floor) : nil)
+    }
+
+    /// The id at which to stop looking: far enough for a full page where an index serves, bounded where none does.
+    private func examinedFloor(_ filter: ListFilter, below newest: Int64, _ account: Int64) throws -> Int64 {
+        guard filter.line != nil || filter.to != nil || !filter.states.isEmpty, filter.batch == nil else { return 0 }
+        return try database.prepare(
+            "SELECT id FROM message WHERE id < :newest ORDER BY id DESC LIMIT 1 OFFSET :rows"
+        ).first(.integer(newest), .integer(Int64(Self.rowsExaminedMax))) { $0.integer(0) } ?? 0
+    }
+}

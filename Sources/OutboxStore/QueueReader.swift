@@ -1,0 +1,132 @@
+package import OutboxCore
+
+/// One message with all that is kept of it.
+package struct StoredMessage: Equatable, Sendable {
+    package var id: MessageID
+    package var line: String
+    package var batch: MessageID?
+    package var state: MessageState
+    package var priority: Priority
+    package var outcomeUnknown: Bool
+    package var dueAt: Timestamp
+    package var attempts: Int64
+    package var to: String
+    package var type: String
+    package var content: [UInt8]
+    package var metadata: [UInt8]?
+    package var sendAt: Timestamp?
+    package var expiresAt: Timestamp?
+    package var createdAt: Timestamp
+    package var wamid: String?
+    package var sentAt: Timestamp?
+    package var deliveredAt: Timestamp?
+    package var readAt: Timestamp?
+    package var failedAt: Timestamp?
+    package var cancelledAt: Timestamp?
+    package var failure: Failure?
+    package var lastEvent: Int64
+}
+
+/// One entry of a message's timeline.
+package struct StoredEvent: Equatable, Sendable {
+    package var sequence: Int64
+    package var at: Timestamp
+    package var kind: EventKind
+    package var state: MessageState
+    package var attempt: Int64
+    package var detail: [UInt8]?
+}
+
+/// The queue as everybody but its writer sees it: what is committed. Belongs to one thread.
+package final class QueueReader {
+    let database: Database
+    package let codec: IDCodec
+    private let messageByID: Statement
+    private let eventBySequence: Statement
+
+    /// The file must have been opened by a `Queue` first.
+    package init(path: String) throws {
+        database = try Database.openReader(path: path)
+        codec = IDCodec(key: try database.idKey())
+        messageByID = try database.prepare(
+            "SELECT \(StoredMessage.columns) FROM message AS m WHERE m.id = :id AND m.account = :account")
+        eventBySequence = try database.prepare(
+            "SELECT seq, at, kind, state, attempt, detail, previous FROM event WHERE seq = :seq")
+    }
+
+    package func message(_ id: MessageID, account: Int64) throws -> StoredMessage? {
+        try messageByID.first(.integer(id.rawValue), .integer(account)) { StoredMessage($0) }
+    }
+
+    /// Everything that happened to a message, oldest first: the chain of its events, followed back from the last.
+    package func timeline(of message: StoredMessage, limit: Int = 1000) throws -> [StoredEvent] {
+        var events: [StoredEvent] = []
+        var sequence: Int64? = message.lastEvent
+        while let at = sequence, events.count < limit {
+            sequence = try eventBySequence.first(.integer(at)) { row -> Int64? in
+                events.append(StoredEvent(row))
+                return row.optionalInteger(6)
+            } ?? nil
+        }
+        return events.reversed()
+    }
+
+    package func lines(account: Int64) throws -> [Line] {
+        try database.prepare(
+            "SELECT \(Line.columns) FROM line WHERE account = :account AND deleted_at IS NULL ORDER BY name"
+        ).all(.integer(account)) { Line($0) }
+    }
+
+    /// How many messages of each line stand where; lines without messages are left out.
+    package func counts(account: Int64) throws -> [(line: String, state: MessageState, count: Int64)] {
+        try database.prepare(
+            """
+            SELECT l.name, c.state, c.count FROM counter AS c JOIN line AS l ON l.id = c.line
+            WHERE l.account = :account AND c.count > 0 ORDER BY l.name, c.state
+            """
+        ).all(.integer(account)) {
+            (line: $0.text(0), state: MessageState(rawValue: $0.integer(1)) ?? .queued, count: $0.integer(2))
+        }
+    }
+
+    /// Attempts with an unknown outcome, and webhooks that could not be applied.
+    package func troubles() throws -> (unknown: Int64, webhooks: Int64) {
+        (
+            try database.integer("SELECT count(*) FROM message WHERE state = 2 AND unknown = 1"),
+            try database.integer("SELECT count(*) FROM webhook WHERE problem IS NOT NULL")
+        )
+    }
+}
+
+extension StoredEvent {
+    fileprivate init(_ row: Row) {
+        self.init(
+            sequence: row.integer(0), at: Timestamp(milliseconds: row.integer(1)),
+            kind: EventKind(rawValue: row.integer(2)) ?? .noted, state: MessageState(rawValue: row.integer(3)) ?? .queued,
+            attempt: row.integer(4), detail: row.optionalBytes(5))
+    }
+}
+
+extension StoredMessage {
+    static let columns = """
+        m.id, (SELECT name FROM line WHERE id = m.line), m.batch, m.state, m.priority, m.unknown, m.due_at, m.attempt,
+        m.recipient, m.type, m.content, m.metadata, m.send_at, m.expires_at, m.created_at, m.wamid, m.sent_at,
+        m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event
+        """
+
+    init(_ row: Row) {
+        func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
+
+        self.init(
+            id: MessageID(rawValue: row.integer(0)), line: row.text(1),
+            batch: row.optionalInteger(2).map(MessageID.init(rawValue:)),
+            state: MessageState(rawValue: row.integer(3)) ?? .queued,
+            priority: Priority(rawValue: row.integer(4)) ?? .normal, outcomeUnknown: row.integer(5) != 0,
+            dueAt: Timestamp(milliseconds: row.integer(6)), attempts: row.integer(7), to: row.text(8),
+            type: row.text(9), content: row.bytes(10), metadata: row.optionalBytes(11), sendAt: time(12),
+            expiresAt: time(13), createdAt: Timestamp(milliseconds: row.integer(14)), wamid: row.optionalText(15),
+            sentAt: time(16), deliveredAt: time(17), readAt: time(18), failedAt: time(19), cancelledAt: time(20),
+            failure: row.optionalText(21).map { Failure(code: $0, message: row.text(22)) },
+            lastEvent: row.integer(23))
+    }
+}

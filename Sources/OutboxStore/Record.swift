@@ -1,0 +1,113 @@
+import OutboxCore
+
+/// The changing part of one message's row, with the state and attempt it was loaded in.
+struct Record {
+    let id: MessageID
+    let account: Int64
+    let line: Int64
+    private(set) var loadedState: MessageState
+    private(set) var loadedAttempt: Int64
+
+    var standing: Standing
+    var dueAt: Timestamp
+    var failures: Int64
+    var graceUntil: Timestamp?
+    var lastEvent: Int64
+    var wamid: String?
+    var sentAt: Timestamp?
+    var deliveredAt: Timestamp?
+    var readAt: Timestamp?
+    var failedAt: Timestamp?
+    var cancelledAt: Timestamp?
+    var failure: Failure?
+    let expiresAt: Timestamp?
+
+    static let columns = """
+        id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
+        wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at
+        """
+    static let columnCount: Int32 = 21
+
+    init(_ row: Row) {
+        func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
+
+        guard let state = MessageState(rawValue: row.integer(3)) else {
+            preconditionFailure("the schema lets no other state in")
+        }
+        id = MessageID(rawValue: row.integer(0))
+        account = row.integer(1)
+        line = row.integer(2)
+        loadedState = state
+        loadedAttempt = row.integer(4)
+        standing = Standing(
+            state: state, attempt: row.integer(4), closedAttempt: row.integer(5), outcomeUnknown: row.integer(6) != 0,
+            failedBy: row.optionalInteger(7).flatMap(FailureOrigin.init(rawValue:)))
+        dueAt = Timestamp(milliseconds: row.integer(8))
+        failures = row.integer(9)
+        graceUntil = time(10)
+        lastEvent = row.integer(11)
+        wamid = row.optionalText(12)
+        sentAt = time(13)
+        deliveredAt = time(14)
+        readAt = time(15)
+        failedAt = time(16)
+        cancelledAt = time(17)
+        failure = row.optionalText(18).map { Failure(code: $0, message: row.text(19)) }
+        expiresAt = time(20)
+    }
+
+    /// Enters a state: what is known only in the state before goes.
+    mutating func enter(_ state: MessageState) {
+        standing.state = state
+        standing.outcomeUnknown = false
+        standing.failedBy = nil
+        graceUntil = nil
+        if state != .failed { failedAt = nil }
+        if state == .sent || state == .delivered || state == .read || state == .queued { failure = nil }
+    }
+
+    fileprivate mutating func markSaved() {
+        loadedState = standing.state
+        loadedAttempt = standing.attempt
+    }
+}
+
+extension Queue {
+    func load(_ id: MessageID) throws -> Record? {
+        try statements.loadRecord.first(.integer(id.rawValue)) { Record($0) }
+    }
+
+    /// Writes a changed record and the event that tells of it.
+    func save(_ record: inout Record, _ kind: EventKind, at now: Timestamp, detail: [UInt8]? = nil) throws {
+        record.lastEvent = try appendEvent(
+            account: record.account, message: record.id, previous: record.lastEvent, at: now, kind: kind,
+            state: record.standing.state, attempt: record.standing.attempt, detail: detail)
+        let changed = try statements.saveRecord.run(
+            .integer(record.standing.state.rawValue), .integer(record.dueAt.milliseconds),
+            .integer(record.standing.attempt), .integer(record.failures), .integer(record.standing.closedAttempt),
+            .integer(record.standing.outcomeUnknown ? 1 : 0), .optional(record.graceUntil?.milliseconds),
+            .integer(record.lastEvent), .optional(record.wamid), .optional(record.sentAt?.milliseconds),
+            .optional(record.deliveredAt?.milliseconds), .optional(record.readAt?.milliseconds),
+            .optional(record.failedAt?.milliseconds), .optional(record.cancelledAt?.milliseconds),
+            .optional(record.standing.failedBy?.rawValue), .optional(record.failure?.code),
+            .optional(record.failure?.message), .integer(record.id.rawValue),
+            .integer(record.loadedState.rawValue), .integer(record.loadedAttempt))
+        precondition(changed == 1, "a message changed under its only writer")
+        memory.counters.moved(record.line, from: record.loadedState, to: record.standing.state)
+        record.markSaved()
+    }
+
+    /// Answers the new event's sequence number.
+    func appendEvent(
+        account: Int64, message: MessageID, previous: Int64?, at now: Timestamp, kind: EventKind, state: MessageState,
+        attempt: Int64, detail: [UInt8]?
+    ) throws -> Int64 {
+        let sequence = memory.lastEvent + 1
+        try statements.insertEvent.run(
+            .integer(sequence), .integer(account), .integer(message.rawValue), .optional(previous),
+            .integer(now.milliseconds), .integer(kind.rawValue), .integer(state.rawValue), .integer(attempt),
+            .optional(detail))
+        memory.lastEvent = sequence
+        return sequence
+    }
+}

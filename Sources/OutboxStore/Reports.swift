@@ -1,0 +1,143 @@
+package import OutboxCore
+import OutboxJSON
+
+/// One status out of one of Meta's webhooks.
+package struct StatusReport: Equatable, Sendable {
+    package var phoneNumberID: String
+    package var wamid: String
+    /// `biz_opaque_callback_data`; Meta does not promise it on `failed`.
+    package var opaque: String?
+    package var report: Report
+    /// Meta's own time.
+    package var at: Timestamp
+    package var failure: Failure?
+
+    package init(
+        phoneNumberID: String, wamid: String, opaque: String?, report: Report, at: Timestamp, failure: Failure?
+    ) {
+        self.phoneNumberID = phoneNumberID
+        self.wamid = wamid
+        self.opaque = opaque
+        self.report = report
+        self.at = at
+        self.failure = failure
+    }
+}
+
+/// What applying a status did.
+package enum Applied: Equatable, Sendable {
+    case moved(MessageID, MessageState)
+    case noted(MessageID)
+    /// Kept until its message is known.
+    case parked
+    /// For a message of ours, but signed for another line's number.
+    case foreign
+}
+
+extension Queue {
+    /// How long a status waits for its message.
+    package static let earlyStatusKept = Duration.seconds(7 * 86_400)
+
+    /// Moves a message by what Meta says of it.
+    package func apply(_ status: StatusReport, now: Timestamp) throws -> Applied {
+        var attempt: Int64?
+        var record: Record?
+        if let opaque = status.opaque, let (id, number) = readOpaque(opaque) {
+            record = try load(id)
+            attempt = number
+        }
+        if record == nil, let id = try statements.byWamid.first(.text(status.wamid), body: { $0.integer(0) }) {
+            record = try load(MessageID(rawValue: id))
+            attempt = nil
+        }
+        guard var record else {
+            try park(status, now)
+            return .parked
+        }
+        guard memory.lines[record.line].map({ $0.settings.phoneNumberID == status.phoneNumberID }) ?? true else {
+            return .foreign
+        }
+        return try apply(status, to: &record, attempt: attempt, now)
+    }
+
+    private func apply(_ status: StatusReport, to record: inout Record, attempt: Int64?, _ now: Timestamp) throws
+        -> Applied
+    {
+        switch record.standing.decide(.reported(status.report, attempt: attempt)) {
+        case .move(let state):
+            let failure = status.failure ?? Failure(code: "UNKNOWN", message: "Meta gave no reason")
+            record.enter(state)
+            record.wamid = status.wamid
+            switch status.report {
+            case .sent: record.sentAt = record.sentAt ?? status.at
+            case .delivered: record.deliveredAt = status.at
+            case .read: record.readAt = status.at
+            case .failed:
+                record.standing.failedBy = .meta
+                record.failedAt = status.at
+                record.failure = failure
+            }
+            if state != .failed { record.sentAt = record.sentAt ?? status.at }
+            let detail = status.report == .failed ? failure.detail : wamidDetail(status.wamid)
+            try save(&record, status.report.event, at: now, detail: detail)
+            return .moved(record.id, state)
+        case .note, .refuse, .becomeUnknown:
+            try save(&record, .noted, at: now, detail: noteDetail(status, attempt))
+            return .noted(record.id)
+        }
+    }
+
+    private func noteDetail(_ status: StatusReport, _ attempt: Int64?) -> [UInt8] {
+        var json = JSONWriter()
+        json.object {
+            $0.field("status", String(describing: status.report))
+            $0.field("at", status.at.rfc3339)
+            $0.field("wamid", status.wamid)
+            if let attempt { $0.field("attempt", attempt) }
+            if let failure = status.failure { $0.field("code", failure.code) }
+        }
+        return json.bytes
+    }
+
+    // MARK: Before the message is known
+
+    private func park(_ status: StatusReport, _ now: Timestamp) throws {
+        if memory.earlyStatuses > 0 {
+            let before = now - Self.earlyStatusKept
+            memory.earlyStatuses -= Int64(try statements.pruneEarlyStatuses.run(.integer(before.milliseconds)))
+        }
+        try statements.insertEarlyStatus.run(
+            .integer(now.milliseconds), .text(status.phoneNumberID), .text(status.wamid),
+            .integer(status.report.rawValue), .integer(status.at.milliseconds), .optional(status.failure?.code),
+            .optional(status.failure?.message))
+        memory.earlyStatuses += 1
+    }
+
+    /// Our own answer was recorded: what Meta said of it before then counts now.
+    func applyEarlyStatuses(of wamid: String, to id: MessageID, _ now: Timestamp) throws {
+        guard memory.earlyStatuses > 0 else { return }
+        let waiting = try statements.earlyStatuses.all(.text(wamid)) { row in
+            StatusReport(
+                phoneNumberID: row.text(0), wamid: wamid, opaque: nil,
+                report: Report(rawValue: row.integer(1)) ?? .sent, at: Timestamp(milliseconds: row.integer(2)),
+                failure: row.optionalText(3).map { Failure(code: $0, message: row.text(4)) })
+        }
+        guard !waiting.isEmpty else { return }
+        for status in waiting {
+            guard var record = try load(id) else { break }
+            _ = try apply(status, to: &record, attempt: nil, now)
+        }
+        memory.earlyStatuses -= Int64(try statements.deleteEarlyStatuses.run(.text(wamid)))
+    }
+}
+
+extension Report {
+    fileprivate var event: EventKind {
+        switch self {
+        case .sent: .sent
+        case .delivered: .delivered
+        case .read: .read
+        case .failed: .failed
+        }
+    }
+}

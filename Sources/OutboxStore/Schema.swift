@@ -1,0 +1,77 @@
+import OutboxSystem
+
+/// Why a file is not opened as a queue.
+package enum OpenRefusal: Error, Equatable, CustomStringConvertible {
+    /// Written by a later outboxd.
+    case newer(version: Int64)
+    /// A database, but none of ours.
+    case foreign
+
+    package var description: String {
+        switch self {
+        case .newer(let version):
+            "the database has schema version \(version), this outboxd knows up to \(schemaVersion): "
+                + "install the outboxd that wrote it, or a later one"
+        case .foreign: "the file is an SQLite database of another program; name another state directory"
+        }
+    }
+}
+
+/// The version `schema.sql` writes into a new file.
+package let schemaVersion: Int64 = 1
+private let applicationID: Int64 = 0x6F75_7462
+
+extension Database {
+    /// Opens the one connection that writes, making the tables in an empty file.
+    static func openQueue(path: String) throws -> Database {
+        let database = try Database(path: path, .readWrite)
+        // Before the first table: it cannot be changed later without rewriting the file.
+        if try database.integer("SELECT count(*) FROM sqlite_schema") == 0 {
+            try database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        }
+        try database.execute(
+            """
+            PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = FULL;
+            PRAGMA secure_delete = OFF;
+            PRAGMA foreign_keys = ON;
+            PRAGMA wal_autocheckpoint = 1000;
+            PRAGMA cache_size = -16384;
+            """)
+        try database.bringUpToDate()
+        return database
+    }
+
+    private func bringUpToDate() throws {
+        let tables = try integer("SELECT count(*) FROM sqlite_schema")
+        let version = try integer("PRAGMA user_version")
+        if tables > 0 {
+            guard try integer("PRAGMA application_id") == applicationID else { throw OpenRefusal.foreign }
+            guard version <= schemaVersion else { throw OpenRefusal.newer(version: version) }
+            return
+        }
+        try execute("BEGIN IMMEDIATE")
+        do {
+            try execute(String(decoding: PackageResources.schema_sql, as: UTF8.self))
+            try prepare("INSERT INTO property (name, value) VALUES ('id_key', :value)").run(.blob(randomBytes(16)))
+            try execute("COMMIT")
+        } catch {
+            // The file stays as empty as it was; the first error is the one to tell.
+            try? execute("ROLLBACK")
+            throw error
+        }
+    }
+
+    /// A connection that only reads and never checkpoints.
+    static func openReader(path: String) throws -> Database {
+        let database = try Database(path: path, .readOnly)
+        try database.execute("PRAGMA query_only = ON; PRAGMA cache_size = -8192;")
+        return database
+    }
+
+    func idKey() throws -> [UInt8] {
+        guard let key = try prepare("SELECT value FROM property WHERE name = 'id_key'").first(body: { $0.bytes(0) })
+        else { throw OpenRefusal.foreign }
+        return key
+    }
+}

@@ -1,0 +1,143 @@
+import CSQLite
+
+/// What can stand for a parameter.
+enum SQLValue {
+    case null
+    case integer(Int64)
+    case text(String)
+    /// UTF-8 bytes, stored as TEXT.
+    case utf8([UInt8])
+    case blob([UInt8])
+
+    static func optional(_ number: Int64?) -> SQLValue { number.map(SQLValue.integer) ?? .null }
+    static func optional(_ text: String?) -> SQLValue { text.map(SQLValue.text) ?? .null }
+    static func optional(_ bytes: [UInt8]?) -> SQLValue { bytes.map(SQLValue.utf8) ?? .null }
+}
+
+/// A prepared statement; lives and dies with its connection's thread.
+///
+/// Values are given in the order in which their `:names` first stand in the SQL.
+final class Statement {
+    private let handle: OpaquePointer
+    private let sql: String
+    private let database: Database
+
+    init(handle: OpaquePointer, sql: String, database: Database) {
+        self.handle = handle
+        self.sql = sql
+        self.database = database
+    }
+
+    deinit { sqlite3_finalize(handle) }
+
+    /// Runs it to its end and answers how many rows it changed.
+    @discardableResult
+    func run(_ values: SQLValue...) throws -> Int {
+        try bind(values)
+        defer { reset() }
+        while try step() {}
+        return database.changes
+    }
+
+    /// Hands each row to `body`.
+    func each(_ values: SQLValue..., body: (Row) throws -> Void) throws {
+        try bind(values)
+        defer { reset() }
+        while try step() { try body(Row(handle: handle)) }
+    }
+
+    func all<Element>(_ values: SQLValue..., body: (Row) throws -> Element) throws -> [Element] {
+        try bind(values)
+        defer { reset() }
+        var list: [Element] = []
+        while try step() { list.append(try body(Row(handle: handle))) }
+        return list
+    }
+
+    /// The first row, or nil.
+    func first<Element>(_ values: SQLValue..., body: (Row) throws -> Element) throws -> Element? {
+        try bind(values)
+        defer { reset() }
+        return try step() ? try body(Row(handle: handle)) : nil
+    }
+
+    /// For statements put together at run time.
+    func all<Element>(list values: [SQLValue], body: (Row) throws -> Element) throws -> [Element] {
+        try bind(values)
+        defer { reset() }
+        var list: [Element] = []
+        while try step() { list.append(try body(Row(handle: handle))) }
+        return list
+    }
+
+    private func step() throws -> Bool {
+        switch sqlite3_step(handle) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        default: throw database.error(sql)
+        }
+    }
+
+    private func reset() {
+        // The error of a failed step comes back here once more; it was thrown already.
+        sqlite3_reset(handle)
+        sqlite3_clear_bindings(handle)
+    }
+
+    private func bind(_ values: [SQLValue]) throws {
+        precondition(
+            values.count == Int(sqlite3_bind_parameter_count(handle)), "\(values.count) values for: \(sql)")
+        for (offset, value) in values.enumerated() {
+            let index = Int32(offset + 1)
+            let code =
+                switch value {
+                case .null: sqlite3_bind_null(handle, index)
+                case .integer(let number): sqlite3_bind_int64(handle, index, number)
+                case .text(var text):
+                    text.withUTF8 {
+                        ob_bind_text_copy(handle, index, UnsafeRawBufferPointer($0).baseAddress ?? emptyText, Int32($0.count))
+                    }
+                case .utf8(let bytes):
+                    bytes.withUnsafeBytes {
+                        ob_bind_text_copy(handle, index, $0.baseAddress ?? emptyText, Int32($0.count))
+                    }
+                case .blob(let bytes):
+                    bytes.withUnsafeBytes {
+                        ob_bind_blob_copy(handle, index, $0.baseAddress ?? emptyText, Int32($0.count))
+                    }
+                }
+            guard code == SQLITE_OK else { throw database.error(sql) }
+        }
+    }
+}
+
+/// A null pointer would bind NULL where an empty value is meant.
+nonisolated(unsafe) private let emptyText = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
+
+/// The row a statement stands on; gone with the next step.
+struct Row {
+    fileprivate let handle: OpaquePointer
+
+    fileprivate init(handle: OpaquePointer) { self.handle = handle }
+
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+
+    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
+    func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
+
+    func bytes(_ column: Int32) -> [UInt8] {
+        guard let start = sqlite3_column_blob(handle, column) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
+    func optionalBytes(_ column: Int32) -> [UInt8]? { isNull(column) ? nil : bytes(column) }
+
+    func text(_ column: Int32) -> String {
+        guard let start = sqlite3_column_blob(handle, column) else { return "" }
+        let count = Int(sqlite3_column_bytes(handle, column))
+        return String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+    }
+
+    func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
+}

@@ -1,0 +1,119 @@
+/// Every statement of the writer, prepared once. What each reads and may change stands beside it.
+final class Statements {
+    /// One row in, by primary key.
+    let insertMessage: Statement
+    /// One row in at the end of the log.
+    let insertEvent: Statement
+    /// One row in, or its count changed.
+    let saveCounter: Statement
+    /// One row by primary key.
+    let loadRecord: Statement
+    /// Changes one row, guarded by the state and attempt it was loaded with.
+    let saveRecord: Statement
+    /// The oldest ready messages of one line and class; index message_ready.
+    let ready: Statement
+    /// Ids whose time has come; index message_due.
+    let due: Statement
+    /// Ids that may not leave any more; index message_expiry.
+    let expired: Statement
+    /// Ids whose unknown outcome is to be decided; index message_grace.
+    let graceOver: Statement
+    /// Ids held by an attempt; index message_claimed.
+    let claimed: Statement
+    /// One id at most; index message_wamid.
+    let byWamid: Statement
+    /// Gives the unknown messages of one line another deadline; index message_claimed.
+    let changeGrace: Statement
+    let nextDue: Statement
+    let nextExpiry: Statement
+    let nextGrace: Statement
+    let insertBatch: Statement
+    /// One row by primary key.
+    let addToBatch: Statement
+    let insertWebhook: Statement
+    /// One row by primary key.
+    let deleteWebhook: Statement
+    /// One row by primary key.
+    let markWebhook: Statement
+    let insertEarlyStatus: Statement
+    /// The statuses that came before their wamid; index early_status_wamid.
+    let earlyStatuses: Statement
+    /// Removes those, same index.
+    let deleteEarlyStatuses: Statement
+    /// Removes what nobody claimed in time; index early_status_age.
+    let pruneEarlyStatuses: Statement
+
+    init(_ database: Database) throws {
+        func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
+
+        insertMessage = try prepare(
+            """
+            INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
+                content, metadata, send_at, expires_at, created_at)
+            VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
+                :content, :metadata, :send_at, :expires_at, :created_at)
+            """)
+        insertEvent = try prepare(
+            """
+            INSERT INTO event (seq, account, message, previous, at, kind, state, attempt, detail)
+            VALUES (:seq, :account, :message, :previous, :at, :kind, :state, :attempt, :detail)
+            """)
+        saveCounter = try prepare(
+            """
+            INSERT INTO counter (line, state, count) VALUES (:line, :state, :count)
+            ON CONFLICT (line, state) DO UPDATE SET count = excluded.count
+            """)
+        loadRecord = try prepare("SELECT \(Record.columns) FROM message WHERE id = :id")
+        saveRecord = try prepare(
+            """
+            UPDATE message SET state = :state, due_at = :due_at, attempt = :attempt, failures = :failures,
+                closed_attempt = :closed_attempt, unknown = :unknown, grace_until = :grace_until,
+                last_event = :last_event, wamid = :wamid, sent_at = :sent_at, delivered_at = :delivered_at,
+                read_at = :read_at, failed_at = :failed_at, cancelled_at = :cancelled_at, failed_by = :failed_by,
+                error_code = :error_code, error_message = :error_message
+            WHERE id = :id AND state = :old_state AND attempt = :old_attempt
+            """)
+        ready = try prepare(
+            """
+            SELECT \(Record.columns), recipient, type, content FROM message
+            WHERE line = :line AND priority = :priority AND state = 1 ORDER BY due_at, id LIMIT :limit
+            """)
+        due = try prepare("SELECT id FROM message WHERE state IN (0, 3) AND due_at <= :now ORDER BY due_at LIMIT :limit")
+        expired = try prepare(
+            """
+            SELECT id FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3) AND expires_at <= :now
+            ORDER BY expires_at LIMIT :limit
+            """)
+        graceOver = try prepare(
+            "SELECT id FROM message WHERE grace_until IS NOT NULL AND grace_until <= :now ORDER BY grace_until LIMIT :limit")
+        claimed = try prepare("SELECT id FROM message WHERE state = 2 AND unknown = 0")
+        byWamid = try prepare(
+            "SELECT id FROM message WHERE wamid = :wamid AND wamid IS NOT NULL AND state IN (2, 4, 5, 7)")
+        changeGrace = try prepare(
+            "UPDATE message SET grace_until = :grace_until WHERE state = 2 AND unknown = 1 AND line = :line")
+        nextDue = try prepare("SELECT min(due_at) FROM message WHERE state IN (0, 3)")
+        nextExpiry = try prepare(
+            "SELECT min(expires_at) FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3)")
+        nextGrace = try prepare("SELECT min(grace_until) FROM message WHERE grace_until IS NOT NULL")
+        insertBatch = try prepare(
+            "INSERT INTO batch (id, account, queued, failed_count, created_at) VALUES (:id, :account, 0, 0, :created_at)")
+        addToBatch = try prepare(
+            "UPDATE batch SET queued = queued + :queued, failed_count = failed_count + :failed WHERE id = :id")
+        insertWebhook = try prepare(
+            "INSERT INTO webhook (id, received_at, app, body) VALUES (:id, :received_at, :app, :body)")
+        deleteWebhook = try prepare("DELETE FROM webhook WHERE id = :id")
+        markWebhook = try prepare("UPDATE webhook SET problem = :problem WHERE id = :id")
+        insertEarlyStatus = try prepare(
+            """
+            INSERT INTO early_status (received_at, phone_number_id, wamid, report, at, error_code, error_message)
+            VALUES (:received_at, :phone_number_id, :wamid, :report, :at, :error_code, :error_message)
+            """)
+        earlyStatuses = try prepare(
+            """
+            SELECT phone_number_id, report, at, error_code, error_message FROM early_status WHERE wamid = :wamid
+            ORDER BY id
+            """)
+        deleteEarlyStatuses = try prepare("DELETE FROM early_status WHERE wamid = :wamid")
+        pruneEarlyStatuses = try prepare("DELETE FROM early_status WHERE received_at < :before")
+    }
+}

@@ -1,0 +1,20 @@
+import CSQLite
+
+/// SQLite could not do what it was asked. Holds no bound value.
+package struct StoreError: Error, Equatable, CustomStringConvertible {
+    /// SQLite's extended result code.
+    package let code: Int32
+    package let message: String
+    package let sql: String
+
+    package var description: String { "\(message) (SQLite \(code))\(sql.isEmpty ? "" : " in: \(sql)")" }
+
+    /// The disk, or what is left of it for us, is full.
+    package var isFull: Bool { code & 0xFF == SQLITE_FULL }
+    /// A rule of the schema stood against it.
+    package var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT }
+    /// Reading or writing the disk failed, or the file is damaged: nothing can be promised any more.
+    package var isStorage: Bool {
+        [SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, SQLITE_CANTOPEN].contains(code & 0xFF)
+    }
+}

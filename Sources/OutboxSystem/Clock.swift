@@ -1,0 +1,47 @@
+import CLinux
+import Glibc
+
+/// Milliseconds since 1970 by the wall clock.
+package func wallClockMilliseconds() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+}
+
+/// Nanoseconds since some moment of this boot; never set back.
+package func steadyNanoseconds() -> UInt64 {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+}
+
+/// A timer on the wall clock that also goes off when somebody sets the clock.
+package final class WallTimer: Sendable {
+    package let descriptor: Int32
+
+    package init() {
+        descriptor = timerfd_create(CLOCK_REALTIME, Int32(TFD_CLOEXEC) | Int32(TFD_NONBLOCK))
+        precondition(descriptor >= 0, "no timerfd: errno \(errno)")
+    }
+
+    deinit { close(descriptor) }
+
+    /// Goes off at that moment, in milliseconds since 1970; at once when it has passed; nil: never.
+    package func set(_ milliseconds: Int64?) {
+        var value = itimerspec()
+        if let milliseconds {
+            // An all-zero time would disarm the timer.
+            let at = max(milliseconds, 1)
+            value.it_value.tv_sec = Int(at / 1000)
+            value.it_value.tv_nsec = Int(at % 1000) * 1_000_000
+        }
+        let flags = Int32(TFD_TIMER_ABSTIME) | Int32(TFD_TIMER_CANCEL_ON_SET)
+        timerfd_settime(descriptor, flags, &value, nil)
+    }
+
+    package func clear() {
+        var count: UInt64 = 0
+        // Not gone off yet, or cancelled by a set clock: either way the owner looks again.
+        _ = read(descriptor, &count, 8)
+    }
+}

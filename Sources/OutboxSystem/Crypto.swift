@@ -1,0 +1,70 @@
+import CCrypto
+import CLinux
+import Glibc
+
+/// HMAC-SHA256 of `bytes`, 32 bytes.
+package func hmacSHA256(key: some Collection<UInt8>, _ bytes: some Collection<UInt8>) -> [UInt8] {
+    let key = Array(key)
+    let bytes = Array(bytes)
+    var digest = [UInt8](repeating: 0, count: 32)
+    var length: UInt32 = 0
+    let done = HMAC(EVP_sha256(), key, Int32(key.count), bytes, bytes.count, &digest, &length)
+    precondition(done != nil && length == 32, "HMAC-SHA256 is not available in this libcrypto")
+    return digest
+}
+
+/// Equal or not, in a time that depends on the lengths alone.
+package func equalInConstantTime(_ a: some Collection<UInt8>, _ b: some Collection<UInt8>) -> Bool {
+    let a = Array(a)
+    let b = Array(b)
+    return a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0
+}
+
+/// Random bytes from the kernel.
+package func randomBytes(_ count: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+        let got = bytes[filled...].withUnsafeMutableBytes { getrandom($0.baseAddress, $0.count, 0) }
+        precondition(got > 0 || errno == EINTR, "the kernel gave no random bytes: errno \(errno)")
+        filled += max(0, got)
+    }
+    return bytes
+}
+
+/// Lower-case hexadecimal digits.
+package func hexadecimal(_ bytes: some Collection<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}
+
+/// One block of AES-128 under a fixed key: a keyed scrambling of 16 bytes. Belongs to one thread.
+package final class BlockCipher {
+    private let context: OpaquePointer
+
+    /// `key` is 16 bytes.
+    package init(key: [UInt8]) {
+        precondition(key.count == 16, "AES-128 wants a key of 16 bytes")
+        guard let context = EVP_CIPHER_CTX_new(),
+            EVP_EncryptInit_ex(context, EVP_aes_128_ecb(), nil, key, nil) == 1
+        else { preconditionFailure("AES-128 is not available in this libcrypto") }
+        self.context = context
+    }
+
+    deinit { EVP_CIPHER_CTX_free(context) }
+
+    package func scramble(_ high: UInt64, _ low: UInt64) -> (UInt64, UInt64) {
+        var input = (high, low)
+        var output: (UInt64, UInt64) = (0, 0)
+        var length: Int32 = 0
+        let done = withUnsafeBytes(of: &input) { input in
+            withUnsafeMutableBytes(of: &output) { output in
+                EVP_EncryptUpdate(
+                    context, output.bindMemory(to: UInt8.self).baseAddress, &length,
+                    input.bindMemory(to: UInt8.self).baseAddress, 16)
+            }
+        }
+        precondition(done == 1 && length == 16, "AES-128 failed on a block")
+        return output
+    }
+}
