@@ -1,4 +1,3 @@
-import CSQLite
 package import OutboxCore
 
 /// Which messages to list, newest first.
@@ -41,7 +40,9 @@ extension QueueReader {
         }
         if let to = filter.to { require("m.recipient = :to", .text(to.digits)) }
         if let batch = filter.batch { require("m.batch = :batch", .integer(batch.rawValue)) }
-        if !filter.states.isEmpty {
+        if filter.states == [.failed] {
+            conditions.append("m.state = 7")  // in these words it is served by message_failed
+        } else if !filter.states.isEmpty {
             let list = filter.states.map { String($0.rawValue) }.joined(separator: ", ")
             conditions.append("m.state IN (\(list))")
         }
@@ -68,7 +69,8 @@ extension QueueReader {
 
     /// The id at which to stop looking: far enough for a full page where an index serves, bounded where none does.
     private func examinedFloor(_ filter: ListFilter, below newest: Int64, _ account: Int64) throws -> Int64 {
-        guard filter.line != nil || filter.to != nil || !filter.states.isEmpty, filter.batch == nil else { return 0 }
+        let indexed = filter.batch != nil || filter.states == [.failed]
+        guard filter.line != nil || filter.to != nil || !filter.states.isEmpty, !indexed else { return 0 }
         return try database.prepare(
             "SELECT id FROM message WHERE id < :newest ORDER BY id DESC LIMIT 1 OFFSET :rows"
         ).first(.integer(newest), .integer(Int64(Self.rowsExaminedMax))) { $0.integer(0) } ?? 0

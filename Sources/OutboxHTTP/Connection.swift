@@ -1,0 +1,110 @@
+import CLinux
+import Glibc
+
+/// One client's connection: what it has sent and not been read, what it has been answered and not taken.
+final class Connection {
+    enum Stage {
+        /// Between requests or inside a head.
+        case head
+        /// Inside a body that is being collected.
+        case collecting(RequestHead, BodyDecoder, bytesMax: Int)
+        /// Inside a body that is handed over piece by piece.
+        case streaming(BodyDecoder, paused: Bool)
+        /// The handler has the request; its answer is awaited.
+        case answering
+        /// Refused: reads and forgets, so that the client gets to see the answer.
+        case lingering
+    }
+
+    let descriptor: Int32
+    let listener: Int
+    let peer: Peer
+    var stage = Stage.head
+    var serial: UInt64 = 0
+    /// Whether this exchange's client wants its connection kept, and whether it asked with HEAD.
+    var keepAlive = true
+    var isHead = false
+
+    private(set) var input: [UInt8] = []
+    private var inputStart = 0
+    /// Bytes of `input` in which no end of a head was found.
+    var scanned = 0
+    private(set) var output: [UInt8] = []
+    private var outputStart = 0
+    var body: [UInt8] = []
+    var inputEnded = false
+    /// The server is working through what was read.
+    var isAdvancing = false
+    var closesAfterOutput = false
+    var deadline: UInt64 = .max
+    /// What epoll was last told to look for.
+    var interest: UInt32 = 0
+
+    init(descriptor: Int32, listener: Int, peer: Peer) {
+        self.descriptor = descriptor
+        self.listener = listener
+        self.peer = peer
+    }
+
+    var unreadCount: Int { input.count - inputStart }
+    var hasOutput: Bool { outputStart < output.count }
+
+    func withUnread<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try input.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[inputStart...])) }
+    }
+
+    func consume(_ count: Int) {
+        inputStart += count
+        scanned = 0
+        if inputStart == input.count {
+            input.removeAll(keepingCapacity: input.capacity <= 65_536)
+            inputStart = 0
+        } else if inputStart > 65_536 {
+            input.removeSubrange(..<inputStart)
+            inputStart = 0
+        }
+    }
+
+    func forgetInput() {
+        input = []
+        inputStart = 0
+        scanned = 0
+    }
+
+    enum ReadResult { case some, nothing, ended, failed }
+
+    /// Takes what the kernel holds, up to the size of `scratch`.
+    func readMore(into scratch: UnsafeMutableRawBufferPointer) -> ReadResult {
+        let count = recv(descriptor, scratch.baseAddress, scratch.count, 0)
+        if count > 0 {
+            input.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+            return .some
+        }
+        if count == 0 { return .ended }
+        return errno == EAGAIN || errno == EINTR ? .nothing : .failed
+    }
+
+    func append(_ bytes: [UInt8]) {
+        if hasOutput { output.append(contentsOf: bytes) } else { output = bytes }
+    }
+
+    /// Hands to the kernel what it takes; false when the client is gone.
+    func flush() -> Bool {
+        while hasOutput {
+            let count = output.withUnsafeBytes {
+                send(
+                    descriptor, $0.baseAddress.map { $0 + outputStart }, $0.count - outputStart, Int32(MSG_NOSIGNAL))
+            }
+            if count > 0 {
+                outputStart += count
+            } else if errno == EAGAIN {
+                return true
+            } else if errno != EINTR {
+                return false
+            }
+        }
+        output = []
+        outputStart = 0
+        return true
+    }
+}

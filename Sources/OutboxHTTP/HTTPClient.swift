@@ -1,0 +1,131 @@
+import CCurl
+import OutboxSystem
+
+/// Sends requests over many kept-alive connections, on a thread of its own.
+///
+/// Every request ends exactly once, in the batch handed to `completed` on the client's thread.
+package final class HTTPClient<Context: Sendable>: Sendable {
+    package struct Completion: Sendable {
+        package var context: Context
+        package var result: HTTPResult
+    }
+
+    private enum Order: Sendable {
+        case send(OutgoingRequest, Context)
+        /// Break off what is still under way, report it, and end.
+        case abandon
+        /// End when nothing is under way.
+        case finish
+    }
+
+    private let mailbox: Mailbox<Order>
+    private let thread: Thread
+
+    /// `connectionsMax` open at a time, idle ones included.
+    package init(name: String, connectionsMax: Int, completed: @escaping @Sendable ([Completion]) -> Void) {
+        curl_global_init(Int(CURL_GLOBAL_ALL))
+        let multi = MultiHandle(connectionsMax: connectionsMax)
+        let mailbox = Mailbox<Order> { multi.wake() }
+        self.mailbox = mailbox
+        thread = Thread(name) { Self.run(multi, mailbox, completed) }
+    }
+
+    package func send(_ requests: [(OutgoingRequest, Context)]) {
+        mailbox.post(requests.map { .send($0.0, $0.1) })
+    }
+
+    /// Waits until nothing is under way.
+    package func finish() {
+        mailbox.post(.finish)
+        thread.join()
+    }
+
+    /// Breaks off what is under way; each of it is still reported.
+    package func abandon() {
+        mailbox.post(.abandon)
+        thread.join()
+    }
+
+    private static func run(
+        _ multi: MultiHandle, _ mailbox: Mailbox<Order>, _ completed: ([Completion]) -> Void
+    ) {
+        var underWay: [UnsafeMutableRawPointer: (transfer: Transfer, context: Context)] = [:]
+        var finishing = false
+        while !(finishing && underWay.isEmpty) {
+            for order in mailbox.take() {
+                switch order {
+                case .send(let request, let context):
+                    let transfer = Transfer(request)
+                    underWay[transfer.easy] = (transfer, context)
+                    multi.add(transfer)
+                case .finish: finishing = true
+                case .abandon:
+                    let ends = underWay.values.map { entry in
+                        multi.remove(entry.transfer)
+                        return Completion(context: entry.context, result: entry.transfer.result(CURLE_ABORTED_BY_CALLBACK))
+                    }
+                    underWay = [:]
+                    if !ends.isEmpty { completed(ends) }
+                    finishing = true
+                }
+            }
+            let ends = multi.perform().compactMap { easy, code -> Completion? in
+                guard let entry = underWay.removeValue(forKey: easy) else { return nil }
+                multi.remove(entry.transfer)
+                return Completion(context: entry.context, result: entry.transfer.result(code))
+            }
+            if ends.isEmpty { multi.wait(anyUnderWay: !underWay.isEmpty) } else { completed(ends) }
+        }
+    }
+}
+
+/// libcurl's multi handle. Everything but `wake` belongs to one thread.
+private final class MultiHandle: @unchecked Sendable {
+    private let multi: UnsafeMutableRawPointer
+
+    init(connectionsMax: Int) {
+        guard let multi = curl_multi_init() else { preconditionFailure("libcurl gave no multi handle") }
+        self.multi = multi
+        _ = ob_curl_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connectionsMax)
+        _ = ob_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, connectionsMax)
+        _ = ob_curl_multi_set_long(multi, CURLMOPT_PIPELINING, 0)
+    }
+
+    deinit { curl_multi_cleanup(multi) }
+
+    func wake() { curl_multi_wakeup(multi) }
+
+    func add(_ transfer: Transfer) {
+        let code = curl_multi_add_handle(multi, transfer.easy)
+        precondition(code == CURLM_OK, "libcurl took no transfer: \(code.rawValue)")
+    }
+
+    func remove(_ transfer: Transfer) { curl_multi_remove_handle(multi, transfer.easy) }
+
+    /// Goes on with every transfer and answers the ended ones.
+    func perform() -> [(UnsafeMutableRawPointer, CURLcode)] {
+        var running: Int32 = 0
+        curl_multi_perform(multi, &running)
+        var ended: [(UnsafeMutableRawPointer, CURLcode)] = []
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            if message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle {
+                ended.append((easy, message.pointee.data.result))
+            }
+        }
+        return ended
+    }
+
+    /// Sleeps until a socket, a timer of libcurl's, or `wake`. With nothing under way only `wake` counts.
+    func wait(anyUnderWay: Bool) {
+        let forever: Int32 = 3_600_000
+        curl_multi_poll(multi, nil, 0, anyUnderWay ? 1000 : forever, nil)
+    }
+}
+
+/// One request, and wait for its end; for tools and tests.
+package func callAndWait(_ request: OutgoingRequest) -> HTTPResult {
+    curl_global_init(Int(CURL_GLOBAL_ALL))
+    let transfer = Transfer(request)
+    return transfer.result(curl_easy_perform(transfer.easy))
+}

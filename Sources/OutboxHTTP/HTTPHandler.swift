@@ -1,0 +1,34 @@
+/// Names one request on one connection. Its answer may come at any time; when the client has gone, it goes nowhere.
+package struct Exchange: Hashable, Sendable {
+    let descriptor: Int32
+    let serial: UInt64
+}
+
+/// What to do with the body of a request whose head has been read.
+package enum BodyPlan: Sendable {
+    /// Hand over the whole request; a longer body is refused with 413.
+    case collect(bytesMax: Int)
+    /// Hand over the body piece by piece, without end.
+    case stream
+    /// Answer now, read nothing more and close.
+    case refuse(HTTPResponse)
+}
+
+/// Decides what requests mean. Everything is called on the server's own thread and must not block.
+package protocol HTTPHandler: AnyObject {
+    func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan
+    /// A collected request, whole.
+    func received(_ request: HTTPRequest, _ exchange: Exchange)
+    /// A piece of a streamed body. Reading stops until `HTTPServer.resume`.
+    func received(piece: [UInt8], _ exchange: Exchange)
+    /// A streamed body came to its end.
+    func ended(_ exchange: Exchange)
+    /// The client went away, or broke a rule, in the middle of a streamed body.
+    func dropped(_ exchange: Exchange)
+    /// The answer to a request that breaks the rules of HTTP or a limit of the server.
+    func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse
+    /// Somebody rang the server's bell.
+    func bellRang()
+    /// The handler's own moment has come; answers the next one.
+    func timeUp(nowNanoseconds: UInt64) -> UInt64?
+}

@@ -1,0 +1,104 @@
+import CLinux
+import Glibc
+
+/// A socket that takes connections.
+package struct Listener: Sendable {
+    package var descriptor: Int32
+    /// What the handler calls it.
+    package var tag: Int
+    /// Removed at the end; nil when systemd or nobody owns the path.
+    package var path: String?
+
+    package init(descriptor: Int32, tag: Int, path: String? = nil) {
+        self.descriptor = descriptor
+        self.tag = tag
+        self.path = path
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+}
+
+/// Why a socket could not be made.
+package struct ListenError: Error, CustomStringConvertible {
+    package let description: String
+}
+
+extension Listener {
+    private static let backlog: Int32 = 4096
+
+    /// Binds a Unix socket, taking the place of one that nobody listens on any more.
+    package static func unix(path: String, mode: UInt32, tag: Int) throws -> Listener {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw ListenError(description: "\(path): a socket's path has 1 to 107 bytes")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw failure("socket", path) }
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                if bind(descriptor, address, length) == 0 { return true }
+                guard errno == EADDRINUSE, connect(descriptor, address, length) != 0, errno == ECONNREFUSED else {
+                    return false
+                }
+                // Left behind by a process that was killed.
+                return unlink(path) == 0 && bind(descriptor, address, length) == 0
+            }
+        }
+        guard bound else {
+            let error = errno == 0 || errno == EISCONN ? inUse(path) : failure("bind", path)
+            close(descriptor)
+            throw error
+        }
+        guard chmod(path, mode) == 0, listen(descriptor, backlog) == 0 else {
+            let error = failure("listen", path)
+            close(descriptor)
+            throw error
+        }
+        return Listener(descriptor: descriptor, tag: tag, path: path)
+    }
+
+    /// Binds a TCP port of the loopback interface; 0 picks a free one, `port` tells which.
+    package static func loopback(port: UInt16, tag: Int) throws -> Listener {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw failure("socket", "127.0.0.1:\(port)") }
+        var yes: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        guard bound, listen(descriptor, backlog) == 0 else {
+            let error = failure("bind", "127.0.0.1:\(port)")
+            close(descriptor)
+            throw error
+        }
+        return Listener(descriptor: descriptor, tag: tag)
+    }
+
+    /// The TCP port it listens on; nil for a Unix socket.
+    package var port: UInt16? {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let known = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) == 0 }
+        }
+        return known && address.sin_family == sa_family_t(AF_INET) ? UInt16(bigEndian: address.sin_port) : nil
+    }
+
+    private static func failure(_ call: String, _ what: String) -> ListenError {
+        ListenError(description: "\(what): \(call): \(String(cString: strerror(errno)))")
+    }
+
+    private static func inUse(_ path: String) -> ListenError {
+        ListenError(description: "\(path): another process listens on this socket")
+    }
+}

@@ -1,0 +1,148 @@
+import CCurl
+import Glibc
+
+/// One request on its way through libcurl: the easy handle and every byte it points at.
+final class Transfer {
+    let easy: UnsafeMutableRawPointer
+    private let body: [UInt8]
+    private var bodySent = 0
+    private let answerBytesMax: Int
+    private var answer: [UInt8] = []
+    private var headers: [HTTPHeader] = []
+    private var headerList: UnsafeMutablePointer<curl_slist>?
+    private let errorBuffer: UnsafeMutablePointer<CChar>
+
+    init(_ request: OutgoingRequest) {
+        guard let easy = curl_easy_init() else { preconditionFailure("libcurl gave no handle") }
+        self.easy = easy
+        body = request.body
+        answerBytesMax = request.answerBytesMax
+        errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        // An Expect header would cost a round trip before a body of more than 1 MB.
+        for header in request.headers + ["Expect:"] { headerList = curl_slist_append(headerList, header) }
+        configure(request)
+    }
+
+    deinit {
+        curl_easy_cleanup(easy)
+        curl_slist_free_all(headerList)
+        errorBuffer.deallocate()
+    }
+
+    private func configure(_ request: OutgoingRequest) {
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        _ = ob_curl_set_string(easy, CURLOPT_URL, request.url)
+        _ = ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        _ = ob_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
+        _ = ob_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        _ = ob_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(request.timeout.inMilliseconds))
+        _ = ob_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(min(request.timeout.inMilliseconds, 10_000)))
+        _ = ob_curl_set_long(easy, CURLOPT_BUFFERSIZE, 16_384)
+        // A connection that idled longer may be about to be closed by the other side.
+        _ = ob_curl_set_long(easy, CURLOPT_MAXAGE_CONN, 30)
+        // Debian's bundle without its directory of the same certificates: a tenth of the time per connection.
+        _ = ob_curl_set_string(easy, CURLOPT_CAPATH, nil)
+        if let socket = request.unixSocket { _ = ob_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, socket) }
+        _ = ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headerList)
+        _ = ob_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer)
+        _ = ob_curl_set_pointer(easy, CURLOPT_PRIVATE, me)
+        _ = ob_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION, transferGotBody)
+        _ = ob_curl_set_pointer(easy, CURLOPT_WRITEDATA, me)
+        _ = ob_curl_set_data_callback(easy, CURLOPT_HEADERFUNCTION, transferGotHeader)
+        _ = ob_curl_set_pointer(easy, CURLOPT_HEADERDATA, me)
+        if request.method == "GET" { return }
+        // libcurl repeats a request by itself when a kept connection dies before the answer. A POST that may have
+        // arrived must not be repeated: the body is given once, and the wish to have it again is refused.
+        _ = ob_curl_set_long(easy, CURLOPT_POST, 1)
+        _ = ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, body.count)
+        _ = ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody)
+        _ = ob_curl_set_pointer(easy, CURLOPT_READDATA, me)
+        _ = ob_curl_set_seek_callback(easy, transferWantsBodyAgain)
+        _ = ob_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method)
+    }
+
+    // MARK: libcurl asks
+
+    fileprivate func give(_ buffer: UnsafeMutablePointer<CChar>, _ room: Int) -> Int {
+        let count = min(room, body.count - bodySent)
+        body.withUnsafeBytes { bytes in
+            if count > 0, let start = bytes.baseAddress { memcpy(buffer, start + bodySent, count) }
+        }
+        bodySent += count
+        return count
+    }
+
+    fileprivate func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard answer.count + bytes.count <= answerBytesMax else { return 0 }
+        answer.append(contentsOf: bytes)
+        return bytes.count
+    }
+
+    fileprivate func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let line = String(decoding: bytes, as: UTF8.self)
+        if line.hasPrefix("HTTP/") { headers = [] }
+        if let colon = line.firstIndex(of: ":") {
+            let value = line[line.index(after: colon)...]
+            headers.append(HTTPHeader(line[..<colon].lowercased(), trimmed(value)))
+        }
+        return bytes.count
+    }
+
+    // MARK: The end
+
+    func result(_ code: CURLcode) -> HTTPResult {
+        if code == CURLE_OK {
+            var status = 0
+            ob_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+            return .answered(status: status, headers: headers, body: answer)
+        }
+        let detail = String(cString: errorBuffer)
+        let text = detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
+        var requestBytes = 0
+        ob_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &requestBytes)
+        return requestBytes == 0 && bodySent == 0 ? .notSent(text) : .broken(text)
+    }
+}
+
+extension Duration {
+    fileprivate var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}
+
+private func trimmed(_ text: Substring) -> String {
+    var text = text
+    while let first = text.first, first.isWhitespace { text.removeFirst() }
+    while let last = text.last, last.isWhitespace { text.removeLast() }
+    return String(text)
+}
+
+// C callbacks are free functions: a closure written where an actor is implied would die on another thread.
+
+private func transfer(_ pointer: UnsafeMutableRawPointer?) -> Transfer? {
+    pointer.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+}
+
+private func transferWantsBody(
+    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ pointer: UnsafeMutableRawPointer?
+) -> Int {
+    guard let buffer, let transfer = transfer(pointer) else { return Int(CURL_READFUNC_ABORT) }
+    return transfer.give(buffer, size * count)
+}
+
+private func transferWantsBodyAgain(_ pointer: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32) -> Int32 {
+    Int32(CURL_SEEKFUNC_FAIL)
+}
+
+private func transferGotBody(
+    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ pointer: UnsafeMutableRawPointer?
+) -> Int {
+    guard let transfer = transfer(pointer) else { return 0 }
+    return transfer.take(UnsafeRawBufferPointer(start: buffer, count: size * count))
+}
+
+private func transferGotHeader(
+    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ pointer: UnsafeMutableRawPointer?
+) -> Int {
+    guard let transfer = transfer(pointer) else { return 0 }
+    return transfer.takeHeader(UnsafeRawBufferPointer(start: buffer, count: size * count))
+}
