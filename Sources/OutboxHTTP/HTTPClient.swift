@@ -19,6 +19,7 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     }
 
     private let mailbox: Mailbox<Order>
+    private let ended: Bell
     private let thread: Thread
 
     /// `connectionsMax` open at a time, idle ones included.
@@ -26,23 +27,23 @@ package final class HTTPClient<Context: Sendable>: Sendable {
         curl_global_init(Int(CURL_GLOBAL_ALL))
         let multi = MultiHandle(connectionsMax: connectionsMax)
         let mailbox = Mailbox<Order> { multi.wake() }
+        let ended = Bell()
         self.mailbox = mailbox
-        thread = Thread(name) { Self.run(multi, mailbox, completed) }
+        self.ended = ended
+        thread = Thread(name) {
+            Self.run(multi, mailbox, completed)
+            ended.ring()
+        }
     }
 
     package func send(_ requests: [(OutgoingRequest, Context)]) {
         mailbox.post(requests.map { .send($0.0, $0.1) })
     }
 
-    /// Waits until nothing is under way.
-    package func finish() {
+    /// Waits until nothing is under way, then ends; what is still under way by then is broken off and reported so.
+    package func finish(within patience: Duration) {
         mailbox.post(.finish)
-        thread.join()
-    }
-
-    /// Breaks off what is under way; each of it is still reported.
-    package func abandon() {
-        mailbox.post(.abandon)
+        if !ended.wait(milliseconds: Int32(clamping: patience.inMilliseconds)) { mailbox.post(.abandon) }
         thread.join()
     }
 

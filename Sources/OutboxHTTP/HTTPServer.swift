@@ -5,7 +5,7 @@ package import OutboxSystem
 /// HTTP/1.1 on one thread and one epoll: reads requests, hands them to a handler, writes its answers.
 ///
 /// One request of a connection is with the handler at a time; what a client pipelines waits its turn in the socket.
-/// `respond`, `resume` and `drain` belong to the server's thread; `bell` may be rung from anywhere.
+/// Everything belongs to the thread that calls `run`; only the bell may be rung from anywhere.
 package final class HTTPServer {
     private let limits: HTTPLimits
     private let epoll: Int32
@@ -20,12 +20,13 @@ package final class HTTPServer {
     private var draining = false
     /// Given up to tell one more client that all descriptors are used.
     private var spareDescriptor: Int32
-    private unowned let handler: any HTTPHandler
-    package let bell = Bell()
+    private var serving: (any HTTPHandler)?
+    private let bell: Bell
 
-    package init(listeners: [Listener], handler: any HTTPHandler, limits: HTTPLimits = HTTPLimits()) {
+    /// Whoever rings `bell` has the handler's `bellRang` called.
+    package init(listeners: [Listener], bell: Bell, limits: HTTPLimits = HTTPLimits()) {
         self.limits = limits
-        self.handler = handler
+        self.bell = bell
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         precondition(epoll >= 0, "no epoll: errno \(errno)")
         scratch = .allocate(byteCount: 65_536, alignment: 16)
@@ -46,8 +47,15 @@ package final class HTTPServer {
 
     // MARK: The loop
 
-    /// Serves until `stop`.
-    package func run() {
+    private var handler: any HTTPHandler {
+        guard let serving else { preconditionFailure("the server is asked to act before it runs") }
+        return serving
+    }
+
+    /// Serves until `stop`, or until `drain` has come to its end.
+    package func run(_ handler: any HTTPHandler) {
+        serving = handler
+        defer { serving = nil }
         var events = [epoll_event](repeating: epoll_event(), count: 256)
         handlerWakesAt = handler.timeUp(nowNanoseconds: steadyNanoseconds())
         while running {

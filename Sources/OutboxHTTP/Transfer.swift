@@ -106,7 +106,7 @@ final class Transfer {
 }
 
 extension Duration {
-    fileprivate var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+    var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }
 
 private func trimmed(_ text: Substring) -> String {

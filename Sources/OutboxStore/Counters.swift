@@ -22,6 +22,10 @@ struct Counters {
 
     subscript(line: Int64, state: MessageState) -> Int64 { counts[Key(line: line, state: state)] ?? 0 }
 
+    func total(_ isCounted: (MessageState) -> Bool) -> Int64 {
+        counts.reduce(0) { isCounted($1.key.state) ? $0 + $1.value : $0 }
+    }
+
     mutating func moved(_ line: Int64, from old: MessageState?, to new: MessageState) {
         guard old != new else { return }
         if let old { add(-1, Key(line: line, state: old)) }

@@ -127,6 +127,9 @@ package final class Queue {
             .map(Timestamp.init(milliseconds:))
     }
 
+    /// Messages that have not left and are not given up, of all lines.
+    package var waiting: Int64 { memory.counters.total { $0.isWaiting } }
+
     /// Empties the log into the file; for the end.
     package func close() throws { try database.checkpoint() }
 }

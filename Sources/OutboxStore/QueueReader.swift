@@ -1,42 +1,5 @@
 package import OutboxCore
 
-/// One message with all that is kept of it.
-package struct StoredMessage: Equatable, Sendable {
-    package var id: MessageID
-    package var line: String
-    package var batch: MessageID?
-    package var state: MessageState
-    package var priority: Priority
-    package var outcomeUnknown: Bool
-    package var dueAt: Timestamp
-    package var attempts: Int64
-    package var to: String
-    package var type: String
-    package var content: [UInt8]
-    package var metadata: [UInt8]?
-    package var sendAt: Timestamp?
-    package var expiresAt: Timestamp?
-    package var createdAt: Timestamp
-    package var wamid: String?
-    package var sentAt: Timestamp?
-    package var deliveredAt: Timestamp?
-    package var readAt: Timestamp?
-    package var failedAt: Timestamp?
-    package var cancelledAt: Timestamp?
-    package var failure: Failure?
-    package var lastEvent: Int64
-}
-
-/// One entry of a message's timeline.
-package struct StoredEvent: Equatable, Sendable {
-    package var sequence: Int64
-    package var at: Timestamp
-    package var kind: EventKind
-    package var state: MessageState
-    package var attempt: Int64
-    package var detail: [UInt8]?
-}
-
 /// The queue as everybody but its writer sees it: what is committed. Belongs to one thread.
 package final class QueueReader {
     let database: Database

@@ -18,3 +18,9 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
         [SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, SQLITE_CANTOPEN].contains(code & 0xFF)
     }
 }
+
+extension StoreError {
+    /// What the file holds is not, or no longer, a database.
+    package var isDamaged: Bool { [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code & 0xFF) }
+    package var isUnopenable: Bool { [SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM].contains(code & 0xFF) }
+}

@@ -18,6 +18,19 @@ package final class Bell: Sendable {
         _ = write(descriptor, &one, 8)
     }
 
+    /// Sleeps until it rings; false when it did not within that time.
+    package func wait(milliseconds: Int32 = -1) -> Bool {
+        let deadline = steadyNanoseconds() + UInt64(max(milliseconds, 0)) * 1_000_000
+        while true {
+            let now = steadyNanoseconds()
+            let left = milliseconds < 0 ? -1 : Int32(clamping: (max(deadline, now) - now + 999_999) / 1_000_000)
+            var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let count = poll(&wait, 1, left)
+            if count > 0 { return true }
+            if count == 0 { return false }
+        }
+    }
+
     /// Forgets the rings so far.
     package func clear() {
         var count: UInt64 = 0

@@ -1,0 +1,85 @@
+package import OutboxCore
+package import OutboxJSON
+
+/// The body of `PUT /v1/lines/{line}`.
+package struct LineBody: Equatable, Sendable {
+    package var settings: LineSettings
+    /// A token handed over in the request: kept in the secrets folder, never in the database.
+    package var token: String?
+
+    package enum Reading: Equatable, Sendable {
+        case complete(LineBody)
+        case wrong([FieldError])
+    }
+
+    private static let fields = ["phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds"]
+
+    package static func read(_ value: JSONValue, name: String) -> Reading {
+        var reader = ObjectReader(value, path: "", known: fields)
+        guard value.kind == .object else { return .wrong(reader.errors) }
+        if !isLineName(name) { reader.refuse("line", lineNameRule) }
+        let number = metaID(&reader, "phoneNumberId", required: true)
+        let waba = metaID(&reader, "wabaId", required: false)
+        let token = reader.string("token")
+        let secret = reader.string("tokenSecret")
+        if let token, !isToken(token) {
+            reader.refuse("token", "must be 1 to 4096 printable characters without spaces")
+        }
+        if let secret, !isSecretName(secret) { reader.refuse("tokenSecret", secretNameRule) }
+        if token != nil, secret != nil {
+            reader.refuse("tokenSecret", "and token exclude each other: give one of them")
+        } else if token == nil, secret == nil {
+            reader.refuse("token", "is missing: give Meta's access token, or tokenSecret, the name of a secret that holds it")
+        }
+        var policy = UnknownPolicy.hold
+        if let name = reader.string("onUnknown") {
+            if let named = UnknownPolicy(name: name) {
+                policy = named
+            } else {
+                reader.refuse("onUnknown", "must be \"hold\", \"resend\" or \"fail\"")
+            }
+        }
+        let grace = reader.integer("unknownGraceSeconds", in: 1...2_592_000).map { Duration.seconds($0) }
+        guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }
+        let settings = LineSettings(
+            name: name, phoneNumberID: number, wabaID: waba, credential: secret ?? tokenSecretName(line: name),
+            unknownPolicy: policy, unknownGrace: grace ?? LineSettings.unknownGraceDefault)
+        return .complete(LineBody(settings: settings, token: token))
+    }
+
+    /// The secret in which a token given over the socket is kept.
+    package static func tokenSecretName(line: String) -> String { "line.\(line).token" }
+
+    private static func metaID(_ reader: inout ObjectReader, _ name: String, required: Bool) -> String? {
+        let text = required ? reader.requiredString(name, example: "\"106540352242922\"") : reader.string(name)
+        guard let text else { return nil }
+        let plain = text.utf8.allSatisfy { isWordByte($0) }
+        guard (1...64).contains(text.utf8.count), plain else {
+            reader.refuse(name, "must be Meta's id: 1 to 64 letters and digits")
+            return nil
+        }
+        return text
+    }
+
+    private static func isToken(_ text: String) -> Bool {
+        (1...4096).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+}
+
+package let lineNameRule = "a line's name has 1 to 64 of a-z, A-Z, 0-9, _ and -"
+package let secretNameRule = "a secret's name has 1 to 128 of a-z, A-Z, 0-9, _, - and ., and does not begin with a ."
+
+package func isLineName(_ name: String) -> Bool {
+    (1...64).contains(name.utf8.count) && name.utf8.allSatisfy { isWordByte($0) }
+}
+
+/// Secrets are files: no name may leave their folder.
+package func isSecretName(_ name: String) -> Bool {
+    (1...128).contains(name.utf8.count) && name.utf8.allSatisfy { isWordByte($0) || $0 == UInt8(ascii: ".") }
+        && !name.hasPrefix(".")
+}
+
+private func isWordByte(_ byte: UInt8) -> Bool {
+    (0x61...0x7A).contains(byte | 0x20) && byte < 0x80 || (0x30...0x39).contains(byte)
+        || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+}

@@ -1,0 +1,92 @@
+package import OutboxCore
+package import OutboxJSON
+
+extension StoredMessage {
+    /// The message as the socket shows it. `text` writes ids; `parser` reads the content back.
+    package func write(
+        to json: inout JSONWriter, name: String? = nil, id: String, batchID: String?, timeline: [StoredEvent]?,
+        parser: JSONParser
+    ) {
+        json.object(name) {
+            $0.field("id", id)
+            $0.field("status", state.name)
+            $0.field("gate", gate)
+            $0.field("line", line)
+            $0.field("to", to)
+            writeContent(to: &$0, parser)
+            $0.field("priority", priority.name)
+            $0.field("batchId", batchID)
+            $0.field("createdAt", createdAt.rfc3339)
+            $0.field("scheduledFor", sendAt?.rfc3339)
+            $0.field("expiresAt", expiresAt?.rfc3339)
+            $0.field("attempts", attempts)
+            $0.field("nextAttemptAt", state == .retrying ? dueAt.rfc3339 : nil)
+            $0.field("whatsappMessageId", wamid)
+            $0.field("sentAt", sentAt?.rfc3339)
+            $0.field("deliveredAt", deliveredAt?.rfc3339)
+            $0.field("readAt", readAt?.rfc3339)
+            $0.field("failedAt", failedAt?.rfc3339)
+            $0.field("cancelledAt", cancelledAt?.rfc3339)
+            $0.field("errorCode", failure?.code)
+            $0.field("errorMessage", failure?.message)
+            $0.field("metadata", raw: metadata)
+            if let timeline { write(timeline, to: &$0) }
+        }
+    }
+
+    /// Why a message that has not ended does not move; nil when nothing but its turn is missing.
+    package var gate: String? {
+        switch state {
+        case .scheduled: "due_time"
+        case .retrying: "backoff"
+        case .processing: outcomeUnknown ? "outcome_unknown" : nil
+        default: nil
+        }
+    }
+
+    private func writeContent(to json: inout JSONWriter, _ parser: JSONParser) {
+        // What was stored was checked; a damaged row still shows its bare content.
+        guard let value = try? parser.parse(content) else { return }
+        switch type {
+        case "text":
+            json.field("message", raw: value["body"]?.raw)
+            if let preview = value["preview_url"]?.bool { json.field("previewUrl", preview) }
+        case "template":
+            json.object("template") {
+                $0.field("name", raw: value["name"]?.raw)
+                $0.field("language", raw: value["language"]?["code"]?.raw)
+                if let components = value["components"] { $0.field("components", raw: components.raw) }
+            }
+        default: json.field(type, raw: content)
+        }
+    }
+
+    private func write(_ timeline: [StoredEvent], to json: inout JSONWriter) {
+        json.array("timeline") {
+            for event in timeline {
+                $0.object {
+                    $0.field("status", event.state.name)
+                    $0.field("at", event.at.rfc3339)
+                    $0.field("event", event.kind.name)
+                    if event.attempt > 0 { $0.field("attempt", event.attempt) }
+                    if let detail = event.detail { $0.field("detail", raw: detail) }
+                }
+            }
+        }
+    }
+}
+
+extension Line {
+    package func write(to json: inout JSONWriter, name: String? = nil) {
+        json.object(name) {
+            $0.field("line", settings.name)
+            $0.field("phoneNumberId", settings.phoneNumberID)
+            $0.field("wabaId", settings.wabaID)
+            $0.field("tokenSecret", settings.credential)
+            $0.field("onUnknown", settings.unknownPolicy.name)
+            $0.field("unknownGraceSeconds", settings.unknownGrace.components.seconds)
+            $0.field("createdAt", createdAt.rfc3339)
+            $0.field("updatedAt", updatedAt.rfc3339)
+        }
+    }
+}

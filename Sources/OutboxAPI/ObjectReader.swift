@@ -1,0 +1,76 @@
+import OutboxJSON
+
+/// Reads the members of one JSON object and collects everything that is wrong with it.
+struct ObjectReader {
+    private let path: String
+    private var members: [(name: String, value: JSONValue)] = []
+    private(set) var errors: [FieldError] = []
+
+    /// `path` stands before the names in errors: empty, or ending in a dot.
+    init(_ value: JSONValue, path: String, known: [String]) {
+        self.path = path
+        guard value.kind == .object else {
+            errors.append(FieldError(path.isEmpty ? "body" : String(path.dropLast()), "must be an object"))
+            return
+        }
+        for (name, member) in value.members {
+            if !known.contains(name) {
+                refuse(name, "is not known here; known are \(known.joined(separator: ", "))")
+            } else if members.contains(where: { $0.name == name }) {
+                refuse(name, "is given twice")
+            } else {
+                members.append((name, member))
+            }
+        }
+    }
+
+    /// The member, unless it is absent or null.
+    subscript(_ name: String) -> JSONValue? {
+        members.first { $0.name == name && !$0.value.isNull }?.value
+    }
+
+    mutating func refuse(_ name: String, _ message: String) { errors.append(FieldError(path + name, message)) }
+
+    mutating func adopt(_ others: [FieldError]) { errors += others }
+
+    // MARK: Kinds
+
+    mutating func string(_ name: String) -> String? {
+        guard let value = self[name] else { return nil }
+        guard let text = value.string else {
+            refuse(name, "must be a string")
+            return nil
+        }
+        guard !text.unicodeScalars.contains("\0") else {
+            refuse(name, "must not hold the character NUL")
+            return nil
+        }
+        return text
+    }
+
+    mutating func requiredString(_ name: String, example: String) -> String? {
+        if self[name] == nil {
+            refuse(name, "is missing; give for example \(example)")
+            return nil
+        }
+        return string(name)
+    }
+
+    mutating func bool(_ name: String) -> Bool? {
+        guard let value = self[name] else { return nil }
+        guard let flag = value.bool else {
+            refuse(name, "must be true or false")
+            return nil
+        }
+        return flag
+    }
+
+    mutating func integer(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
+        guard let value = self[name] else { return nil }
+        guard let number = value.integer, range.contains(number) else {
+            refuse(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return number
+    }
+}

@@ -1,0 +1,66 @@
+/// What a request asks for.
+package enum Route: Equatable, Sendable {
+    case submit
+    case submitBulk
+    case list
+    case message(String)
+    case retry(String)
+    case cancel(String)
+    case lines
+    case line(String)
+    case putLine(String)
+    case deleteLine(String)
+    case status
+    case reload
+    case health
+
+    /// The least a caller must be to ask for it.
+    package var role: Role {
+        switch self {
+        case .health: .none
+        case .list, .message, .lines, .line, .status: .read
+        case .submit, .submitBulk, .retry, .cancel: .send
+        case .putLine, .deleteLine, .reload: .admin
+        }
+    }
+
+    /// `path` is split and decoded already.
+    package static func of(method: String, path: [String]) throws(APIError) -> Route {
+        let routes = table(path)
+        guard !routes.isEmpty else { throw APIError(.notFound, "there is nothing at this path; see outboxd-api(7)") }
+        if let route = routes.first(where: { $0.method == method })?.route { return route }
+        // HEAD is GET without the body.
+        if method == "HEAD", let route = routes.first(where: { $0.method == "GET" })?.route { return route }
+        let allowed = routes.map(\.method).joined(separator: ", ")
+        throw APIError(.methodNotAllowed, "\(method) is not allowed here; allowed: \(allowed)")
+    }
+
+    private static func table(_ path: [String]) -> [(method: String, route: Route)] {
+        if path == ["healthz"] { return [("GET", .health)] }
+        guard path.first == "v1" else { return [] }
+        switch path.dropFirst().map({ $0 }) {
+        case ["messages"]: return [("GET", .list), ("POST", .submit)]
+        case ["messages", "bulk"]: return [("POST", .submitBulk)]
+        case ["reload"]: return [("POST", .reload)]
+        case ["status"]: return [("GET", .status)]
+        case ["lines"]: return [("GET", .lines)]
+        case let rest where rest.count == 2 && rest[0] == "messages": return [("GET", .message(rest[1]))]
+        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "retry":
+            return [("POST", .retry(rest[1]))]
+        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "cancel":
+            return [("POST", .cancel(rest[1]))]
+        case let rest where rest.count == 2 && rest[0] == "lines":
+            return [("GET", .line(rest[1])), ("PUT", .putLine(rest[1])), ("DELETE", .deleteLine(rest[1]))]
+        default: return []
+        }
+    }
+}
+
+/// What a caller may do; each may do what the ones before may.
+package enum Role: Int, Comparable, Sendable {
+    case none, read, send, admin
+
+    package static func < (a: Role, b: Role) -> Bool { a.rawValue < b.rawValue }
+
+    package var name: String { String(describing: self) }
+}

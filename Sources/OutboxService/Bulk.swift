@@ -1,0 +1,225 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+
+/// Many messages in one request, on their way into the queue slice by slice.
+struct BulkJob {
+    /// Comes line by line instead of as one array.
+    let stream: Bool
+    private let limits: Frontend.Limits
+    var atomic = false
+    var dryRun = false
+    var batch: MessageID?
+    /// Read and checked, not yet stored, with their places in the request.
+    var waiting: [(index: Int, draft: Draft)] = []
+    /// With the writer.
+    var under: [Int] = []
+    var total = 0
+    var queued = 0
+    var errors: [(index: Int, details: [FieldError])] = []
+    var errorCount = 0
+    private var refusedSinceSlice = 0
+    /// NDJSON: the beginning of a line whose end has not come.
+    var partial: [UInt8] = []
+    var bodyEnded = false
+
+    /// Errors listed in the answer; all are counted.
+    static let errorsListedMax = 1000
+
+    init(stream: Bool, limits: Frontend.Limits) {
+        self.stream = stream
+        self.limits = limits
+    }
+
+    mutating func refuse(_ index: Int, _ details: [FieldError]) {
+        errorCount += 1
+        if errors.count < Self.errorsListedMax { errors.append((index, details)) }
+    }
+
+    mutating func take(_ value: JSONValue, path: String, now: Timestamp) {
+        let index = total
+        total += 1
+        switch MessageBody.read(value, path: path, now: now) {
+        case .complete(let message) where message.dryRun:
+            refuse(index, [FieldError(path + "dryRun", "is for single messages; a whole bulk takes it beside messages")])
+            refusedSinceSlice += 1
+        case .complete(let message): waiting.append((index, message.draft))
+        case .wrong(let details):
+            refuse(index, details)
+            refusedSinceSlice += 1
+        }
+    }
+
+    mutating func nextSlice() -> BulkSlice? {
+        guard !waiting.isEmpty || batch == nil || refusedSinceSlice > 0 else { return nil }
+        let count = atomic ? waiting.count : min(waiting.count, limits.sliceMessages)
+        let slice = waiting.prefix(count)
+        waiting.removeFirst(count)
+        under = slice.map(\.index)
+        defer { refusedSinceSlice = 0 }
+        return BulkSlice(batch: batch, drafts: slice.map(\.draft), refusedBefore: refusedSinceSlice, atomic: atomic)
+    }
+}
+
+extension Frontend {
+    // MARK: One array
+
+    func submitBulk(_ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+        let value = try parse(body)
+        let header = BulkHeader.read(value)
+        guard header.errors.isEmpty, let messages = header.messages else { throw .validation(header.errors) }
+        var job = BulkJob(stream: false, limits: limits)
+        job.atomic = header.atomic
+        job.dryRun = header.dryRun
+        job.bodyEnded = true
+        let now = now
+        for (index, item) in messages.elements.enumerated() {
+            guard index < limits.bulkMessagesMax else {
+                throw .validation([
+                    FieldError(
+                        "messages", "has more than \(limits.bulkMessagesMax) items; send several requests, or NDJSON")
+                ])
+            }
+            job.take(item, path: "messages[\(index)].", now: now)
+        }
+        if job.atomic, job.errorCount > 0 { throw .validation(job.errors.flatMap(\.details)) }
+        if job.dryRun { writer.post(.estimate(exchange, job.waiting.map(\.draft))) }
+        bulks[exchange] = job
+        if !job.dryRun { storeNextSlice(exchange) }
+    }
+
+    // MARK: A stream of lines
+
+    func streamPiece(_ piece: [UInt8], _ exchange: Exchange) {
+        guard var job = bulks[exchange] else { return }
+        var rest = piece[...]
+        while let end = rest.firstIndex(of: 0x0A) {
+            takeLine(job.partial + rest[..<end], &job)
+            job.partial = []
+            rest = rest[(end + 1)...]
+        }
+        job.partial += rest
+        guard job.partial.count <= limits.ndjsonLineBytesMax else {
+            bulks[exchange] = nil
+            let error = APIError(.tooLarge, "line \(job.total + 1) is longer than \(limits.ndjsonLineBytesMax) bytes")
+            return server.respond(exchange, finished(job, error))
+        }
+        bulks[exchange] = job
+        if job.waiting.isEmpty { server.resume(exchange) } else { storeNextSlice(exchange) }
+    }
+
+    private func takeLine(_ line: [UInt8], _ job: inout BulkJob) {
+        if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
+        do throws(APIError) {
+            job.take(try parse(line), path: "", now: now)
+        } catch {
+            job.refuse(job.total, [FieldError("line \(job.total + 1)", error.message)])
+            job.total += 1
+        }
+    }
+
+    func streamEnded(_ exchange: Exchange) {
+        guard var job = bulks[exchange] else { return }
+        takeLine(job.partial, &job)
+        job.partial = []
+        job.bodyEnded = true
+        bulks[exchange] = job
+        storeNextSlice(exchange)
+    }
+
+    // MARK: Slices
+
+    /// Hands the next slice to the writer; when all are stored, goes on reading, or answers.
+    private func storeNextSlice(_ exchange: Exchange) {
+        guard var job = bulks[exchange] else { return }
+        if let slice = job.nextSlice() {
+            bulks[exchange] = job
+            writer.post(.slice(exchange, slice))
+        } else if job.bodyEnded {
+            bulks[exchange] = nil
+            server.respond(exchange, finished(job, nil))
+        } else {
+            server.resume(exchange)
+        }
+    }
+
+    func bulkReply(_ reply: WriterReply, _ exchange: Exchange) {
+        guard var job = bulks[exchange] else { return }
+        switch reply {
+        case .sliceStored(let batch, let results):
+            job.batch = batch
+            for (index, result) in zip(job.under, results) {
+                switch result {
+                case .done: job.queued += 1
+                case .refused(let refusal): job.refuse(index, [refusal.fieldError(path: path(index, job))])
+                }
+            }
+            bulks[exchange] = job
+            storeNextSlice(exchange)
+        case .sliceRefused(let results):
+            bulks[exchange] = nil
+            let details = zip(job.under, results).compactMap { index, result -> FieldError? in
+                guard case .refused(let refusal) = result else { return nil }
+                return refusal.fieldError(path: path(index, job))
+            }
+            server.respond(exchange, .error(.validation(details)))
+        case .estimated(let results):
+            bulks[exchange] = nil
+            server.respond(exchange, estimated(job, results))
+        case .storageFailed(let full):
+            bulks[exchange] = nil
+            server.respond(exchange, finished(job, storageError(full: full)))
+        default: preconditionFailure("a bulk was answered as something else")
+        }
+    }
+
+    private func path(_ index: Int, _ job: BulkJob) -> String { job.stream ? "" : "messages[\(index)]." }
+
+    // MARK: Answers
+
+    /// With an error, what was stored before it stays stored, and is said.
+    private func finished(_ job: BulkJob, _ error: APIError?) -> HTTPResponse {
+        let text = job.batch.map { batchText($0) }
+        return .json(error?.status ?? 202) { json in
+            json.object("data") { write(job, text, to: &$0) }
+            error?.write(to: &json)
+        }
+    }
+
+    private func estimated(_ job: BulkJob, _ results: [SubmitResult<Estimate>]) -> HTTPResponse {
+        var job = job
+        var last: Estimate?
+        for (entry, result) in zip(job.waiting, results) {
+            switch result {
+            case .done(let estimate):
+                job.queued += 1
+                last = estimate
+            case .refused(let refusal): job.refuse(entry.index, [refusal.fieldError(path: path(entry.index, job))])
+            }
+        }
+        return .json(200) {
+            $0.object("data") {
+                $0.field("dryRun", true)
+                write(job, nil, to: &$0)
+                if let last { $0.object("estimate") { $0.field("ahead", last.ahead) } }
+            }
+        }
+    }
+
+    private func write(_ job: BulkJob, _ batch: String?, to json: inout JSONWriter) {
+        json.field("batchId", batch)
+        json.field("totalMessages", job.total)
+        json.field("queued", job.queued)
+        json.field("failedCount", job.errorCount)
+        json.array("errors") {
+            for (index, details) in job.errors.sorted(by: { $0.index < $1.index }) {
+                $0.object {
+                    $0.field("index", index)
+                    APIError.validation(details).write(to: &$0)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+import Glibc
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+import OutboxSystem
+
+/// The running machine: every part made, wired, started, watched, and stopped in order.
+package final class Daemon: Sendable {
+    private let load: @Sendable () throws -> Settings
+    private let settings: Settings
+    private let journal: Journal
+    private let secrets: Secrets
+    private let inbox = WriterInbox()
+    private let frontBell: Bell
+    private let frontMail: Mailbox<Frontend.Mail>
+    private let sender: Sender
+    private let writer: WriterThread
+    private let reader: ReaderThread
+    private let front: Thread
+    private let pulse = Lock(Pulse())
+
+    private struct Pulse {
+        var asked: UInt64 = 0
+        var writer = WriterPong(number: 0, waiting: 0, underWay: 0)
+        var front: UInt64 = 0
+    }
+
+    /// Opens the queue, takes up what the last end left behind, and serves when it returns.
+    ///
+    /// `load` reads the settings, now and at every reload.
+    package init(journal: Journal, load: @escaping @Sendable () throws -> Settings) throws {
+        let settings = try load()
+        self.load = load
+        self.settings = settings
+        self.journal = journal
+        journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
+        let directory = try StateDirectory(path: settings.stateDirectory)
+        secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
+        let queue = try Queue(path: directory.database)
+        let step = Handover(
+            WriterStep(
+                queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
+                shown: { journal.shown($0) }))
+        try takeUp(queue, step.value, journal)
+        let listeners = try openListeners(settings)
+
+        frontBell = Bell()
+        let frontMail = Mailbox<Frontend.Mail>(bell: frontBell)
+        self.frontMail = frontMail
+        let inbox = inbox
+        let sender = Sender(
+            target: Sender.Target(endpoint: settings.graph, timeout: settings.requestTimeout),
+            connections: settings.connections, secrets: secrets, journal: journal
+        ) { inbox.post($0.map(WriterInput.outcome)) }
+        self.sender = sender
+        let pulse = pulse
+        reader = ReaderThread(path: directory.database, journal: journal) { frontMail.post(.answers($0)) }
+        front = startFront(
+            listeners: listeners, bell: frontBell, mailbox: frontMail,
+            Frontend.Parts(
+                writer: inbox, reader: reader, secrets: secrets, journal: journal, idKey: queue.idKey,
+                access: Access(sendGroup: settings.sendGroup),
+                pong: { number in pulse.withLock { $0.front = number } },
+                reload: { [secrets] in try reloadParts(load, secrets, sender, journal) }))
+        writer = WriterThread(
+            inbox: inbox, start: { step.value }, journal: journal,
+            outlets: WriterThread.Outlets(
+                replies: { frontMail.post(.replies($0)) },
+                attempts: { sender.send($0) },
+                pong: { pong in pulse.withLock { $0.writer = pong } },
+                fatal: { endAtOnce($0, journal) }))
+    }
+
+    // MARK: Life
+
+    /// Serves until SIGTERM or SIGINT, which `blockSignals` has put aside for this.
+    package func run() {
+        journal.write(LogLine(.notice, .started, "serving", [(.peer, settings.socket)]))
+        Systemd.notify("READY=1\nSTATUS=serving")
+        var signals = sigset_t()
+        fillSignals(&signals)
+        let interval = Systemd.watchdogInterval()
+        while true {
+            switch waitForSignal(&signals, interval) {
+            case SIGTERM, SIGINT: return stop()
+            case SIGHUP: reloadOnSignal()
+            default: beat()
+            }
+        }
+    }
+
+    /// The watchdog hears of us only while both threads that do the work answer.
+    private func beat() {
+        let (asked, pulse) = pulse.withLock { pulse in
+            defer { pulse.asked += 1 }
+            return (pulse.asked, pulse)
+        }
+        if pulse.writer.number == asked, pulse.front == asked {
+            Systemd.notify(
+                "WATCHDOG=1\nSTATUS=\(pulse.writer.waiting) messages wait, \(pulse.writer.underWay) are on their way")
+        }
+        inbox.post(.ping(asked + 1))
+        frontMail.post(.ping(asked + 1))
+    }
+
+    private func reloadOnSignal() {
+        do {
+            try reloadParts(load, secrets, sender, journal)
+        } catch {
+            journal.write(LogLine(.error, .reloaded, "nothing was reloaded: \(error)"))
+        }
+    }
+
+    /// Takes no more, claims no more, lets sends under way end, records them, and leaves a clean file.
+    private func stop() {
+        Systemd.notify("STOPPING=1\nSTATUS=waiting for sends under way")
+        journal.write(LogLine(.notice, .stopping, "stopping: no new work, sends under way may end"))
+        frontMail.post(.drain)
+        inbox.post(.stopClaiming)
+        waitForWriter()
+        sender.finish(within: settings.stopTimeout)
+        waitForWriter()
+        frontMail.post(.stop)
+        front.join()
+        writer.finish()
+        reader.finish()
+        journal.write(LogLine(.notice, .stopped, "stopped"))
+    }
+}
+
+extension Daemon {
+    /// Until the writer has done, and answered, everything posted so far.
+    private func waitForWriter() {
+        let reached = Bell()
+        inbox.post(.barrier { reached.ring() })
+        _ = reached.wait(milliseconds: 10_000)
+    }
+}
+
+/// Passes something to the one thread that will own it.
+private struct Handover<Value>: @unchecked Sendable {
+    let value: Value
+
+    init(_ value: Value) { self.value = value }
+}
+
+/// What the last process left: attempts nobody knows the outcome of, and webhooks not applied.
+private func takeUp(_ queue: Queue, _ step: WriterStep<SystemRandomNumberGenerator>, _ journal: Journal) throws {
+    let now = Timestamp(milliseconds: wallClockMilliseconds())
+    var unknown = 0
+    if case .nothing(let error) = queue.together(1, { _ in unknown = try queue.recoverClaimed(now: now) }) { throw error }
+    let parser = JSONParser()
+    var after: Int64 = 0
+    var webhooks = 0
+    while case let stored = try queue.unappliedWebhooks(after: after, limit: 1000), let last = stored.last {
+        step.takeUp(
+            stored.map { ($0.id, ReceivedWebhook.reading(app: $0.app, body: $0.body, parser: parser).statuses) })
+        webhooks += stored.count
+        after = last.id
+    }
+    if unknown + webhooks > 0 {
+        journal.write(
+            LogLine(
+                .warning, .recovered,
+                "the last process did not end by itself: \(unknown) attempts with unknown outcome, "
+                    + "\(webhooks) webhooks to apply"))
+    }
+}
+
+private func openListeners(_ settings: Settings) throws -> [Listener] {
+    let given = Systemd.sockets()
+    func listener(_ name: String, _ door: Door, _ path: String) throws -> Listener {
+        if let descriptor = given[name] { return Listener(descriptor: descriptor, tag: door.rawValue) }
+        return try .unix(path: path, mode: 0o666, tag: door.rawValue)
+    }
+    return [
+        try listener("api", .api, settings.socket), try listener("webhook", .webhook, settings.webhookSocket),
+    ]
+}
+
+private func startFront(
+    listeners: [Listener], bell: Bell, mailbox: Mailbox<Frontend.Mail>, _ parts: Frontend.Parts
+) -> Thread {
+    Thread("sockets") {
+        let server = HTTPServer(listeners: listeners, bell: bell)
+        server.run(Frontend(server: server, mailbox: mailbox, parts))
+    }
+}
+
+private func reloadParts(
+    _ load: () throws -> Settings, _ secrets: Secrets, _ sender: Sender, _ journal: Journal
+) throws {
+    let settings = try load()
+    secrets.reload()
+    sender.set(Sender.Target(endpoint: settings.graph, timeout: settings.requestTimeout))
+    journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
+    journal.write(LogLine(.notice, .reloaded, "settings and secrets were read again"))
+}
+
+/// EX_IOERR. Ending is safe: what was acknowledged is on disk, and the next start reads it afresh.
+private func endAtOnce(_ error: StoreError, _ journal: Journal) {
+    journal.write(LogLine(.error, .storage, "the database can no longer be trusted to keep what it is given: \(error)"))
+    journal.close()
+    _exit(74)
+}
+
+// MARK: Signals
+
+/// Before any thread starts, so that all inherit it.
+package func blockSignals() {
+    var signals = sigset_t()
+    fillSignals(&signals)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    signal(SIGPIPE, SIG_IGN)
+}
+
+private func fillSignals(_ signals: inout sigset_t) {
+    sigemptyset(&signals)
+    for number in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, number) }
+}
+
+/// The signal that came, or 0 when it is time for a heartbeat.
+private func waitForSignal(_ signals: inout sigset_t, _ interval: Duration?) -> Int32 {
+    guard let interval else {
+        var number: Int32 = 0
+        return sigwait(&signals, &number) == 0 ? number : 0
+    }
+    let (seconds, attoseconds) = interval.components
+    var patience = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+    return max(sigtimedwait(&signals, nil, &patience), 0)
+}

@@ -1,0 +1,358 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+import OutboxSystem
+
+/// Which of the two sockets a request came in by.
+enum Door: Int { case api = 0, webhook = 1 }
+
+/// The daemon's word on the sockets: knows every route, asks the writer or the reader, and puts what they say into
+/// answers. Lives on the server's thread; holds nothing that a restart could lose.
+final class Frontend: HTTPHandler {
+    enum Mail: Sendable {
+        case replies([(Exchange, WriterReply)])
+        case answers([(Exchange, HTTPResponse)])
+        case ping(UInt64)
+        /// Answer what is there, take nothing new.
+        case drain
+        /// Now.
+        case stop
+    }
+
+    struct Limits {
+        var singleBytesMax = 256 << 10
+        var bulkBytesMax = 32 << 20
+        /// Meta's own limit is 3 MB.
+        var webhookBytesMax = 4 << 20
+        /// Messages of a bulk that share a transaction, so that one-time codes get in between.
+        var sliceMessages = 500
+        var bulkMessagesMax = 10_000
+        var ndjsonLineBytesMax = 256 << 10
+    }
+    let limits = Limits()
+
+    let parser = JSONParser()
+    private let parts: Parts
+    private let codec: IDCodec
+    private let startedAt: Timestamp
+    private let mailbox: Mailbox<Mail>
+    unowned let server: HTTPServer
+    var bulks: [Exchange: BulkJob] = [:]
+    /// Dry runs whose estimate is awaited.
+    private var dryRuns: [Exchange: Draft] = [:]
+
+    /// What it works with; all of it is shared with other threads.
+    struct Parts: Sendable {
+        var writer: WriterInbox
+        var reader: ReaderThread
+        var secrets: Secrets
+        var journal: Journal
+        var idKey: [UInt8]
+        var access: Access
+        /// A sign of life.
+        var pong: @Sendable (UInt64) -> Void
+        var reload: @Sendable () throws -> Void
+    }
+
+    init(server: HTTPServer, mailbox: Mailbox<Mail>, _ parts: Parts) {
+        self.server = server
+        self.mailbox = mailbox
+        self.parts = parts
+        codec = IDCodec(key: parts.idKey)
+        startedAt = Self.now
+    }
+
+    var writer: WriterInbox { parts.writer }
+    var secrets: Secrets { parts.secrets }
+    var journal: Journal { parts.journal }
+
+    static var now: Timestamp { Timestamp(milliseconds: wallClockMilliseconds()) }
+    var now: Timestamp { Self.now }
+
+    // MARK: Requests
+
+    func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
+        if listener == Door.webhook.rawValue { return .collect(bytesMax: limits.webhookBytesMax) }
+        do throws(APIError) {
+            let route = try route(head)
+            try authorize(route, peer)
+            switch route {
+            case .submitBulk where isNDJSON(head):
+                bulks[exchange] = BulkJob(stream: true, limits: limits)
+                return .stream
+            case .submitBulk: return .collect(bytesMax: limits.bulkBytesMax)
+            default: return .collect(bytesMax: limits.singleBytesMax)
+            }
+        } catch {
+            return .refuse(.error(error))
+        }
+    }
+
+    private func route(_ head: RequestHead) throws(APIError) -> Route {
+        var path: [String] = []
+        for part in head.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
+            guard let decoded = percentDecoded(part) else { throw APIError(.malformed, "the path is not UTF-8") }
+            path.append(decoded)
+        }
+        return try Route.of(method: head.method, path: path)
+    }
+
+    private func authorize(_ route: Route, _ peer: Peer) throws(APIError) {
+        let role = parts.access.role(of: peer)
+        guard role < route.role else { return }
+        if case .local(let pid, let uid, _, _) = peer {
+            journal.write(
+                LogLine(
+                    .notice, .callerRefused, "a caller was refused: it has the role \(role.name), \(route.role.name) is needed",
+                    [(.peer, "uid=\(uid) pid=\(pid)")]))
+        }
+        throw APIError(
+            .forbidden, "this needs the role \(route.role.name); you have \(role.name). "
+                + "Members of the sending group may send; root and the service's own user may do everything")
+    }
+
+    private func isNDJSON(_ head: RequestHead) -> Bool {
+        (head["content-type"] ?? "").lowercased().hasPrefix("application/x-ndjson")
+    }
+
+    func received(_ request: HTTPRequest, _ exchange: Exchange) {
+        if request.listener == Door.webhook.rawValue { return receivedWebhook(request, exchange) }
+        do throws(APIError) {
+            try handle(try route(request.head), request, exchange)
+        } catch {
+            server.respond(exchange, .error(error))
+        }
+    }
+
+    private func handle(_ route: Route, _ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+        switch route {
+        case .submit: try submit(request.body, exchange)
+        case .submitBulk: try submitBulk(request.body, exchange)
+        case .list: try list(request.head, exchange)
+        case .message(let text): parts.reader.ask(exchange, .message(try id(text)))
+        case .retry(let text): writer.post(.retry(exchange, try id(text)))
+        case .cancel(let text): writer.post(.cancel(exchange, try id(text)))
+        case .lines: parts.reader.ask(exchange, .lines)
+        case .line(let name): parts.reader.ask(exchange, .line(name))
+        case .putLine(let name): try putLine(name, request.body, exchange)
+        case .deleteLine(let name): writer.post(.removeLine(exchange, name: name))
+        case .status:
+            parts.reader.ask(
+                exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))
+        case .reload: try reload()
+            server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
+        case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
+        }
+    }
+
+    private func reload() throws(APIError) {
+        do {
+            try parts.reload()
+        } catch {
+            throw APIError(.conflict, "nothing was changed: \(error)")
+        }
+    }
+
+    private func id(_ text: String) throws(APIError) -> MessageID {
+        guard let id = codec.id(text) else { throw APIError(.notFound, "there is no such message") }
+        return id
+    }
+
+    func parse(_ body: [UInt8]) throws(APIError) -> JSONValue {
+        do throws(JSONError) {
+            return try parser.parse(body)
+        } catch {
+            throw APIError(.malformed, "the body is \(error.description)", status: 400)
+        }
+    }
+
+    private func submit(_ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+        switch MessageBody.read(try parse(body), now: now) {
+        case .wrong(let errors): throw .validation(errors)
+        case .complete(let message) where message.dryRun:
+            dryRuns[exchange] = message.draft
+            writer.post(.estimate(exchange, [message.draft]))
+        case .complete(let message): writer.post(.submit(exchange, message.draft))
+        }
+    }
+
+    private func list(_ head: RequestHead, _ exchange: Exchange) throws(APIError) {
+        guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
+        let query = try ListQuery.read(parameters)
+        var filter = ListFilter()
+        filter.states = query.states
+        filter.line = query.line
+        filter.to = query.to
+        filter.since = query.since
+        filter.until = query.until
+        filter.limit = query.limit
+        filter.offset = ((query.page ?? 1) - 1) * query.limit
+        if let text = query.batchID {
+            guard let batch = codec.id(text, .batch) else { throw APIError(.notFound, "there is no such batch") }
+            filter.batch = batch
+        }
+        if let cursor = query.cursor {
+            guard let before = codec.id(cursor) else {
+                throw .validation([FieldError("cursor", "must be the meta.pagination.cursor of the page before")])
+            }
+            filter.before = before
+        }
+        parts.reader.ask(exchange, .list(filter))
+    }
+
+    private func putLine(_ name: String, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+        switch LineBody.read(try parse(body), name: name) {
+        case .wrong(let errors): throw .validation(errors)
+        case .complete(let line):
+            if let token = line.token {
+                do {
+                    try secrets.store(line.settings.credential, token)
+                } catch {
+                    journal.write(LogLine(.error, .storage, "\(error)", [(.line, name)]))
+                    throw APIError(.internalError, "the token could not be stored; the journal says why")
+                }
+            }
+            writer.post(.putLine(exchange, line.settings))
+        }
+    }
+
+    // MARK: Streams
+
+    func received(piece: [UInt8], _ exchange: Exchange) { streamPiece(piece, exchange) }
+    func ended(_ exchange: Exchange) { streamEnded(exchange) }
+    func dropped(_ exchange: Exchange) { bulks[exchange] = nil }
+
+    func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse {
+        let code: APIError.Code =
+            switch refusal.status {
+            case 413, 431: .tooLarge
+            case 503: .unavailable
+            default: .malformed
+            }
+        return .error(APIError(code, refusal.message, status: refusal.status))
+    }
+
+    func timeUp(nowNanoseconds: UInt64) -> UInt64? { nil }
+
+    func batchText(_ batch: MessageID) -> String { codec.text(batch, .batch) }
+
+    // MARK: What the other threads say
+
+    func bellRang() {
+        for mail in mailbox.take() {
+            switch mail {
+            case .replies(let replies): for (exchange, reply) in replies { deliver(reply, exchange) }
+            case .answers(let answers): for (exchange, response) in answers { server.respond(exchange, response) }
+            case .ping(let number): parts.pong(number)
+            case .drain: server.drain()
+            case .stop: server.stop()
+            }
+        }
+    }
+
+    private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
+        if bulks[exchange] != nil { return bulkReply(reply, exchange) }
+        if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
+        if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }
+        server.respond(exchange, response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))
+    }
+
+    /// A line that now names its own secret needs the token it was once given no longer.
+    private func forgetUnusedToken(of line: Line) {
+        if line.settings.credential != LineBody.tokenSecretName(line: line.name) { removeToken(ofLine: line.name) }
+    }
+
+    private func removeToken(ofLine name: String) {
+        do {
+            try secrets.remove(LineBody.tokenSecretName(line: name))
+        } catch {
+            journal.write(LogLine(.warning, .storage, "\(error)", [(.line, name)]))
+        }
+    }
+
+    private func response(to reply: WriterReply, draft: Draft?) -> HTTPResponse {
+        switch reply {
+        case .submitted(.done(let submitted)):
+            return .json(202) {
+                $0.object("data") {
+                    $0.field("id", codec.text(submitted.id))
+                    $0.field("status", submitted.state.name)
+                    $0.field("scheduledFor", submitted.sendAt?.rfc3339)
+                }
+            }
+        case .submitted(.refused(let refusal)): return .error(.validation([refusal.fieldError()]))
+        case .estimated(let results):
+            switch results.first {
+            case .done(let estimate): return dryRunResponse(estimate, draft)
+            case .refused(let refusal): return .error(.validation([refusal.fieldError()]))
+            case nil: return .error(APIError(.internalError, "nothing was estimated"))
+            }
+        case .request(let result): return requestResponse(result)
+        case .line(let line, let isNew): return .json(isNew ? 201 : 200) { line.write(to: &$0, name: "data") }
+        case .lineRemoved(let removal, _): return removalResponse(removal)
+        case .webhookStored: return .text(200, "ok\n")
+        case .storageFailed(let full): return .error(storageError(full: full))
+        case .sliceStored, .sliceRefused: return .error(APIError(.internalError, "a bulk's answer has no bulk"))
+        }
+    }
+
+    func storageError(full: Bool) -> APIError {
+        full
+            ? APIError(.storageFull, "the disk is full: nothing is stored; free some space and submit again")
+            : APIError(.unavailable, "the database could not be written: nothing is stored; the journal says why")
+    }
+
+    private func dryRunResponse(_ estimate: Estimate, _ draft: Draft?) -> HTTPResponse {
+        .json(200) {
+            $0.object("data") {
+                $0.field("dryRun", true)
+                $0.field("id", nil as String?)
+                $0.field("status", draft?.sendAt == nil ? "queued" : "scheduled")
+                $0.field("scheduledFor", draft?.sendAt?.rfc3339)
+                $0.object("estimate") {
+                    $0.field("line", estimate.line)
+                    $0.field("ahead", estimate.ahead)
+                    $0.field("notBefore", estimate.notBefore.rfc3339)
+                }
+            }
+        }
+    }
+
+    private func requestResponse(_ result: RequestResult) -> HTTPResponse {
+        switch result {
+        case .done(let state): return .json(202) { $0.object("data") { $0.field("status", state.name) } }
+        case .notFound: return .error(APIError(.notFound, "there is no such message"))
+        case .refused(.tooLate, let state):
+            return .error(APIError(.tooLate, "too late: the message is \(state.name), it is with Meta or may be"))
+        case .refused(.notFailed, let state):
+            return .error(APIError(.conflict, "only a failed message can be retried; this one is \(state.name)"))
+        case .refused(_, let state): return .error(APIError(.conflict, "the message is \(state.name) already"))
+        case .expired(let moment):
+            return .error(
+                APIError(.conflict, "the message expired at \(moment.rfc3339); submit a new one"))
+        case .lineGone: return .error(APIError(.conflict, "the message's line was removed; submit a new one"))
+        }
+    }
+
+    private func removalResponse(_ removal: LineRemoval) -> HTTPResponse {
+        switch removal {
+        case .done: return HTTPResponse(status: 204)
+        case .notFound: return .error(APIError(.notFound, "there is no such line"))
+        case .busy(let count):
+            return .error(
+                APIError(.conflict, "\(count) messages of this line still wait or are on their way; cancel them first"))
+        }
+    }
+}
+
+extension SubmitRefusal {
+    func fieldError(path: String = "") -> FieldError {
+        switch self {
+        case .noSuchLine(let name): FieldError(path + "line", "there is no line \(name); see outboxctl line ls")
+        case .noLines: FieldError(path + "line", "there is no line yet; add one with outboxctl line add")
+        case .lineNotNamed: FieldError(path + "line", "is missing: there are several lines, name one of them")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import Glibc
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+import OutboxSystem
+
+/// Questions about what is stored.
+enum Question: Sendable {
+    case message(MessageID)
+    case list(ListFilter)
+    case lines
+    case line(String)
+    case status(ProcessFacts)
+}
+
+/// What `GET /v1/status` tells besides the queue.
+struct ProcessFacts: Sendable {
+    var startedAt: Timestamp
+    var connections: Int
+}
+
+/// Answers questions from a connection of its own, so that no question waits for a write, nor a write for it.
+final class ReaderThread: Sendable {
+    private enum Mail: Sendable {
+        case question(Exchange, Question)
+        case end
+    }
+
+    private let mailbox: Mailbox<Mail>
+    private let thread: Thread
+
+    init(path: String, journal: Journal, answers: @escaping @Sendable ([(Exchange, HTTPResponse)]) -> Void) {
+        let bell = Bell()
+        let mailbox = Mailbox<Mail>(bell: bell)
+        self.mailbox = mailbox
+        thread = Thread("reader") {
+            do {
+                try Self.run(Answerer(reader: QueueReader(path: path)), bell, mailbox, journal, answers)
+            } catch {
+                preconditionFailure("the database could be written but not be read: \(error)")
+            }
+        }
+    }
+
+    func ask(_ exchange: Exchange, _ question: Question) { mailbox.post(.question(exchange, question)) }
+
+    func finish() {
+        mailbox.post(.end)
+        thread.join()
+    }
+
+    private static func run(
+        _ answerer: Answerer, _ bell: Bell, _ mailbox: Mailbox<Mail>, _ journal: Journal,
+        _ answers: ([(Exchange, HTTPResponse)]) -> Void
+    ) throws {
+        while true {
+            for mail in mailbox.take() {
+                guard case .question(let exchange, let question) = mail else { return }
+                answers([(exchange, answer(answerer, question, journal))])
+            }
+            _ = bell.wait()
+            bell.clear()
+        }
+    }
+
+    private static func answer(_ answerer: Answerer, _ question: Question, _ journal: Journal) -> HTTPResponse {
+        do {
+            return try answerer.answer(question)
+        } catch let error as APIError {
+            return .error(error)
+        } catch {
+            journal.write(LogLine(.error, .storage, "a question could not be answered: \(error)"))
+            return .error(APIError(.internalError, "the database could not be read; the journal says why"))
+        }
+    }
+}
+
+/// Turns questions into answers.
+struct Answerer {
+    let reader: QueueReader
+    private let parser = JSONParser()
+
+    init(reader: QueueReader) { self.reader = reader }
+
+    func answer(_ question: Question) throws -> HTTPResponse {
+        switch question {
+        case .message(let id): return try message(id)
+        case .list(let filter): return try list(filter)
+        case .lines:
+            let lines = try reader.lines(account: defaultAccount)
+            return .json(200) { json in json.array("data") { for line in lines { line.write(to: &$0) } } }
+        case .line(let name):
+            guard let line = try reader.lines(account: defaultAccount).first(where: { $0.name == name }) else {
+                throw APIError(.notFound, "there is no line \(name)")
+            }
+            return .json(200) { line.write(to: &$0, name: "data") }
+        case .status(let facts): return try status(facts)
+        }
+    }
+
+    private func message(_ id: MessageID) throws -> HTTPResponse {
+        guard let message = try reader.message(id, account: defaultAccount) else {
+            throw APIError(.notFound, "there is no such message")
+        }
+        let timeline = try reader.timeline(of: message)
+        return .json(200) { write(message, to: &$0, name: "data", timeline: timeline) }
+    }
+
+    private func write(
+        _ message: StoredMessage, to json: inout JSONWriter, name: String? = nil, timeline: [StoredEvent]? = nil
+    ) {
+        message.write(
+            to: &json, name: name, id: reader.codec.text(message.id),
+            batchID: message.batch.map { reader.codec.text($0, .batch) }, timeline: timeline, parser: parser)
+    }
+
+    private func list(_ filter: ListFilter) throws -> HTTPResponse {
+        let page = try reader.list(filter, account: defaultAccount)
+        return .json(200) { json in
+            json.array("data") { for message in page.messages { write(message, to: &$0) } }
+            json.object("meta") {
+                $0.object("pagination") {
+                    $0.field("limit", filter.limit)
+                    if filter.before == nil { $0.field("page", filter.offset / filter.limit + 1) }
+                    $0.field("hasMore", page.next != nil)
+                    $0.field("cursor", page.next.map { reader.codec.text($0) })
+                }
+            }
+        }
+    }
+
+    private func status(_ facts: ProcessFacts) throws -> HTTPResponse {
+        let counts = try reader.counts(account: defaultAccount)
+        let troubles = try reader.troubles()
+        let total = MessageState.allCases.map { state in
+            (state, counts.filter { $0.state == state }.map(\.count).reduce(0, +))
+        }
+        return .json(200) { json in
+            json.object("data") {
+                $0.field("version", outboxdVersion)
+                $0.field("startedAt", facts.startedAt.rfc3339)
+                $0.field("connections", facts.connections)
+                $0.object("messages") { for (state, count) in total { $0.field(state.name, count) } }
+                $0.field("unknownOutcomes", troubles.unknown)
+                $0.field("unreadWebhooks", troubles.webhooks)
+                $0.array("lines") {
+                    for name in Set(counts.map(\.line)).sorted() {
+                        $0.object {
+                            $0.field("line", name)
+                            for entry in counts where entry.line == name { $0.field(entry.state.name, entry.count) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import OutboxAPI
+import OutboxHTTP
+import OutboxJSON
+
+package let outboxdVersion = "0.1.0"
+
+extension HTTPResponse {
+    static let jsonType = HTTPHeader("content-type", "application/json")
+
+    /// An object whose members `body` writes.
+    static func json(_ status: Int, _ body: (inout JSONWriter) -> Void) -> HTTPResponse {
+        var json = JSONWriter()
+        json.object(nil, body)
+        return HTTPResponse(status: status, headers: [jsonType], body: json.bytes + [0x0A])
+    }
+
+    static func error(_ error: APIError) -> HTTPResponse {
+        HTTPResponse(status: error.status, headers: [jsonType], body: error.body + [0x0A])
+    }
+
+    static func text(_ status: Int, _ text: String) -> HTTPResponse {
+        HTTPResponse(
+            status: status, headers: [HTTPHeader("content-type", "text/plain; charset=utf-8")], body: Array(text.utf8))
+    }
+}

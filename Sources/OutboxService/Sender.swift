@@ -1,0 +1,79 @@
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxMeta
+import OutboxStore
+import OutboxSystem
+
+/// Takes attempts to Meta and brings their outcomes back.
+final class Sender: Sendable {
+    private let client: HTTPClient<Attempt>
+    private let secrets: Secrets
+    private let journal: Journal
+    private let target: Lock<Target>
+    private let outcomes: @Sendable ([AttemptOutcome]) -> Void
+
+    struct Target: Sendable {
+        var endpoint: GraphEndpoint
+        var timeout: Duration
+    }
+
+    init(
+        target: Target, connections: Int, secrets: Secrets, journal: Journal,
+        outcomes: @escaping @Sendable ([AttemptOutcome]) -> Void
+    ) {
+        self.secrets = secrets
+        self.journal = journal
+        self.target = Lock(target)
+        self.outcomes = outcomes
+        let parser = SendableParser()
+        client = HTTPClient(name: "sender", connectionsMax: connections) { completions in
+            outcomes(
+                completions.map {
+                    AttemptOutcome(attempt: $0.context, outcome: outcome(of: $0.result, parser: parser.value))
+                })
+        }
+    }
+
+    func set(_ target: Target) { self.target.withLock { $0 = target } }
+
+    /// Called on the writer's thread; each attempt comes back as one outcome.
+    func send(_ attempts: [Attempt]) {
+        let target = target.withLock { $0 }
+        var requests: [(OutgoingRequest, Attempt)] = []
+        var unsendable: [AttemptOutcome] = []
+        for attempt in attempts {
+            guard let token = secrets.value(attempt.credential) else {
+                unsendable.append(AttemptOutcome(attempt: attempt, outcome: withoutToken(attempt)))
+                continue
+            }
+            let request = target.endpoint.send(
+                phoneNumberID: attempt.phoneNumberID, token: token, to: attempt.to, type: attempt.type,
+                content: attempt.content, opaque: attempt.opaque, timeout: target.timeout)
+            requests.append((request, attempt))
+        }
+        if !requests.isEmpty { client.send(requests) }
+        if !unsendable.isEmpty { outcomes(unsendable) }
+    }
+
+    /// A line without a token holds its messages; it does not fail them.
+    private func withoutToken(_ attempt: Attempt) -> Outcome {
+        journal.write(
+            LogLine(
+                .error, .secretMissing,
+                "no access token: the secret \(attempt.credential) is missing; give it with outboxctl line add, "
+                    + "or as a credential, and reload",
+                [(.line, attempt.lineName)]))
+        return .refused(
+            Failure(code: "NO_TOKEN", message: "the secret \(attempt.credential) holds no access token"),
+            .throttled(askedFor: .seconds(10)))
+    }
+
+    /// Lets what is under way end; what takes longer is broken off, its outcome unknown.
+    func finish(within patience: Duration) { client.finish(within: patience) }
+}
+
+/// A parser touched by the sender's thread alone.
+private final class SendableParser: @unchecked Sendable {
+    let value = JSONParser()
+}

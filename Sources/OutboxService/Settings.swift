@@ -1,0 +1,151 @@
+import Glibc
+import OutboxAPI
+package import OutboxMeta
+
+/// What an operator may set about the process. Everything about lines is data, set over the socket.
+package struct Settings: Equatable, Sendable {
+    /// Holds the database, its lock and `secrets/`.
+    package var stateDirectory = "/var/lib/outboxd"
+    package var socket = "/run/outboxd/outboxd.sock"
+    package var webhookSocket = "/run/outboxd/webhook.sock"
+    package var graph = GraphEndpoint()
+    /// Requests to Meta under way at a time, over all lines.
+    package var connections = 64
+    package var requestTimeout = Duration.seconds(30)
+    /// How long sends under way may take at the end.
+    package var stopTimeout = Duration.seconds(20)
+    package var logLevel = LogLevel.info
+    package var maskNumbers = true
+    /// Members of this group may send.
+    package var sendGroup = "outboxd"
+
+    package init() {}
+
+    package struct Problem: Error, CustomStringConvertible, Sendable {
+        package let description: String
+    }
+
+    /// Names, as flags (`--graph-url`), in the settings file (`graph-url = …`) and in the environment
+    /// (`OUTBOXD_GRAPH_URL`), with what they take.
+    package static let known: [(name: String, value: String, help: String)] = [
+        ("state-dir", "DIR", "database and secrets (default: $STATE_DIRECTORY or /var/lib/outboxd)"),
+        ("socket", "PATH", "socket for programs and outboxctl (default: /run/outboxd/outboxd.sock)"),
+        ("webhook-socket", "PATH", "socket for Meta's webhooks (default: /run/outboxd/webhook.sock)"),
+        ("graph-url", "URL", "where the Cloud API is (default: \(GraphEndpoint.metaURL)) *"),
+        ("graph-version", "VERSION", "its version (default: \(GraphEndpoint.currentVersion)) *"),
+        ("connections", "N", "requests to Meta at a time, 1 to 1000 (default: 64)"),
+        ("request-timeout", "SECONDS", "for a whole request to Meta, 1 to 600 (default: 30) *"),
+        ("stop-timeout", "SECONDS", "for sends under way at the end, 0 to 600 (default: 20)"),
+        ("log-level", "LEVEL", "error, warning, notice, info or debug (default: info) *"),
+        ("mask-numbers", "YES|NO", "hide phone numbers in the journal (default: yes) *"),
+        ("send-group", "GROUP", "whose members may send (default: outboxd)"),
+    ]
+
+    /// Sets one by its name.
+    package mutating func set(_ name: String, _ value: String) throws(Problem) {
+        func wrong(_ rule: String) -> Problem { Problem(description: "\(name) must be \(rule), not \"\(value)\"") }
+        func number(_ range: ClosedRange<Int>) throws(Problem) -> Int {
+            guard let number = Int(value), range.contains(number) else {
+                throw wrong("a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return number
+        }
+        func path() throws(Problem) -> String {
+            guard value.hasPrefix("/") else { throw wrong("an absolute path") }
+            return value
+        }
+        switch name {
+        case "state-dir": stateDirectory = try path()
+        case "socket": socket = try path()
+        case "webhook-socket": webhookSocket = try path()
+        case "graph-url":
+            var url = value
+            while url.hasSuffix("/") { url.removeLast() }
+            guard url.hasPrefix("https://") || url.hasPrefix("http://127.0.0.1") || url.hasPrefix("http://localhost")
+                || url.hasPrefix("http://[::1]")
+            else { throw wrong("an https URL, or http to this machine itself") }
+            graph.baseURL = url
+        case "graph-version":
+            guard value.hasPrefix("v"), value.dropFirst().allSatisfy({ $0.isNumber || $0 == "." }), value.count > 1
+            else { throw wrong("a version such as \(GraphEndpoint.currentVersion)") }
+            graph.version = value
+        case "connections": connections = try number(1...1000)
+        case "request-timeout": requestTimeout = .seconds(try number(1...600))
+        case "stop-timeout": stopTimeout = .seconds(try number(0...600))
+        case "log-level":
+            guard let level = LogLevel(name: value) else { throw wrong("error, warning, notice, info or debug") }
+            logLevel = level
+        case "mask-numbers":
+            guard value == "yes" || value == "no" else { throw wrong("yes or no") }
+            maskNumbers = value == "yes"
+        case "send-group": sendGroup = value
+        default: throw Problem(description: "\(name) is no setting of outboxd; see outboxd --help")
+        }
+    }
+
+    /// Defaults, then the environment, then the settings file, then flags; the later one counts.
+    package static func load(file: String?, flags: [(name: String, value: String)]) throws(Problem) -> Settings {
+        var settings = Settings()
+        if let directory = environment("STATE_DIRECTORY"), !directory.isEmpty {
+            // systemd gives a list when several are declared.
+            settings.stateDirectory = String(directory.prefix { $0 != ":" })
+        }
+        for (name, _, _) in known {
+            let variable = "OUTBOXD_" + name.uppercased().map { $0 == "-" ? "_" : $0 }
+            if let value = environment(variable) { try settings.set(name, value) }
+        }
+        if let file { try settings.read(file) }
+        for (name, value) in flags { try settings.set(name, value) }
+        return settings
+    }
+
+    /// Lines `name = value`; `#` begins a comment line.
+    private mutating func read(_ file: String) throws(Problem) {
+        guard let bytes = readFile(file, bytesMax: 65_536) else {
+            throw Problem(description: "the settings file \(file) cannot be read: \(String(cString: strerror(errno)))")
+        }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
+            let line = line.trimmed
+            if line.isEmpty || line.hasPrefix("#") { continue }
+            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else {
+                throw Problem(description: "\(file) line \(index + 1): must be NAME = VALUE")
+            }
+            do {
+                try set(String(parts[0].trimmed), String(parts[1].trimmed))
+            } catch {
+                throw Problem(description: "\(file) line \(index + 1): \(error.description)")
+            }
+        }
+    }
+}
+
+func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+/// A whole small file; nil, with errno, when it cannot be read or is longer.
+func readFile(_ path: String, bytesMax: Int) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
+    var filled = 0
+    while filled <= bytesMax {
+        let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress.map { $0 + filled }, $0.count - filled) }
+        if count == 0 { return Array(bytes[..<filled]) }
+        if count < 0 { return nil }
+        filled += count
+    }
+    errno = EFBIG
+    return nil
+}
+
+extension StringProtocol {
+    /// Without the white space around it.
+    var trimmed: Substring {
+        var text = Substring(self)
+        while let first = text.first, first.isWhitespace { text = text.dropFirst() }
+        while let last = text.last, last.isWhitespace { text = text.dropLast() }
+        return text
+    }
+}

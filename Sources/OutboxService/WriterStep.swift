@@ -1,0 +1,257 @@
+import OutboxCore
+import OutboxStore
+import OutboxHTTP
+
+/// One turn of the writer: everything that waits, of every kind, in one transaction, and what may leave now claimed
+/// in the same one. Owns the queue; knows neither threads nor clocks.
+final class WriterStep<Chance: RandomNumberGenerator> {
+    struct Outputs {
+        var replies: [(Exchange, WriterReply)] = []
+        var attempts: [Attempt] = []
+        var log: [LogLine] = []
+        /// Take the next turn at once.
+        var goOn = false
+        /// Take the next turn then at the latest.
+        var wake: Timestamp?
+        var pong: WriterPong?
+        /// To be called when the other outputs are on their way.
+        var barriers: [@Sendable () -> Void] = []
+        /// The disk can no longer be trusted: end, and start afresh.
+        var fatal: StoreError?
+    }
+
+    private enum Operation {
+        case input(WriterInput)
+        case apply(id: Int64, [StatusReport])
+        case clock
+        case claim
+    }
+
+    private let queue: Queue
+    private let slotsMax: Int
+    private var chance: Chance
+    private let words: WriterWords
+    /// Attempts out there whose outcome has not come back.
+    private(set) var underWay = 0
+    private var claims = true
+    /// Webhooks that are on disk and not applied.
+    private var toApply: [(id: Int64, statuses: [StatusReport])] = []
+    /// Outcomes a full disk did not let us record.
+    private var unrecorded: [AttemptOutcome] = []
+
+    private static var retryAfterFailure: Duration { .seconds(1) }
+
+    /// `shown` masks phone numbers.
+    init(queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String) {
+        self.queue = queue
+        self.slotsMax = slotsMax
+        self.chance = chance
+        words = WriterWords(idText: { queue.codec.text($0) }, shown: shown)
+    }
+
+    func close() throws { try queue.close() }
+
+    func turn(_ inputs: [WriterInput], now: Timestamp) -> Outputs {
+        var outputs = Outputs()
+        let operations = plan(inputs, &outputs)
+        var results = [Effect](repeating: Effect(), count: operations.count)
+        let ending = queue.together(operations.count) { index in
+            results[index] = try perform(operations[index], now)
+        }
+        switch ending {
+        case .nothing(let error): failed(operations, error, now, &outputs)
+        case .done(let kept): finish(operations, results, kept, now, &outputs)
+        }
+        return outputs
+    }
+
+    private func plan(_ inputs: [WriterInput], _ outputs: inout Outputs) -> [Operation] {
+        var operations = unrecorded.map { Operation.input(.outcome($0)) }
+        unrecorded = []
+        operations += toApply.map { .apply(id: $0.id, $0.statuses) }
+        toApply = []
+        for input in inputs {
+            switch input {
+            case .stopClaiming: claims = false
+            case .barrier(let reached): outputs.barriers.append(reached)
+            case .ping(let number): outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
+            default:
+                if case .outcome = input { underWay -= 1 }
+                operations.append(.input(input))
+            }
+        }
+        return operations + [.clock, .claim]
+    }
+
+    // MARK: In the transaction
+
+    /// What an operation did; counts only when the transaction holds.
+    private struct Effect {
+        var reply: (Exchange, WriterReply)?
+        var attempts: [Attempt] = []
+        var log: [LogLine] = []
+        var toApply: (id: Int64, statuses: [StatusReport])?
+        var goOn = false
+    }
+
+    private func perform(_ operation: Operation, _ now: Timestamp) throws -> Effect {
+        switch operation {
+        case .input(let input): return try perform(input, now)
+        case .apply(let id, let statuses): return try apply(id, statuses, now)
+        case .clock: return Effect(goOn: try queue.clockMoved(now))
+        case .claim:
+            guard claims else { return Effect() }
+            return Effect(attempts: try queue.claim(slots: slotsMax - underWay, now: now))
+        }
+    }
+
+    private func perform(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
+        switch input {
+        case .submit(let exchange, let draft):
+            let result = try queue.submit(draft, account: defaultAccount, batch: nil, now: now)
+            return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
+        case .estimate(let exchange, let drafts):
+            let results = drafts.map { queue.estimate($0, account: defaultAccount, now: now) }
+            return Effect(reply: (exchange, .estimated(results)))
+        case .slice(let exchange, let slice): return try store(slice, exchange, now)
+        case .cancel(let exchange, let id):
+            let result = try queue.cancel(id, account: defaultAccount, now: now)
+            return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageCancelled))
+        case .retry(let exchange, let id):
+            let result = try queue.retry(id, account: defaultAccount, now: now)
+            return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageRequeued))
+        case .putLine(let exchange, let settings):
+            let (line, isNew) = try queue.put(settings, account: defaultAccount, now: now)
+            let text = isNew ? "line added" : "line changed"
+            return Effect(
+                reply: (exchange, .line(line, isNew: isNew)),
+                log: [LogLine(.notice, .lineChanged, text, [(.line, line.name)])])
+        case .removeLine(let exchange, let name):
+            let removal = try queue.removeLine(named: name, account: defaultAccount, now: now)
+            let log = removal == .done ? [LogLine(.notice, .lineChanged, "line removed", [(.line, name)])] : []
+            return Effect(reply: (exchange, .lineRemoved(removal, name: name)), log: log)
+        case .outcome(let outcome): return try record(outcome, now)
+        case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
+        case .stopClaiming, .ping, .barrier: return Effect()
+        }
+    }
+
+    private func store(_ slice: BulkSlice, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
+        if slice.atomic {
+            let estimates = slice.drafts.map { queue.estimate($0, account: defaultAccount, now: now) }
+            if estimates.contains(where: { if case .refused = $0 { true } else { false } }) {
+                return Effect(reply: (exchange, .sliceRefused(estimates)))
+            }
+        }
+        let batch = try slice.batch ?? queue.openBatch(account: defaultAccount, now: now)
+        let results = try slice.drafts.map {
+            try queue.submit($0, account: defaultAccount, batch: batch, now: now)
+        }
+        let queued = results.count { if case .done = $0 { true } else { false } }
+        let failed = results.count - queued + slice.refusedBefore
+        try queue.addToBatch(batch, queued: Int64(queued), failed: Int64(failed))
+        return Effect(reply: (exchange, .sliceStored(batch: batch, results)), log: words.submitted(results))
+    }
+
+    private func store(_ webhook: ReceivedWebhook, _ exchange: Exchange?, _ now: Timestamp) throws -> Effect {
+        let id = try queue.storeWebhook(app: webhook.app, body: webhook.body, now: now)
+        let reply = exchange.map { ($0, WriterReply.webhookStored) }
+        guard let problem = webhook.problem else { return Effect(reply: reply, toApply: (id, webhook.statuses)) }
+        try queue.keepWebhook(id, problem: problem)
+        return Effect(reply: reply, log: [LogLine(.warning, .webhookKept, "a webhook is kept unread: \(problem)")])
+    }
+
+    /// Webhooks stored before the last end.
+    func takeUp(_ webhooks: [(id: Int64, statuses: [StatusReport])]) { toApply += webhooks }
+
+    private func apply(_ id: Int64, _ statuses: [StatusReport], _ now: Timestamp) throws -> Effect {
+        var effect = Effect()
+        for status in statuses {
+            let applied = try queue.apply(status, now: now)
+            if let line = words.applied(status, applied) { effect.log.append(line) }
+        }
+        try queue.removeWebhook(id)
+        return effect
+    }
+
+    private func record(_ outcome: AttemptOutcome, _ now: Timestamp) throws -> Effect {
+        let attempt = outcome.attempt
+        let recorded = try queue.record(
+            outcome.outcome, message: attempt.message, attempt: attempt.number, now: now, chance: &chance)
+        return Effect(log: [words.recorded(outcome, recorded)])
+    }
+
+    // MARK: After it
+
+    private func finish(
+        _ operations: [Operation], _ effects: [Effect], _ kept: [StoreError?], _ now: Timestamp,
+        _ outputs: inout Outputs
+    ) {
+        for (index, effect) in effects.enumerated() {
+            if let error = kept[index] {
+                refused(operations[index], error, &outputs)
+                continue
+            }
+            if let reply = effect.reply { outputs.replies.append(reply) }
+            outputs.attempts += effect.attempts
+            outputs.log += effect.log
+            outputs.goOn = outputs.goOn || effect.goOn
+            if let webhook = effect.toApply { toApply.append(webhook) }
+        }
+        underWay += outputs.attempts.count
+        outputs.goOn = outputs.goOn || !toApply.isEmpty
+        do {
+            outputs.wake = try queue.nextWake()
+        } catch let error as StoreError {
+            outputs.fatal = error
+        } catch {
+            preconditionFailure("the store threw \(error)")
+        }
+    }
+
+    /// One operation was undone; the others hold.
+    private func refused(_ operation: Operation, _ error: StoreError, _ outputs: inout Outputs) {
+        outputs.log.append(LogLine(.error, .storage, "a write was refused: \(error)"))
+        switch operation {
+        case .input(let input):
+            if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(full: error.isFull))) }
+        case .apply(let id, _):
+            // The raw call stays on disk, marked, and Meta was told 200 for it already.
+            _ = queue.together(1) { _ in try queue.keepWebhook(id, problem: "\(error)") }
+        case .clock, .claim: break
+        }
+    }
+
+    /// Nothing of the turn is stored: nobody is told otherwise, and what must not be lost is kept for the next one.
+    private func failed(
+        _ operations: [Operation], _ error: StoreError, _ now: Timestamp, _ outputs: inout Outputs
+    ) {
+        for operation in operations {
+            switch operation {
+            case .input(.outcome(let outcome)): unrecorded.append(outcome)
+            case .input(let input):
+                if let exchange = input.exchange {
+                    outputs.replies.append((exchange, .storageFailed(full: error.isFull)))
+                }
+            case .apply(let id, let statuses): toApply.append((id, statuses))
+            case .clock, .claim: break
+            }
+        }
+        outputs.log.append(LogLine(.error, .storage, "nothing could be written: \(error)"))
+        outputs.wake = now + Self.retryAfterFailure
+        if !error.isFull { outputs.fatal = error }
+    }
+}
+
+extension WriterInput {
+    /// Where an answer is awaited.
+    var exchange: Exchange? {
+        switch self {
+        case .submit(let exchange, _), .estimate(let exchange, _), .slice(let exchange, _), .cancel(let exchange, _),
+            .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _):
+            exchange
+        case .webhook(let exchange, _): exchange
+        case .outcome, .stopClaiming, .ping, .barrier: nil
+        }
+    }
+}

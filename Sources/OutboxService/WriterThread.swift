@@ -1,0 +1,98 @@
+import Glibc
+import OutboxCore
+import OutboxHTTP
+import OutboxStore
+import OutboxSystem
+
+/// Where everybody puts what the writer shall do.
+struct WriterInbox: Sendable {
+    fileprivate enum Mail: Sendable {
+        case input(WriterInput)
+        case end
+    }
+
+    fileprivate let bell: Bell
+    fileprivate let mailbox: Mailbox<Mail>
+
+    init() {
+        bell = Bell()
+        mailbox = Mailbox(bell: bell)
+    }
+
+    func post(_ input: WriterInput) { mailbox.post(.input(input)) }
+
+    func post(_ inputs: [WriterInput]) { mailbox.post(inputs.map(Mail.input)) }
+}
+
+/// The thread that owns the queue: takes everything that waits, runs one turn, hands on what came of it.
+final class WriterThread: Sendable {
+    /// Where a turn's outputs go. Called on the writer's thread.
+    struct Outlets: Sendable {
+        var replies: @Sendable ([(Exchange, WriterReply)]) -> Void
+        var attempts: @Sendable ([Attempt]) -> Void
+        var pong: @Sendable (WriterPong) -> Void
+        var fatal: @Sendable (StoreError) -> Void
+    }
+
+    private let inbox: WriterInbox
+    private let thread: Thread
+
+    /// `start` runs on the new thread and makes what only that thread may touch.
+    init(
+        inbox: WriterInbox, start: @escaping @Sendable () -> WriterStep<SystemRandomNumberGenerator>, journal: Journal,
+        outlets: Outlets
+    ) {
+        self.inbox = inbox
+        thread = Thread("writer") { Self.run(start(), inbox, journal, outlets) }
+    }
+
+    /// Works off what was posted before, empties the log into the file, and ends.
+    func finish() {
+        inbox.mailbox.post(.end)
+        thread.join()
+    }
+
+    private static func run(
+        _ step: WriterStep<SystemRandomNumberGenerator>, _ inbox: WriterInbox, _ journal: Journal, _ outlets: Outlets
+    ) {
+        let timer = WallTimer()
+        var ending = false
+        var goOn = true
+        while true {
+            if !goOn { sleep(inbox.bell, timer) }
+            var inputs: [WriterInput] = []
+            for mail in inbox.mailbox.take() {
+                switch mail {
+                case .input(let input): inputs.append(input)
+                case .end: ending = true
+                }
+            }
+            let outputs = step.turn(inputs, now: Timestamp(milliseconds: wallClockMilliseconds()))
+            // Sends first: they take longest.
+            if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
+            if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
+            for line in outputs.log { journal.write(line) }
+            if let pong = outputs.pong { outlets.pong(pong) }
+            if let error = outputs.fatal { return outlets.fatal(error) }
+            for reached in outputs.barriers { reached() }
+            timer.set(outputs.wake?.milliseconds)
+            goOn = outputs.goOn
+            if ending, !goOn { break }
+        }
+        do {
+            try step.close()
+        } catch {
+            journal.write(LogLine(.warning, .storage, "the log could not be emptied into the database: \(error)"))
+        }
+    }
+
+    private static func sleep(_ bell: Bell, _ timer: WallTimer) {
+        var waits = [
+            pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        poll(&waits, 2, -1)
+        bell.clear()
+        timer.clear()
+    }
+}

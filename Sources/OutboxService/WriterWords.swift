@@ -1,0 +1,70 @@
+import OutboxCore
+import OutboxStore
+
+/// What the journal says of the writer's deeds, one line a fact.
+struct WriterWords {
+    let idText: (MessageID) -> String
+    /// Masks phone numbers.
+    let shown: (String) -> String
+
+    func submitted(_ results: [SubmitResult<Submitted>]) -> [LogLine] {
+        results.compactMap { result in
+            guard case .done(let submitted) = result else { return nil }
+            return LogLine(
+                .debug, .messageAccepted, "message \(submitted.state)",
+                [(.message, idText(submitted.id))])
+        }
+    }
+
+    func requested(_ id: MessageID, _ result: RequestResult, _ kind: LogKind) -> [LogLine] {
+        guard case .done(let state) = result else { return [] }
+        return [LogLine(.info, kind, "message \(state) on request", [(.message, idText(id))])]
+    }
+
+    func recorded(_ outcome: AttemptOutcome, _ recorded: Recorded) -> LogLine {
+        let attempt = outcome.attempt
+        var fields: [(LogLine.Field, String)] = [
+            (.message, idText(attempt.message)), (.line, attempt.lineName), (.attempt, String(attempt.number)),
+            (.to, shown(attempt.to)),
+        ]
+        switch outcome.outcome {
+        case .accepted: break
+        case .refused(let failure, _), .unknown(let failure): fields.append((.code, failure.code))
+        }
+        switch (recorded, outcome.outcome) {
+        case (.moved(.sent), _): return LogLine(.info, .messageSent, "message sent", fields)
+        case (.moved(.failed), .refused(let failure, _)):
+            return LogLine(.warning, .messageFailed, "message failed: \(failure.message)", fields)
+        case (.moved, .refused(let failure, _)):
+            return LogLine(.info, .messageRetrying, "message will be tried again: \(failure.message)", fields)
+        case (.unknown, .unknown(let failure)):
+            return LogLine(.warning, .outcomeUnknown, "outcome unknown: \(failure.message)", fields)
+        default: return LogLine(.debug, .messageNoted, "an answer came late and changed nothing", fields)
+        }
+    }
+
+    func applied(_ status: StatusReport, _ applied: Applied) -> LogLine? {
+        switch applied {
+        case .moved(let id, let state):
+            let fields: [(LogLine.Field, String)] = [(.message, idText(id))]
+            switch state {
+            case .failed:
+                return LogLine(
+                    .warning, .messageFailed, "message failed: \(status.failure?.message ?? "Meta gave no reason")",
+                    fields + [(.code, status.failure?.code ?? "UNKNOWN")])
+            case .delivered: return LogLine(.info, .messageDelivered, "message delivered", fields)
+            case .read: return LogLine(.info, .messageRead, "message read", fields)
+            default: return LogLine(.info, .messageSent, "message sent, says Meta", fields)
+            }
+        case .noted(let id):
+            return LogLine(
+                .debug, .messageNoted, "status \(status.report) came late and changed nothing",
+                [(.message, idText(id))])
+        case .parked: return LogLine(.debug, .messageNoted, "status \(status.report) waits for its message")
+        case .foreign:
+            return LogLine(
+                .warning, .webhookForeign,
+                "a status was left aside: its message belongs to another number than the one it names")
+        }
+    }
+}

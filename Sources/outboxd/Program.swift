@@ -1,0 +1,66 @@
+
+import OutboxCommandLine
+import OutboxService
+
+private let options =
+    [
+        Arguments.Option("config", value: "FILE", "settings file, lines NAME = VALUE with the names below"),
+        Arguments.Option("version", "print the version and end"),
+        Arguments.Option("help", short: "h", "print this and end"),
+    ] + Settings.known.map { Arguments.Option($0.name, value: $0.value, $0.help) }
+
+private let usage = """
+    outboxd - the durable WhatsApp outbox of this machine
+
+    usage: outboxd [options]
+
+    \(Arguments.help(options))
+    Flags count over the settings file, that over the environment (OUTBOXD_GRAPH_URL for --graph-url, and so on).
+    Settings marked * are read again on SIGHUP and on outboxctl reload, and so are the files in DIR/secrets.
+    Everything about lines is set over the socket: see outboxctl line --help.
+
+    exit status: 0 stopped as told; 64 wrong usage; 65 database damaged, foreign or of a later version; 69 a socket
+    cannot be had; 73 database cannot be opened; 74 the disk failed; 75 another outboxd has the state directory;
+    78 a setting is wrong
+
+    """
+
+func runOutboxd(_ words: [String]) -> Int32 {
+    let arguments: Arguments
+    do {
+        arguments = try Arguments(words, options: options)
+    } catch {
+        complain("outboxd: \(error)")
+        return ExitStatus.usage.rawValue
+    }
+    if arguments.has("help") {
+        print(usage, terminator: "")
+        return 0
+    }
+    if arguments.has("version") {
+        print("outboxd \(outboxdVersion)")
+        return 0
+    }
+    if let word = arguments.words.first {
+        complain("outboxd: \(word): outboxd takes options only; see --help")
+        return ExitStatus.usage.rawValue
+    }
+    return serve(arguments)
+}
+
+private func serve(_ arguments: Arguments) -> Int32 {
+    blockSignals()
+    let flags = Settings.known.compactMap { known in arguments[known.name].map { (name: known.name, value: $0) } }
+    let file = arguments["config"]
+    let journal = Journal()
+    defer { journal.close() }
+    do {
+        let daemon = try Daemon(journal: journal) { try Settings.load(file: file, flags: flags) }
+        daemon.run()
+        return 0
+    } catch {
+        let status = ExitStatus(error)
+        journal.write(LogLine(.error, .startFailed, "outboxd cannot start: \(error)"))
+        return status.rawValue
+    }
+}
