@@ -63,10 +63,12 @@ let package = Package(
             ]),
         module("OutboxCommandLine", []),
         program("outboxd", ["OutboxService", "OutboxCommandLine"]),
-        program("outboxctl", ["OutboxAPI", "OutboxHTTP", "OutboxJSON", "OutboxCore", "OutboxCommandLine"]),
+        program("outboxctl", ["OutboxHTTP", "OutboxJSON", "OutboxCommandLine", "CLinux"]),
         program(
             "outbox-sandbox",
-            ["OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCore", "OutboxSystem", "OutboxCommandLine"]),
+            [
+                "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCore", "OutboxSystem", "OutboxCommandLine", "CLinux",
+            ]),
 
         tests("OutboxJSONTests", ["OutboxJSON"]),
     ],

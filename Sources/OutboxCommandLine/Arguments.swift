@@ -61,6 +61,9 @@ package struct Arguments: Sendable {
     /// The last value given.
     package subscript(_ name: String) -> String? { values[name]?.last }
 
+    /// Every value given, in order.
+    package func all(_ name: String) -> [String] { values[name] ?? [] }
+
     package func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
         guard let text = self[name] else { return nil }
         guard let number = Int(text), range.contains(number) else {

@@ -75,7 +75,11 @@ package final class HTTPClient<Context: Sendable>: Sendable {
                 multi.remove(entry.transfer)
                 return Completion(context: entry.context, result: entry.transfer.result(code))
             }
-            if ends.isEmpty { multi.wait(anyUnderWay: !underWay.isEmpty) } else { completed(ends) }
+            if !ends.isEmpty {
+                completed(ends)
+            } else if !(finishing && underWay.isEmpty) {
+                multi.wait(anyUnderWay: !underWay.isEmpty)
+            }
         }
     }
 }

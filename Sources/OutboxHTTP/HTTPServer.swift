@@ -417,6 +417,21 @@ package final class HTTPServer {
         if connection.unreadCount > 0, keepAlive { advance(connection) } else { updateInterest(connection) }
     }
 
+    /// Ends an exchange without a proper answer: writes `bytes` as they are, then closes, or resets the connection.
+    /// For those who play a broken server.
+    package func breakOff(_ exchange: Exchange, writing bytes: [UInt8] = [], reset: Bool = false) {
+        guard let connection = find(exchange) else { return }
+        connection.append(bytes)
+        // What it does not take is part of the break.
+        _ = connection.flush()
+        if reset {
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(
+                connection.descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        }
+        drop(connection)
+    }
+
     /// False when the connection is gone.
     private func flush(_ connection: Connection) -> Bool {
         guard connection.flush() else {

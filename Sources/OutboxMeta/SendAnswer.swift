@@ -9,7 +9,8 @@ package import OutboxJSON
 package func outcome(of result: HTTPResult, parser: JSONParser) -> Outcome {
     switch result {
     case .notSent(let text):
-        return .refused(Failure(code: "NOT_CONNECTED", message: text), .forNow(askedFor: nil))
+        // A network that is away is no fault of the message's: it does not count.
+        return .refused(Failure(code: "NOT_CONNECTED", message: text), .throttled(askedFor: nil))
     case .broken(let text):
         return .unknown(Failure(code: "NO_ANSWER", message: text))
     case .answered(let status, let headers, let body):

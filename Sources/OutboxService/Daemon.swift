@@ -35,6 +35,7 @@ package final class Daemon: Sendable {
         self.settings = settings
         self.journal = journal
         journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
+        umask(0o077)
         let directory = try StateDirectory(path: settings.stateDirectory)
         secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
         let queue = try Queue(path: directory.database)

@@ -1,1 +1,3 @@
-print("")
+import Glibc
+
+exit(runOutboxctl(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,88 @@
+import OutboxCommandLine
+import OutboxCore
+
+/// One way to misbehave.
+enum Fault: Equatable, Sendable {
+    /// Meta's error body with this code; the message is not accepted.
+    case error(Int64)
+    /// HTTP 429 with code 130429 and Retry-After in seconds.
+    case throttle(Int)
+    /// An HTTP status without Meta's error body; the message is not accepted.
+    case http(Int)
+    /// Answers after so many milliseconds.
+    case slow(Int)
+    /// Takes the request and closes; the message is not accepted.
+    case drop
+    /// Accepts the message and closes without an answer.
+    case loseAnswer
+    /// Accepts the message and resets the connection.
+    case reset
+    /// Accepts the message and sends half an answer.
+    case truncate
+    /// Accepts the message and answers 200 with a page of HTML.
+    case garbage
+    /// Accepts the message; a failed status with this code follows.
+    case fail(Int64)
+    /// Accepts the message; no status follows.
+    case silent
+
+    static let help = """
+          error=CODE   Meta's error body, not accepted       throttle=SECONDS  429 with Retry-After, not accepted
+          http=STATUS  bare HTTP status, not accepted        drop              closes at once, not accepted
+          slow=MS      answers late                          lose-answer       accepted, closes without an answer
+          reset        accepted, resets the connection       truncate          accepted, half an answer
+          garbage      accepted, answers HTML                fail=CODE         accepted, then a failed status
+          silent       accepted, no status follows
+
+        """
+
+    init?(_ text: Substring) {
+        let parts = text.split(separator: "=" as Character, maxSplits: 1).map(String.init)
+        let number = parts.count == 2 ? Int64(parts[1]) : nil
+        switch (parts.first, number) {
+        case ("error", .some(let code)): self = .error(code)
+        case ("throttle", .some(let seconds)): self = .throttle(Int(seconds))
+        case ("http", .some(let status)) where (200...599).contains(status): self = .http(Int(status))
+        case ("slow", .some(let milliseconds)): self = .slow(Int(milliseconds))
+        case ("fail", .some(let code)): self = .fail(code)
+        case ("drop", nil): self = .drop
+        case ("lose-answer", nil): self = .loseAnswer
+        case ("reset", nil): self = .reset
+        case ("truncate", nil): self = .truncate
+        case ("garbage", nil): self = .garbage
+        case ("silent", nil): self = .silent
+        default: return nil
+        }
+    }
+}
+
+/// When to misbehave: always, by chance, or to one recipient.
+struct FaultRule: Sendable {
+    let text: String
+    private let fault: Fault
+    private let share: Double
+    private let recipient: String?
+
+    init(_ text: String) throws(Arguments.Problem) {
+        let wrong = Arguments.Problem("\(text): no fault rule; see --help")
+        self.text = text
+        if let at = text.lastIndex(of: "@") {
+            guard let share = Double(text[text.index(after: at)...]), (0...1).contains(share),
+                let fault = Fault(text[..<at])
+            else { throw wrong }
+            (self.fault, self.share, recipient) = (fault, share, nil)
+        } else if let colon = text.lastIndex(of: ":") {
+            guard let number = PhoneNumber(String(text[text.index(after: colon)...])), let fault = Fault(text[..<colon])
+            else { throw wrong }
+            (self.fault, share, recipient) = (fault, 1, number.digits)
+        } else {
+            guard let fault = Fault(text[...]) else { throw wrong }
+            (self.fault, share, recipient) = (fault, 1, nil)
+        }
+    }
+
+    func fault(to digits: String, _ chance: inout some RandomNumberGenerator) -> Fault? {
+        if let recipient { return recipient == digits ? fault : nil }
+        return share >= 1 || Double.random(in: 0..<1, using: &chance) < share ? fault : nil
+    }
+}

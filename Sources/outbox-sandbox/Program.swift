@@ -1,0 +1,86 @@
+import CLinux
+import Glibc
+import OutboxCommandLine
+import OutboxHTTP
+import OutboxSystem
+
+private let options = [
+    Arguments.Option("port", value: "N", "TCP port on 127.0.0.1; 0 picks a free one (default: 8990)"),
+    Arguments.Option("port-file", value: "FILE", "write the port there once it is open"),
+    Arguments.Option("webhook-url", value: "URL", "where status webhooks go (default: none are sent)"),
+    Arguments.Option("webhook-socket", value: "PATH", "connect there instead of to the URL's host"),
+    Arguments.Option("app-secret", value: "SECRET", "signs webhooks (default: sandbox-secret)"),
+    Arguments.Option("token", value: "TOKEN", "the only access token accepted (default: any)"),
+    Arguments.Option("latency", value: "MS", "before each answer (default: 0)"),
+    Arguments.Option("delivered-after", value: "MS", "after sent (default: 100)"),
+    Arguments.Option("read-after", value: "MS", "after delivered; -1: never (default: 100)"),
+    Arguments.Option("duplicate-webhooks", value: "SHARE", "0 to 1 of statuses are sent twice"),
+    Arguments.Option("reorder-webhooks", value: "SHARE", "0 to 1 of statuses come late and out of order"),
+    Arguments.Option("no-opaque-on-failed", "leave biz_opaque_callback_data out of failed statuses"),
+    Arguments.Option("fault", value: "RULE", "misbehave; may be given several times, see below"),
+    Arguments.Option("seed", value: "N", "of the dice (default: from the kernel)"),
+    Arguments.Option("version", "print the version and end"),
+    Arguments.Option("help", short: "h", "print this and end"),
+]
+
+private let usage = """
+    outbox-sandbox - a stand-in for Meta's WhatsApp Cloud API on this machine
+
+    usage: outbox-sandbox [options]
+
+    \(Arguments.help(options))
+    A fault RULE is FAULT, FAULT@SHARE (0 to 1 of requests) or FAULT:NUMBER (requests to that recipient):
+    \(Fault.help)
+    It answers POST /VERSION/PHONE_NUMBER_ID/messages as graph.facebook.com does, and besides:
+      GET    /sandbox/ledger[?after=SEQ&limit=N]  what it received, oldest first
+      DELETE /sandbox/ledger                      forget it
+      GET    /sandbox/summary                     counts
+      GET    /sandbox/faults, PUT /sandbox/faults {"rules":["error=131026@0.1", ...]}
+      POST   /sandbox/inbound {"phoneNumberId":"...","from":"14155550100","text":"..."}
+
+    """
+
+func runSandbox(_ words: [String]) -> Int32 {
+    do {
+        let arguments = try Arguments(words, options: options)
+        if arguments.has("help") {
+            print(usage, terminator: "")
+            return 0
+        }
+        if arguments.has("version") {
+            print("outbox-sandbox 0.1.0")
+            return 0
+        }
+        if let word = arguments.words.first { throw Arguments.Problem("\(word): only options are taken; see --help") }
+        return try serve(arguments)
+    } catch {
+        complain("outbox-sandbox: \(error)")
+        return 64
+    }
+}
+
+private func serve(_ arguments: Arguments) throws -> Int32 {
+    signal(SIGPIPE, SIG_IGN)
+    let settings = try SandboxSettings(arguments)
+    let port = UInt16(try arguments.integer("port", in: 0...65_535) ?? 8990)
+    let listener = try Listener.loopback(port: port, tag: 0)
+    if let file = arguments["port-file"], let port = listener.port {
+        try writeWhole(file, "\(port)\n")
+    }
+    print("outbox-sandbox: http://127.0.0.1:\(listener.port ?? port)")
+    fflush(nil)
+    let bell = Bell()
+    let server = HTTPServer(listeners: [listener], bell: bell)
+    server.run(Sandbox(server: server, bell: bell, settings: settings))
+    return 0
+}
+
+/// Appears with all its content or not at all.
+private func writeWhole(_ path: String, _ text: String) throws {
+    let temporary = path + ".new"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let bytes = Array(text.utf8)
+    guard descriptor >= 0, write(descriptor, bytes, bytes.count) == bytes.count, close(descriptor) == 0,
+        rename(temporary, path) == 0
+    else { throw Arguments.Problem("\(path): \(String(cString: strerror(errno)))") }
+}

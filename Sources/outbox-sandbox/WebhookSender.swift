@@ -1,0 +1,174 @@
+import OutboxHTTP
+import OutboxJSON
+import OutboxMeta
+import OutboxSystem
+
+/// One status on its way to whoever listens for webhooks.
+struct OutgoingStatus: Sendable {
+    var phoneNumberID: String
+    var wamid: String
+    var to: String
+    var status: String
+    var opaque: String?
+    var code: Int64?
+}
+
+/// Posts signed webhooks, and again until they are answered with 200, as Meta does.
+final class WebhookSender {
+    private struct Call: Sendable {
+        var body: [UInt8]
+        var tries = 0
+    }
+
+    private let settings: SandboxSettings
+    private let client: HTTPClient<Call>
+    private let results: Mailbox<(Call, Bool)>
+    private var again = Agenda<Call>()
+    private var underWay = 0
+    private(set) var answered = 0
+    private(set) var givenUp = 0
+
+    /// Statuses in one call, as Meta batches them; its own limit is 1,000.
+    private static let statusesPerCall = 100
+    /// With waits that grow to ten seconds, some minutes; Meta goes on for days.
+    private static let triesMax = 60
+
+    init(_ settings: SandboxSettings, bell: Bell) {
+        self.settings = settings
+        let results = Mailbox<(Call, Bool)>(bell: bell)
+        self.results = results
+        client = HTTPClient(name: "webhooks", connectionsMax: 8) { completions in
+            results.post(
+                completions.map { completion in
+                    if case .answered(200, _, _) = completion.result { return (completion.context, true) }
+                    return (completion.context, false)
+                })
+        }
+    }
+
+    var waiting: Int { underWay + again.count }
+    var retryAt: UInt64? { again.nextDue }
+
+    func send(_ statuses: [OutgoingStatus]) {
+        var rest = statuses[...]
+        while !rest.isEmpty {
+            let some = rest.prefix(Self.statusesPerCall)
+            rest = rest.dropFirst(Self.statusesPerCall)
+            for (number, list) in Dictionary(grouping: some, by: \.phoneNumberID) {
+                post(Call(body: statusBody(number, list)))
+            }
+        }
+    }
+
+    func sendInbound(phoneNumberID: String, from: String, wamid: String, text: String) {
+        let body = envelope(phoneNumberID) {
+            $0.array("contacts") {
+                $0.object {
+                    $0.object("profile") { $0.field("name", "Sandbox") }
+                    $0.field("wa_id", from)
+                }
+            }
+            $0.array("messages") {
+                $0.object {
+                    $0.field("from", from)
+                    $0.field("id", wamid)
+                    $0.field("timestamp", seconds())
+                    $0.field("type", "text")
+                    $0.object("text") { $0.field("body", text) }
+                }
+            }
+        }
+        post(Call(body: body))
+    }
+
+    private func post(_ call: Call) {
+        guard let url = settings.webhookURL else { return }
+        underWay += 1
+        let request = OutgoingRequest(
+            method: "POST", url: url,
+            headers: [
+                "Content-Type: application/json",
+                "X-Hub-Signature-256: \(webhookSignature(secret: settings.appSecret, body: call.body))",
+            ], body: call.body, unixSocket: settings.webhookSocket)
+        client.send([(request, call)])
+    }
+
+    func takeResults() {
+        for (call, done) in results.take() {
+            underWay -= 1
+            var call = call
+            call.tries += 1
+            if done {
+                answered += 1
+            } else if call.tries >= Self.triesMax {
+                givenUp += 1
+            } else {
+                let wait = min(100 << min(call.tries, 7), 10_000)
+                again.add(call, at: steadyNanoseconds() + UInt64(wait) * 1_000_000)
+            }
+        }
+    }
+
+    /// Sends what is due again; answers when the next is.
+    func retry(_ now: UInt64) -> UInt64? {
+        while let call = again.next(due: now) { post(call) }
+        return again.nextDue
+    }
+
+    // MARK: Bodies
+
+    private func statusBody(_ phoneNumberID: String, _ statuses: [OutgoingStatus]) -> [UInt8] {
+        envelope(phoneNumberID) {
+            $0.array("statuses") {
+                for status in statuses { write(status, to: &$0) }
+            }
+        }
+    }
+
+    private func write(_ status: OutgoingStatus, to json: inout JSONWriter) {
+        json.object {
+            $0.field("id", status.wamid)
+            $0.field("status", status.status)
+            $0.field("timestamp", seconds())
+            $0.field("recipient_id", status.to)
+            if let opaque = status.opaque { $0.field("biz_opaque_callback_data", opaque) }
+            guard let code = status.code else { return }
+            $0.array("errors") {
+                $0.object {
+                    $0.field("code", code)
+                    $0.field("title", title(code))
+                    $0.field("message", title(code))
+                    $0.object("error_data") { $0.field("details", title(code)) }
+                }
+            }
+        }
+    }
+
+    private func envelope(_ phoneNumberID: String, _ value: (inout JSONWriter) -> Void) -> [UInt8] {
+        var json = JSONWriter(capacity: 1024)
+        json.object {
+            $0.field("object", "whatsapp_business_account")
+            $0.array("entry") {
+                $0.object {
+                    $0.field("id", "100000000000001")
+                    $0.array("changes") {
+                        $0.object {
+                            $0.field("field", "messages")
+                            $0.object("value") {
+                                $0.field("messaging_product", "whatsapp")
+                                $0.object("metadata") {
+                                    $0.field("display_phone_number", "15550100000")
+                                    $0.field("phone_number_id", phoneNumberID)
+                                }
+                                value(&$0)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return json.bytes
+    }
+
+    private func seconds() -> String { String(wallClockMilliseconds() / 1000) }
+}

@@ -1,0 +1,27 @@
+import OutboxCommandLine
+import OutboxJSON
+
+let cancelCommand = Command(
+    name: "cancel", words: "ID...", summary: "take back messages that have not left"
+) { arguments, client in try each(arguments, client, "cancel") }
+
+let retryCommand = Command(
+    name: "retry", words: "ID...", summary: "queue failed messages again"
+) { arguments, client in try each(arguments, client, "retry") }
+
+/// Does it to every id; the last refusal decides the exit status.
+private func each(_ arguments: Arguments, _ client: Client, _ verb: String) throws {
+    guard !arguments.words.isEmpty else { throw Arguments.Problem("\(verb) takes the id of a message; see --help") }
+    var refusal: ExitStatus?
+    for id in arguments.words {
+        do {
+            let data = try client.call("POST", "/v1/messages/\(escaped(id))/\(verb)")
+            if !client.wantsJSON { print("\(id)\t\(plain(data?["status"]))") }
+        } catch let status as ExitStatus {
+            if status == .notRunning { throw status }
+            refusal = status
+        }
+    }
+    if let refusal { throw refusal }
+}
+

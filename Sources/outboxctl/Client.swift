@@ -1,0 +1,93 @@
+import Glibc
+import OutboxCommandLine
+import OutboxHTTP
+import OutboxJSON
+
+/// Speaks to outboxd over its socket and turns its refusals into words and exit statuses.
+struct Client {
+    static let defaultSocket = "/run/outboxd/outboxd.sock"
+
+    private let socket: String
+    let wantsJSON: Bool
+
+    init(_ arguments: Arguments) {
+        let environment = getenv("OUTBOXD_SOCKET").map { String(cString: $0) }
+        socket = arguments["socket"] ?? environment ?? Self.defaultSocket
+        wantsJSON = arguments.has("json")
+    }
+
+    /// The answer's `data`, or nil when there is none. With `--json` the whole answer is printed first.
+    func call(_ method: String, _ path: String, body: [UInt8] = []) throws -> JSONValue? {
+        let answer = try whole(method, path, body: body)
+        return answer?["data"]
+    }
+
+    func whole(_ method: String, _ path: String, body: [UInt8] = []) throws -> JSONValue? {
+        let request = OutgoingRequest(
+            method: method, url: "http://outboxd\(path)", headers: ["Content-Type: application/json"], body: body,
+            unixSocket: socket, answerBytesMax: 64 << 20)
+        switch callAndWait(request) {
+        case .notSent(let text), .broken(let text):
+            complain("outboxctl: outboxd does not answer at \(socket): \(text)")
+            complain("Is it running? systemctl status outboxd. Another place? --socket PATH or $OUTBOXD_SOCKET.")
+            throw ExitStatus.notRunning
+        case .answered(let status, _, let bytes):
+            if wantsJSON { print(String(decoding: bytes, as: UTF8.self), terminator: bytes.isEmpty ? "" : "") }
+            if bytes.isEmpty, (200...299).contains(status) { return nil }
+            guard let answer = try? JSONParser().parse(bytes) else {
+                complain("outboxctl: \(socket) answered something else than JSON (HTTP \(status)): is it outboxd's?")
+                throw ExitStatus.failed
+            }
+            guard (200...299).contains(status) else { throw refused(status, answer) }
+            return answer
+        }
+    }
+
+    private func refused(_ status: Int, _ answer: JSONValue) -> ExitStatus {
+        let error = answer["error"]
+        let code = error?["code"]?.string ?? "HTTP_\(status)"
+        complain("outboxctl: \(error?["message"]?.string ?? "refused") (\(code))")
+        if let details = error?["details"] {
+            for detail in details.elements {
+                complain("  \(detail["field"]?.string ?? "?") \(detail["message"]?.string ?? "")")
+            }
+        }
+        switch status {
+        case 404: return .notFound
+        case 400...499: return .refused
+        default: return .failed
+        }
+    }
+}
+
+/// A path segment or query value with everything escaped that is not plain.
+func escaped(_ text: String) -> String {
+    text.utf8.map { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            String(Unicode.Scalar(byte))
+        default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }
+    }.joined()
+}
+
+/// The words a command needs, no more and no less.
+func words(_ arguments: Arguments, _ names: String...) throws -> [String] {
+    guard arguments.words.count == names.count else {
+        let wanted = names.isEmpty ? "takes no words" : "takes \(names.joined(separator: " "))"
+        throw Arguments.Problem("this command \(wanted); see --help")
+    }
+    return arguments.words
+}
+
+/// Standard input to its end.
+func readStandardInput(bytesMax: Int) throws -> String {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+        let count = read(STDIN_FILENO, &buffer, buffer.count)
+        if count <= 0 { return String(decoding: bytes, as: UTF8.self) }
+        bytes += buffer[..<count]
+        guard bytes.count <= bytesMax else { throw Arguments.Problem("standard input is longer than \(bytesMax) bytes") }
+    }
+}

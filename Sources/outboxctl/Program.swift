@@ -1,0 +1,85 @@
+import OutboxCommandLine
+
+/// What outboxctl exits with.
+enum ExitStatus: Int32, Error {
+    case done = 0
+    /// Something unforeseen; the message says what.
+    case failed = 1
+    /// outboxd is not running, or its socket cannot be reached.
+    case notRunning = 3
+    case notFound = 4
+    /// outboxd refused: a wrong field, a conflict, a missing role.
+    case refused = 5
+    case usage = 64
+}
+
+/// One verb: what it takes and what it does.
+struct Command: Sendable {
+    var name: String
+    /// Behind the name in the usage line.
+    var words: String
+    var summary: String
+    var options: [Arguments.Option] = []
+    var run: @Sendable (Arguments, Client) throws -> Void
+}
+
+private let commands = [
+    sendCommand, showCommand, listCommand, cancelCommand, retryCommand, lineAddCommand, lineListCommand,
+    lineRemoveCommand, statusCommand, reloadCommand,
+]
+
+private let commonOptions = [
+    Arguments.Option("socket", short: "s", value: "PATH", "outboxd's socket (default: $OUTBOXD_SOCKET or \(Client.defaultSocket))"),
+    Arguments.Option("json", "print what outboxd answers, as JSON"),
+    Arguments.Option("help", short: "h", "print this and end"),
+]
+
+private var usage: String {
+    let width = commands.map { "\($0.name) \($0.words)".count }.max() ?? 0
+    let list = commands.map { command in
+        let left = "\(command.name) \(command.words)"
+        return "  \(left)\(String(repeating: " ", count: width - left.count))  \(command.summary)\n"
+    }.joined()
+    return """
+        outboxctl - drop messages into outboxd and see what becomes of them
+
+        usage: outboxctl COMMAND [options]      outboxctl COMMAND --help
+
+        \(list)
+        \(Arguments.help(commonOptions + [Arguments.Option("version", "print the version and end")]))
+        exit status: 0 done; 1 failed; 3 outboxd does not run; 4 not found; 5 refused; 64 wrong usage
+
+        """
+}
+
+func runOutboxctl(_ words: [String]) -> Int32 {
+    if words.first == "--version" {
+        print("outboxctl 0.1.0")
+        return 0
+    }
+    guard let command = commands.first(where: { words.starts(with: $0.name.split(separator: " ").map(String.init)) })
+    else {
+        if words.contains("--help") || words.contains("-h") || words.isEmpty {
+            print(usage, terminator: "")
+            return words.isEmpty ? ExitStatus.usage.rawValue : 0
+        }
+        complain("outboxctl: \(words.joined(separator: " ")): no such command; see outboxctl --help")
+        return ExitStatus.usage.rawValue
+    }
+    do {
+        let rest = words.dropFirst(command.name.split(separator: " ").count)
+        let arguments = try Arguments(rest, options: command.options + commonOptions)
+        if arguments.has("help") {
+            print("usage: outboxctl \(command.name) \(command.words)\n\n\(command.summary)\n")
+            print(Arguments.help(command.options + commonOptions), terminator: "")
+            return 0
+        }
+        try command.run(arguments, Client(arguments))
+        return 0
+    } catch let status as ExitStatus {
+        return status.rawValue
+    } catch {
+        complain("outboxctl: \(error)")
+        return (error is Arguments.Problem ? ExitStatus.usage : .failed).rawValue
+    }
+}

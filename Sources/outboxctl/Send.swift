@@ -1,0 +1,91 @@
+import OutboxCommandLine
+import OutboxJSON
+
+let sendCommand = Command(
+    name: "send", words: "TO [TEXT]",
+    summary: "queue one message: a text (- reads standard input) or a template; prints its id",
+    options: [
+        .init("line", short: "l", value: "LINE", "the line to send from, when there are several"),
+        .init("template", short: "t", value: "NAME", "an approved template instead of a text"),
+        .init("language", value: "CODE", "the template's language (default: en_US)"),
+        .init("param", short: "p", value: "TEXT", "the template's next body variable; may be given several times"),
+        .init("components", value: "JSON", "the template's components, whole"),
+        .init("preview-url", "show a preview of the text's first link"),
+        .init("at", value: "TIME", "not before: RFC 3339 with offset, such as 2030-01-31T09:00:00+01:00"),
+        .init("expires", value: "TIME", "not after"),
+        .init("priority", value: "CLASS", "high, normal or low"),
+        .init("metadata", value: "JSON", "an object of your own, shown wherever the message is"),
+        .init("dry-run", "check everything and say when it would leave; queue nothing"),
+    ]
+) { arguments, client in
+    guard (1...2).contains(arguments.words.count) else {
+        throw Arguments.Problem("send takes TO and TEXT, or TO and --template; see --help")
+    }
+    let body = try messageBody(arguments)
+    guard let data = try client.call("POST", "/v1/messages", body: body), !client.wantsJSON else { return }
+    if arguments.has("dry-run") {
+        let estimate = data["estimate"]
+        print(
+            "would be \(data["status"]?.string ?? "?") on line \(estimate?["line"]?.string ?? "?"), "
+                + "\(estimate?["ahead"]?.integer ?? 0) ahead, not before \(estimate?["notBefore"]?.string ?? "?")")
+    } else {
+        print(data["id"]?.string ?? "")
+    }
+}
+
+private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
+    func raw(_ name: String) throws -> ArraySlice<UInt8>? {
+        guard let text = arguments[name] else { return nil }
+        do {
+            return try JSONParser().parse(text.utf8).raw
+        } catch {
+            throw Arguments.Problem("--\(name) is \(error)")
+        }
+    }
+    var text = arguments.words.count > 1 ? arguments.words[1] : nil
+    if text == "-" { text = try readStandardInput(bytesMax: 65_536) }
+    let components = try raw("components")
+    let metadata = try raw("metadata")
+    var json = JSONWriter()
+    json.object {
+        $0.field("to", arguments.words[0])
+        if let text { $0.field("message", text) }
+        if arguments.has("preview-url") { $0.field("previewUrl", true) }
+        if let name = arguments["template"] {
+            $0.object("template") { template(name, arguments, components, &$0) }
+        }
+        for (option, field) in [
+            ("line", "line"), ("at", "sendAt"), ("expires", "expiresAt"), ("priority", "priority"),
+        ] {
+            if let value = arguments[option] { $0.field(field, value) }
+        }
+        if let metadata { $0.field("metadata", raw: metadata) }
+        if arguments.has("dry-run") { $0.field("dryRun", true) }
+    }
+    return json.bytes
+}
+
+private func template(
+    _ name: String, _ arguments: Arguments, _ components: ArraySlice<UInt8>?, _ json: inout JSONWriter
+) {
+    json.field("name", name)
+    json.field("language", arguments["language"] ?? "en_US")
+    let parameters = arguments.all("param")
+    if let components {
+        json.field("components", raw: components)
+    } else if !parameters.isEmpty {
+        json.array("components") {
+            $0.object {
+                $0.field("type", "body")
+                $0.array("parameters") {
+                    for text in parameters {
+                        $0.object {
+                            $0.field("type", "text")
+                            $0.field("text", text)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
