@@ -70,7 +70,17 @@ let package = Package(
                 "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCore", "OutboxSystem", "OutboxCommandLine", "CLinux",
             ]),
 
+        .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
+        tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),
+        tests("OutboxStoreTests", ["OutboxStore", "OutboxCore", "TestKit", "CSQLite"]),
+        tests("OutboxHTTPTests", ["OutboxHTTP", "OutboxSystem", "TestKit"]),
+        tests("OutboxMetaTests", ["OutboxMeta", "OutboxCore", "OutboxHTTP", "OutboxJSON", "TestKit"]),
+        tests("OutboxAPITests", ["OutboxAPI", "OutboxCore", "OutboxJSON"]),
+        tests(
+            "OutboxServiceTests",
+            ["OutboxService", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem", "TestKit"]),
+        tests("EndToEndTests", ["OutboxHTTP", "OutboxJSON", "OutboxMeta", "TestKit", "CSQLite"]),
     ],
     cxxLanguageStandard: .cxx17
 )

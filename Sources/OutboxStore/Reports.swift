@@ -47,8 +47,9 @@ extension Queue {
             record.wamid = status.wamid
             switch status.report {
             case .sent: record.sentAt = record.sentAt ?? status.at
-            case .delivered: record.deliveredAt = status.at
-            case .read: record.readAt = status.at
+            // Meta tells whole seconds: without this a message would seem delivered before it was sent.
+            case .delivered: record.deliveredAt = max(status.at, record.sentAt ?? status.at)
+            case .read: record.readAt = max(status.at, record.deliveredAt ?? record.sentAt ?? status.at)
             case .failed:
                 record.standing.failedBy = .meta
                 record.failedAt = status.at

@@ -1,0 +1,88 @@
+import OutboxCore
+import OutboxStore
+import TestKit
+import Testing
+
+/// A queue in a folder of its own, with one line, a clock set by hand and dice from a seed.
+final class Bench {
+    let folder = TemporaryFolder()
+    var queue: Queue
+    var dice = Dice(seed: 7)
+    var now = Timestamp(milliseconds: 1_800_000_000_000)
+
+    var path: String { folder.file("outboxd.db") }
+
+    init(policy: UnknownPolicy = .hold) throws {
+        queue = try Queue(path: folder.file("outboxd.db"))
+        let settings = LineSettings(
+            name: "main", phoneNumberID: "106", wabaID: nil, credential: "line.main.token", unknownPolicy: policy,
+            unknownGrace: .seconds(60))
+        try run { _ = try $0.put(settings, account: 1, now: self.now) }
+    }
+
+    /// One operation in a transaction of its own.
+    @discardableResult
+    func run<Value>(_ operation: (Queue) throws -> Value) throws -> Value {
+        var value: Value?
+        switch queue.together(1, { _ in value = try operation(self.queue) }) {
+        case .done(let kept): if let error = kept[0] { throw error }
+        case .nothing(let error): throw error
+        }
+        return try #require(value)
+    }
+
+    /// As after a kill: the file is opened again.
+    func reopen() throws { queue = try Queue(path: path) }
+
+    func draft(_ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> Draft {
+        Draft(
+            line: nil, to: try #require(PhoneNumber(to)), type: "text", content: Array(#"{"body":"hi"}"#.utf8),
+            sendAt: sendAt, expiresAt: expiresAt, metadata: Array(#"{"order":1}"#.utf8))
+    }
+
+    @discardableResult
+    func submit(_ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> MessageID {
+        let draft = try draft(to, sendAt: sendAt, expiresAt: expiresAt)
+        guard case .done(let submitted) = try run({ try $0.submit(draft, account: 1, batch: nil, now: self.now) })
+        else { throw Unexpected() }
+        return submitted.id
+    }
+
+    func claim(_ slots: Int = 1) throws -> [Attempt] { try run { try $0.claim(slots: slots, now: self.now) } }
+
+    @discardableResult
+    func record(_ outcome: Outcome, _ attempt: Attempt) throws -> Recorded {
+        try run {
+            try $0.record(outcome, message: attempt.message, attempt: attempt.number, now: self.now, chance: &self.dice)
+        }
+    }
+
+    func report(_ report: Report, _ attempt: Attempt, wamid: String = "wamid.1", opaque: Bool = true) throws -> Applied {
+        let status = StatusReport(
+            phoneNumberID: "106", wamid: wamid, opaque: opaque ? attempt.opaque : nil, report: report, at: now,
+            failure: report == .failed ? Failure(code: "131026", message: "Message undeliverable") : nil)
+        return try run { try $0.apply(status, now: self.now) }
+    }
+
+    func tick(_ span: Duration) throws {
+        now = now + span
+        while try run({ try $0.clockMoved(self.now) }) {}
+    }
+
+    func message(_ id: MessageID) throws -> StoredMessage {
+        try #require(try QueueReader(path: path).message(id, account: 1))
+    }
+
+    func events(_ id: MessageID) throws -> [EventKind] {
+        let reader = try QueueReader(path: path)
+        return try reader.timeline(of: #require(try reader.message(id, account: 1))).map(\.kind)
+    }
+
+    func count(_ state: MessageState) throws -> Int64 {
+        try QueueReader(path: path).counts(account: 1).first { $0.state == state }?.count ?? 0
+    }
+}
+
+struct Unexpected: Error {}
+
+let down = Failure(code: "131016", message: "Service unavailable")
