@@ -29,7 +29,8 @@ package struct LineBody: Equatable, Sendable {
         if token != nil, secret != nil {
             reader.refuse("tokenSecret", "and token exclude each other: give one of them")
         } else if token == nil, secret == nil {
-            reader.refuse("token", "is missing: give Meta's access token, or tokenSecret, the name of a secret that holds it")
+            reader.refuse(
+                "token", "is missing: give Meta's access token, or tokenSecret, the name of a secret that holds it")
         }
         var policy = UnknownPolicy.hold
         if let name = reader.string("onUnknown") {

@@ -59,7 +59,9 @@ package struct ListQuery: Equatable, Sendable {
             limit = number
         case "cursor": cursor = value
         case "page":
-            guard let number = Int(value), (1...1_000_000).contains(number) else { return "must be a whole number from 1 on" }
+            guard let number = Int(value), (1...1_000_000).contains(number) else {
+                return "must be a whole number from 1 on"
+            }
             page = number
         default: return "is not known here; known are \(Self.known.joined(separator: ", "))"
         }

@@ -63,7 +63,8 @@ package final class HTTPClient<Context: Sendable>: Sendable {
                 case .abandon:
                     let ends = underWay.values.map { entry in
                         multi.remove(entry.transfer)
-                        return Completion(context: entry.context, result: entry.transfer.result(CURLE_ABORTED_BY_CALLBACK))
+                        return Completion(
+                            context: entry.context, result: entry.transfer.result(CURLE_ABORTED_BY_CALLBACK))
                     }
                     underWay = [:]
                     if !ends.isEmpty { completed(ends) }

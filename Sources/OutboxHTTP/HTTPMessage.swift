@@ -92,7 +92,9 @@ package func percentDecoded(_ text: some StringProtocol, plusIsSpace: Bool = fal
     while at < input.count {
         switch input[at] {
         case UInt8(ascii: "%"):
-            guard at + 2 < input.count, let high = digit(input[at + 1]), let low = digit(input[at + 2]) else { return nil }
+            guard at + 2 < input.count, let high = digit(input[at + 1]), let low = digit(input[at + 2]) else {
+                return nil
+            }
             bytes.append(high << 4 | low)
             at += 3
         case UInt8(ascii: "+") where plusIsSpace:

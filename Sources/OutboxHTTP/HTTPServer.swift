@@ -199,7 +199,9 @@ package final class HTTPServer {
     }
 
     private func find(_ exchange: Exchange) -> Connection? {
-        guard let connection = connections[exchange.descriptor], connection.serial == exchange.serial else { return nil }
+        guard let connection = connections[exchange.descriptor], connection.serial == exchange.serial else {
+            return nil
+        }
         return connection
     }
 
@@ -310,7 +312,8 @@ package final class HTTPServer {
         HTTPRefusal(status: 413, message: "the body is longer than the \(bytesMax) bytes allowed here")
     }
 
-    private func collect(_ connection: Connection, _ head: RequestHead, _ decoder: BodyDecoder, _ bytesMax: Int) -> Bool {
+    private func collect(_ connection: Connection, _ head: RequestHead, _ decoder: BodyDecoder, _ bytesMax: Int) -> Bool
+    {
         var decoder = decoder
         let before = connection.body.count
         let room = bytesMax - before
@@ -390,7 +393,9 @@ package final class HTTPServer {
 
     /// Lets a streamed body go on.
     package func resume(_ exchange: Exchange) {
-        guard let connection = find(exchange), case .streaming(let decoder, paused: true) = connection.stage else { return }
+        guard let connection = find(exchange), case .streaming(let decoder, paused: true) = connection.stage else {
+            return
+        }
         connection.stage = .streaming(decoder, paused: false)
         setDeadline(connection, limits.stallSeconds)
         if connection.inputEnded, connection.unreadCount == 0, !decoder.isDone { return drop(connection) }

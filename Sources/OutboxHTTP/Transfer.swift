@@ -129,7 +129,8 @@ private func transferWantsBody(
     return transfer.give(buffer, size * count)
 }
 
-private func transferWantsBodyAgain(_ pointer: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32) -> Int32 {
+private func transferWantsBodyAgain(_ pointer: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32) -> Int32
+{
     Int32(CURL_SEEKFUNC_FAIL)
 }
 

@@ -98,7 +98,7 @@ package struct MetaError: Equatable, Sendable {
         (134102, "Template unavailable for use", .messageForGood),
         (135000, "Generic user error", .messageForGood),
         (137000, "Recipient identity key hash mismatch", .messageForGood),
-        (2494100, "Phone number in maintenance mode", .lineLater),
+        (2_494_100, "Phone number in maintenance mode", .lineLater),
     ]
 }
 

@@ -17,7 +17,8 @@ package func outcome(of result: HTTPResult, parser: JSONParser) -> Outcome {
         // Not JSON is an answer like any other here: one that says nothing.
         let json = try? parser.parse(body)
         if let error = json?["error"], error.kind == .object { return refusal(error, status, headers) }
-        if (200...299).contains(status), let wamid = json?["messages"]?.elements.first(where: { _ in true })?["id"]?.string,
+        if (200...299).contains(status),
+            let wamid = json?["messages"]?.elements.first(where: { _ in true })?["id"]?.string,
             !wamid.isEmpty
         {
             return .accepted(wamid: wamid)

@@ -45,7 +45,8 @@ private func read(_ change: JSONValue, into content: inout WebhookContent) {
 
 private func statusReport(_ status: JSONValue, _ phoneNumberID: String) -> StatusReport? {
     guard let wamid = status["id"]?.string, !wamid.isEmpty,
-        let name = status["status"]?.string, let report = Report.allCases.first(where: { String(describing: $0) == name }),
+        let name = status["status"]?.string,
+        let report = Report.allCases.first(where: { String(describing: $0) == name }),
         let seconds = status["timestamp"].flatMap({ $0.integer ?? $0.string.flatMap(Int64.init) }),
         (0..<253_402_300_800).contains(seconds)
     else { return nil }
@@ -72,5 +73,6 @@ package func webhookSignature(secret: String, body: [UInt8]) -> String {
 /// Compared in constant time, over the bytes as they came.
 package func isSigned(_ body: [UInt8], header: String?, secret: String) -> Bool {
     guard let header else { return false }
-    return equalInConstantTime(Array(header.lowercased().utf8), Array(webhookSignature(secret: secret, body: body).utf8))
+    return equalInConstantTime(
+        Array(header.lowercased().utf8), Array(webhookSignature(secret: secret, body: body).utf8))
 }

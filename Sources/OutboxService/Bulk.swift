@@ -43,7 +43,8 @@ struct BulkJob {
         total += 1
         switch MessageBody.read(value, path: path, now: now) {
         case .complete(let message) where message.dryRun:
-            refuse(index, [FieldError(path + "dryRun", "is for single messages; a whole bulk takes it beside messages")])
+            refuse(
+                index, [FieldError(path + "dryRun", "is for single messages; a whole bulk takes it beside messages")])
             refusedSinceSlice += 1
         case .complete(let message): waiting.append((index, message.draft))
         case .wrong(let details):

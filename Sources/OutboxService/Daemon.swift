@@ -150,7 +150,9 @@ private struct Handover<Value>: @unchecked Sendable {
 private func takeUp(_ queue: Queue, _ step: WriterStep<SystemRandomNumberGenerator>, _ journal: Journal) throws {
     let now = Timestamp(milliseconds: wallClockMilliseconds())
     var unknown = 0
-    if case .nothing(let error) = queue.together(1, { _ in unknown = try queue.recoverClaimed(now: now) }) { throw error }
+    if case .nothing(let error) = queue.together(1, { _ in unknown = try queue.recoverClaimed(now: now) }) {
+        throw error
+    }
     let parser = JSONParser()
     var after: Int64 = 0
     var webhooks = 0

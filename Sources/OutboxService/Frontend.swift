@@ -6,7 +6,10 @@ import OutboxStore
 import OutboxSystem
 
 /// Which of the two sockets a request came in by.
-enum Door: Int { case api = 0, webhook = 1 }
+enum Door: Int {
+    case api = 0
+    case webhook = 1
+}
 
 /// The daemon's word on the sockets: knows every route, asks the writer or the reader, and puts what they say into
 /// answers. Lives on the server's thread; holds nothing that a restart could lose.
@@ -105,11 +108,13 @@ final class Frontend: HTTPHandler {
         if case .local(let pid, let uid, _, _) = peer {
             journal.write(
                 LogLine(
-                    .notice, .callerRefused, "a caller was refused: it has the role \(role.name), \(route.role.name) is needed",
+                    .notice, .callerRefused,
+                    "a caller was refused: it has the role \(role.name), \(route.role.name) is needed",
                     [(.peer, "uid=\(uid) pid=\(pid)")]))
         }
         throw APIError(
-            .forbidden, "this needs the role \(route.role.name); you have \(role.name). "
+            .forbidden,
+            "this needs the role \(route.role.name); you have \(role.name). "
                 + "Members of the sending group may send; root and the service's own user may do everything")
     }
 
@@ -141,7 +146,8 @@ final class Frontend: HTTPHandler {
         case .status:
             parts.reader.ask(
                 exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))
-        case .reload: try reload()
+        case .reload:
+            try reload()
             server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
         case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
         }

@@ -144,7 +144,9 @@ package final class Journal: @unchecked Sendable {
                 return (state.lines, state.lost, state.ended)
             }
             for line in lines { emit(line) }
-            if lost > 0 { emit(LogLine(.warning, .storage, "\(lost) lines are missing here: the journal did not keep up")) }
+            if lost > 0 {
+                emit(LogLine(.warning, .storage, "\(lost) lines are missing here: the journal did not keep up"))
+            }
             if ended { return }
             if lines.isEmpty {
                 _ = bell.wait()

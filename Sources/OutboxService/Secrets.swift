@@ -60,7 +60,8 @@ package final class Secrets: Sendable {
 
     package func remove(_ name: String) throws {
         guard unlink("\(folder)/\(name)") == 0 || errno == ENOENT else {
-            throw Settings.Problem(description: "\(folder)/\(name) cannot be removed: \(String(cString: strerror(errno)))")
+            throw Settings.Problem(
+                description: "\(folder)/\(name) cannot be removed: \(String(cString: strerror(errno)))")
         }
         try syncFolder()
         values.withLock { $0[name] = nil }

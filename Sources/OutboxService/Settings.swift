@@ -61,8 +61,9 @@ package struct Settings: Equatable, Sendable {
         case "graph-url":
             var url = value
             while url.hasSuffix("/") { url.removeLast() }
-            guard url.hasPrefix("https://") || url.hasPrefix("http://127.0.0.1") || url.hasPrefix("http://localhost")
-                || url.hasPrefix("http://[::1]")
+            guard
+                url.hasPrefix("https://") || url.hasPrefix("http://127.0.0.1") || url.hasPrefix("http://localhost")
+                    || url.hasPrefix("http://[::1]")
             else { throw wrong("an https URL, or http to this machine itself") }
             graph.baseURL = url
         case "graph-version":
@@ -131,7 +132,9 @@ func readFile(_ path: String, bytesMax: Int) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
     var filled = 0
     while filled <= bytesMax {
-        let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress.map { $0 + filled }, $0.count - filled) }
+        let count = bytes.withUnsafeMutableBytes {
+            Glibc.read(descriptor, $0.baseAddress.map { $0 + filled }, $0.count - filled)
+        }
         if count == 0 { return Array(bytes[..<filled]) }
         if count < 0 { return nil }
         filled += count

@@ -48,7 +48,8 @@ extension Frontend {
         guard let secret = secrets.value("app.\(app).secret") else { return unknownApp(app, "app.\(app).secret") }
         guard isSigned(request.body, header: request.head["x-hub-signature-256"], secret: secret) else {
             journal.write(LogLine(.warning, .webhookRefused, "a webhook without a right signature was refused"))
-            return .error(APIError(.unauthorized, "X-Hub-Signature-256 is not the body's signature under the app's secret"))
+            return .error(
+                APIError(.unauthorized, "X-Hub-Signature-256 is not the body's signature under the app's secret"))
         }
         writer.post(.webhook(exchange, ReceivedWebhook.reading(app: app, body: request.body, parser: parser)))
         return nil

@@ -1,6 +1,6 @@
 import OutboxCore
-import OutboxStore
 import OutboxHTTP
+import OutboxStore
 
 /// One turn of the writer: everything that waits, of every kind, in one transaction, and what may leave now claimed
 /// in the same one. Owns the queue; knows neither threads nor clocks.
@@ -74,7 +74,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             switch input {
             case .stopClaiming: claims = false
             case .barrier(let reached): outputs.barriers.append(reached)
-            case .ping(let number): outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
+            case .ping(let number):
+                outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
             default:
                 if case .outcome = input { underWay -= 1 }
                 operations.append(.input(input))

@@ -7,7 +7,10 @@ import OutboxSystem
 /// 58 bits are a keyed tag over key and kind: an id that this file did not give out is told apart without a look
 /// at the disk, and nobody can guess one.
 package final class IDCodec {
-    package enum Kind: UInt64 { case message = 1, batch = 2 }
+    package enum Kind: UInt64 {
+        case message = 1
+        case batch = 2
+    }
 
     private let cipher: BlockCipher
 

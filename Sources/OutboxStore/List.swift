@@ -47,7 +47,8 @@ extension QueueReader {
             conditions.append("m.state IN (\(list))")
         }
         // Ids hold the time of acceptance: the primary key serves both ends.
-        let newest = [filter.before?.rawValue, filter.until.map { $0.milliseconds << MessageID.countBits }]
+        let newest =
+            [filter.before?.rawValue, filter.until.map { $0.milliseconds << MessageID.countBits }]
             .compactMap { $0 }.min() ?? Int64.max
         let oldest = (filter.since?.milliseconds ?? 0) << MessageID.countBits
         let floor = try max(oldest, examinedFloor(filter, below: newest, account))

@@ -26,10 +26,11 @@ package final class QueueReader {
         var events: [StoredEvent] = []
         var sequence: Int64? = message.lastEvent
         while let at = sequence, events.count < limit {
-            sequence = try eventBySequence.first(.integer(at)) { row -> Int64? in
-                events.append(StoredEvent(row))
-                return row.optionalInteger(6)
-            } ?? nil
+            sequence =
+                try eventBySequence.first(.integer(at)) { row -> Int64? in
+                    events.append(StoredEvent(row))
+                    return row.optionalInteger(6)
+                } ?? nil
         }
         return events.reversed()
     }
@@ -65,7 +66,8 @@ extension StoredEvent {
     fileprivate init(_ row: Row) {
         self.init(
             sequence: row.integer(0), at: Timestamp(milliseconds: row.integer(1)),
-            kind: EventKind(rawValue: row.integer(2)) ?? .noted, state: MessageState(rawValue: row.integer(3)) ?? .queued,
+            kind: EventKind(rawValue: row.integer(2)) ?? .noted,
+            state: MessageState(rawValue: row.integer(3)) ?? .queued,
             attempt: row.integer(4), detail: row.optionalBytes(5))
     }
 }

@@ -95,7 +95,8 @@ final class Statement {
                 case .integer(let number): sqlite3_bind_int64(handle, index, number)
                 case .text(var text):
                     text.withUTF8 {
-                        ob_bind_text_copy(handle, index, UnsafeRawBufferPointer($0).baseAddress ?? emptyText, Int32($0.count))
+                        ob_bind_text_copy(
+                            handle, index, UnsafeRawBufferPointer($0).baseAddress ?? emptyText, Int32($0.count))
                     }
                 case .utf8(let bytes):
                     bytes.withUnsafeBytes {
@@ -112,13 +113,12 @@ final class Statement {
 }
 
 /// A null pointer would bind NULL where an empty value is meant.
-nonisolated(unsafe) private let emptyText = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
+nonisolated(unsafe) private let emptyText = UnsafeRawPointer(
+    UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
 
 /// The row a statement stands on; gone with the next step.
 struct Row {
     fileprivate let handle: OpaquePointer
-
-    fileprivate init(handle: OpaquePointer) { self.handle = handle }
 
     func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 

@@ -78,14 +78,16 @@ final class Statements {
             SELECT \(Record.columns), recipient, type, content FROM message
             WHERE line = :line AND priority = :priority AND state = 1 ORDER BY due_at, id LIMIT :limit
             """)
-        due = try prepare("SELECT id FROM message WHERE state IN (0, 3) AND due_at <= :now ORDER BY due_at LIMIT :limit")
+        due = try prepare(
+            "SELECT id FROM message WHERE state IN (0, 3) AND due_at <= :now ORDER BY due_at LIMIT :limit")
         expired = try prepare(
             """
             SELECT id FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3) AND expires_at <= :now
             ORDER BY expires_at LIMIT :limit
             """)
         graceOver = try prepare(
-            "SELECT id FROM message WHERE grace_until IS NOT NULL AND grace_until <= :now ORDER BY grace_until LIMIT :limit")
+            "SELECT id FROM message WHERE grace_until IS NOT NULL AND grace_until <= :now ORDER BY grace_until LIMIT :limit"
+        )
         claimed = try prepare("SELECT id FROM message WHERE state = 2 AND unknown = 0")
         byWamid = try prepare(
             "SELECT id FROM message WHERE wamid = :wamid AND wamid IS NOT NULL AND state IN (2, 4, 5, 7)")
@@ -96,7 +98,8 @@ final class Statements {
             "SELECT min(expires_at) FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3)")
         nextGrace = try prepare("SELECT min(grace_until) FROM message WHERE grace_until IS NOT NULL")
         insertBatch = try prepare(
-            "INSERT INTO batch (id, account, queued, failed_count, created_at) VALUES (:id, :account, 0, 0, :created_at)")
+            "INSERT INTO batch (id, account, queued, failed_count, created_at) VALUES (:id, :account, 0, 0, :created_at)"
+        )
         addToBatch = try prepare(
             "UPDATE batch SET queued = queued + :queued, failed_count = failed_count + :failed WHERE id = :id")
         insertWebhook = try prepare(

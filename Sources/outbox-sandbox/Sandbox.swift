@@ -166,7 +166,9 @@ final class Sandbox: HTTPHandler {
         }
     }
 
-    private func note(_ phoneNumberID: String, _ body: JSONValue?, _ bytes: [UInt8], _ wamid: String?, _ outcome: String) {
+    private func note(
+        _ phoneNumberID: String, _ body: JSONValue?, _ bytes: [UInt8], _ wamid: String?, _ outcome: String
+    ) {
         ledger.add(
             Ledger.Entry(
                 sequence: 0, at: Timestamp(milliseconds: wallClockMilliseconds()), phoneNumberID: phoneNumberID,

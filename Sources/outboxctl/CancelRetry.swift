@@ -24,4 +24,3 @@ private func each(_ arguments: Arguments, _ client: Client, _ verb: String) thro
     }
     if let refusal { throw refusal }
 }
-

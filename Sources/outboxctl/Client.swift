@@ -88,6 +88,8 @@ func readStandardInput(bytesMax: Int) throws -> String {
         let count = read(STDIN_FILENO, &buffer, buffer.count)
         if count <= 0 { return String(decoding: bytes, as: UTF8.self) }
         bytes += buffer[..<count]
-        guard bytes.count <= bytesMax else { throw Arguments.Problem("standard input is longer than \(bytesMax) bytes") }
+        guard bytes.count <= bytesMax else {
+            throw Arguments.Problem("standard input is longer than \(bytesMax) bytes")
+        }
     }
 }

@@ -16,7 +16,9 @@ let lineAddCommand = Command(
     var token: String?
     if let given = arguments["token"] {
         // A command line can be read by everybody on the machine.
-        guard given == "-" else { throw Arguments.Problem("--token takes - alone: the token comes from standard input") }
+        guard given == "-" else {
+            throw Arguments.Problem("--token takes - alone: the token comes from standard input")
+        }
         token = trimmed(try readStandardInput(bytesMax: 8192))
     }
     let grace = try arguments.integer("unknown-grace", in: 1...2_592_000)

@@ -2,7 +2,12 @@ import OutboxCommandLine
 import OutboxJSON
 
 private let filters: [(option: Arguments.Option, field: String)] = [
-    (.init("status", value: "STATE", "scheduled, queued, processing, retrying, sent, delivered, read, failed, cancelled; several with commas"), "status"),
+    (
+        .init(
+            "status", value: "STATE",
+            "scheduled, queued, processing, retrying, sent, delivered, read, failed, cancelled; several with commas"),
+        "status"
+    ),
     (.init("line", short: "l", value: "LINE", "of this line"), "line"),
     (.init("to", value: "NUMBER", "to this recipient"), "to"),
     (.init("batch", value: "ID", "submitted together in this batch"), "batchId"),
@@ -17,7 +22,9 @@ let listCommand = Command(
 ) { arguments, client in
     _ = try words(arguments)
     var query: [String] = []
-    for (option, field) in filters { if let value = arguments[option.name] { query.append("\(field)=\(escaped(value))") } }
+    for (option, field) in filters {
+        if let value = arguments[option.name] { query.append("\(field)=\(escaped(value))") }
+    }
     let limit = try arguments.integer("limit", in: 1...200) ?? 20
     var table = Table(["ID", "STATUS", "LINE", "TO", "CREATED", "ATTEMPTS", "ERROR"])
     var shown = 0

@@ -29,7 +29,8 @@ private let commands = [
 ]
 
 private let commonOptions = [
-    Arguments.Option("socket", short: "s", value: "PATH", "outboxd's socket (default: $OUTBOXD_SOCKET or \(Client.defaultSocket))"),
+    Arguments.Option(
+        "socket", short: "s", value: "PATH", "outboxd's socket (default: $OUTBOXD_SOCKET or \(Client.defaultSocket))"),
     Arguments.Option("json", "print what outboxd answers, as JSON"),
     Arguments.Option("help", short: "h", "print this and end"),
 ]

@@ -1,4 +1,3 @@
-
 import OutboxCommandLine
 import OutboxService
 

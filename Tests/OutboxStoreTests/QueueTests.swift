@@ -142,9 +142,11 @@ import Testing
         for priority in [Priority.low, .normal, .high, .low, .normal, .high] {
             var draft = try bench.draft()
             draft.priority = priority
-            guard case .done(let submitted) = try bench.run({
-                try $0.submit(draft, account: 1, batch: nil, now: bench.now)
-            }) else { throw Unexpected() }
+            guard
+                case .done(let submitted) = try bench.run({
+                    try $0.submit(draft, account: 1, batch: nil, now: bench.now)
+                })
+            else { throw Unexpected() }
             order.append(submitted.id)
         }
         #expect(try bench.claim(4).map(\.message) == [order[2], order[5], order[1], order[4]])

@@ -41,7 +41,8 @@ final class Bench {
     }
 
     @discardableResult
-    func submit(_ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> MessageID {
+    func submit(_ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> MessageID
+    {
         let draft = try draft(to, sendAt: sendAt, expiresAt: expiresAt)
         guard case .done(let submitted) = try run({ try $0.submit(draft, account: 1, batch: nil, now: self.now) })
         else { throw Unexpected() }
@@ -57,7 +58,8 @@ final class Bench {
         }
     }
 
-    func report(_ report: Report, _ attempt: Attempt, wamid: String = "wamid.1", opaque: Bool = true) throws -> Applied {
+    func report(_ report: Report, _ attempt: Attempt, wamid: String = "wamid.1", opaque: Bool = true) throws -> Applied
+    {
         let status = StatusReport(
             phoneNumberID: "106", wamid: wamid, opaque: opaque ? attempt.opaque : nil, report: report, at: now,
             failure: report == .failed ? Failure(code: "131026", message: "Message undeliverable") : nil)

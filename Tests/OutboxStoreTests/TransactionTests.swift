@@ -132,13 +132,25 @@ import Testing
         let second = try list { $0.before = first.next }
         #expect(second.messages.map(\.id) == Array(ids.prefix(5).reversed()) && second.next == nil)
         #expect(try list { $0.to = PhoneNumber("14155550000") }.messages.count == 5)
-        #expect(try list { $0.states = [.queued]; $0.limit = 200 }.messages.count == 26)
+        #expect(
+            try list {
+                $0.states = [.queued]
+                $0.limit = 200
+            }.messages.count == 26)
         #expect(try list { $0.states = [.failed] }.messages.isEmpty)
         #expect(try list { $0.states = [.sent, .read] }.messages.isEmpty)
-        #expect(try list { $0.line = "main"; $0.limit = 3; $0.offset = 24 }.messages.map(\.id) == [ids[1], ids[0]])
+        #expect(
+            try list {
+                $0.line = "main"
+                $0.limit = 3
+                $0.offset = 24
+            }.messages.map(\.id) == [ids[1], ids[0]])
         #expect(try list { $0.line = "other" }.messages.isEmpty)
         let start = Timestamp(milliseconds: 1_800_000_000_000)
-        let span = try list { $0.since = start + .seconds(3); $0.until = start + .seconds(6) }
+        let span = try list {
+            $0.since = start + .seconds(3)
+            $0.until = start + .seconds(6)
+        }
         #expect(span.messages.map(\.id) == [ids[5], ids[4], ids[3]])
     }
 

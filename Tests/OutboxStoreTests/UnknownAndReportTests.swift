@@ -129,7 +129,11 @@ import Testing
 
     @Test func aForgedOpaqueIdFindsNothing() throws {
         let bench = try Bench()
-        let attempt = try #require(try { try bench.submit(); return try bench.claim().first }())
+        let attempt = try #require(
+            try {
+                try bench.submit()
+                return try bench.claim().first
+            }())
         for opaque in ["", ".1", "x.1", attempt.opaque + "9x", String(attempt.opaque.dropLast(2)) + ".0"] {
             let status = StatusReport(
                 phoneNumberID: "106", wamid: "w", opaque: opaque, report: .read, at: bench.now, failure: nil)
