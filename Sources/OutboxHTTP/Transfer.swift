@@ -9,6 +9,7 @@ final class Transfer {
     private let answerBytesMax: Int
     private var answer: [UInt8] = []
     private var headers: [HTTPHeader] = []
+    private var headersEnded = false
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private let errorBuffer: UnsafeMutablePointer<CChar>
 
@@ -54,6 +55,8 @@ final class Transfer {
         if request.method == "GET" { return }
         // libcurl repeats a request by itself when a kept connection dies before the answer. A POST that may have
         // arrived must not be repeated: the body is given once, and the wish to have it again is refused.
+        // Without a body there is nothing to refuse: such a request gets a connection of its own.
+        if body.isEmpty { _ = ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1) }
         _ = ob_curl_set_long(easy, CURLOPT_POST, 1)
         _ = ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, body.count)
         _ = ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody)
@@ -82,6 +85,7 @@ final class Transfer {
     fileprivate func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
         let line = String(decoding: bytes, as: UTF8.self)
         if line.hasPrefix("HTTP/") { headers = [] }
+        headersEnded = line == "\r\n" || line == "\n"
         if let colon = line.firstIndex(of: ":") {
             let value = line[line.index(after: colon)...]
             headers.append(HTTPHeader(line[..<colon].lowercased(), trimmed(value)))
@@ -93,6 +97,8 @@ final class Transfer {
 
     func result(_ code: CURLcode) -> HTTPResult {
         if code == CURLE_OK {
+            // libcurl takes a connection that ends among the headers for the end of an empty answer.
+            guard headersEnded else { return .broken("the answer ended among its headers") }
             var status = 0
             ob_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
             return .answered(status: status, headers: headers, body: answer)

@@ -1,0 +1,208 @@
+import Foundation
+import Glibc
+import OutboxHTTP
+import OutboxSystem
+import TestKit
+import Testing
+
+/// A server that does to each request, counted from 1 over all connections, what the test says.
+private final class Scripted: @unchecked Sendable {
+    enum Deed {
+        case answer(String)
+        /// Write this and close.
+        case say(String)
+        case reset
+        /// Say nothing and keep the connection open.
+        case stall
+    }
+
+    let folder = TemporaryFolder()
+    private let listener: Listener
+    private let thread: OutboxSystem.Thread
+    private let requests = Lock(0)
+
+    var path: String { folder.file("s") }
+    var count: Int { requests.withLock { $0 } }
+
+    init(_ script: @escaping @Sendable (Int) -> Deed) throws {
+        let listener = try Listener.unix(path: folder.file("s"), mode: 0o600, tag: 0)
+        self.listener = listener
+        let requests = requests
+        // The listener does not block by itself; here it shall.
+        _ = fcntl(listener.descriptor, F_SETFL, 0)
+        thread = OutboxSystem.Thread("scripted") {
+            while true {
+                let connection = accept(listener.descriptor, nil, nil)
+                if connection < 0 { return }
+                // Ends with its connection.
+                _ = OutboxSystem.Thread("scripted one") { serve(connection, requests, script) }
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener.descriptor, Int32(SHUT_RDWR))
+        thread.join()
+        close(listener.descriptor)
+    }
+}
+
+private func serve(_ connection: Int32, _ requests: Lock<Int>, _ script: (Int) -> Scripted.Deed) {
+    var stays = false
+    defer { if !stays { close(connection) } }
+    while readRequest(connection) {
+        let number = requests.withLock { requests in
+            requests += 1
+            return requests
+        }
+        func say(_ text: String) {
+            let bytes = Array(text.utf8)
+            _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        }
+        switch script(number) {
+        case .answer(let body): say("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        case .say(let text):
+            say(text)
+            return
+        case .reset:
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(connection, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+            return
+        case .stall:
+            stays = true
+            return
+        }
+    }
+}
+
+/// Takes a request with a Content-Length body off the connection; false at its end.
+private func readRequest(_ connection: Int32) -> Bool {
+    var bytes: [UInt8] = []
+    while true {
+        var piece = [UInt8](repeating: 0, count: 4096)
+        let count = recv(connection, &piece, piece.count, 0)
+        if count <= 0 { return false }
+        bytes += piece[..<count]
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let end = text.range(of: "\r\n\r\n") else { continue }
+        let length = text[..<end.lowerBound].split(separator: "\r\n").compactMap { line in
+            line.lowercased().hasPrefix("content-length:") ? Int(line.dropFirst(16)) : nil
+        }.first ?? 0
+        if text[end.upperBound...].utf8.count >= length { return true }
+    }
+}
+
+private func post(_ path: String, timeout: Duration = .seconds(10), body: String = "{}") -> OutgoingRequest {
+    OutgoingRequest(
+        method: "POST", url: "http://x/", body: Array(body.utf8), timeout: timeout, unixSocket: path,
+        answerBytesMax: 100_000)
+}
+
+/// Sends one after the other over one client, so that connections are kept.
+private func sendInTurn(_ requests: [OutgoingRequest]) -> [HTTPResult] {
+    let bell = Bell()
+    let results = Mailbox<HTTPResult>(bell: bell)
+    let client = HTTPClient<Int>(name: "test", connectionsMax: 4) { ends in results.post(ends.map(\.result)) }
+    var list: [HTTPResult] = []
+    for request in requests {
+        client.send([(request, 0)])
+        _ = bell.wait(milliseconds: 20_000)
+        bell.clear()
+        list += results.take()
+    }
+    client.finish(within: .seconds(1))
+    return list
+}
+
+@Suite struct ClientTests {
+    @Test func connectionsAreKeptAndAnswersRead() throws {
+        let server = try Scripted { .answer("n\($0)") }
+        let results = sendInTurn([post(server.path), post(server.path)])
+        guard case .answered(200, let headers, let body) = results[1] else {
+            Issue.record("\(results)")
+            return
+        }
+        #expect(String(decoding: body, as: UTF8.self) == "n2" && headers.contains(HTTPHeader("content-length", "2")))
+    }
+
+    /// libcurl by itself would send the POST again when a kept connection dies before the answer.
+    @Test(arguments: [0, 10, 100_000])
+    func aPostIsNeverRepeatedWhenItsKeptConnectionDies(_ bodyBytes: Int) throws {
+        let server = try Scripted { $0 == 2 ? .say("") : .answer("ok") }
+        let body = String(repeating: "x", count: bodyBytes)
+        let results = sendInTurn([post(server.path), post(server.path, body: body), post(server.path)])
+        #expect(server.count == 3)
+        guard case .broken = results[1], case .answered = results[2] else {
+            Issue.record("\(results)")
+            return
+        }
+    }
+
+    @Test(arguments: [
+        "", "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "nonsense\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+    ])
+    func aBrokenAnswerIsNoAnswer(_ text: String) throws {
+        let server = try Scripted { _ in .say(text) }
+        let result = sendInTurn([post(server.path)])[0]
+        guard case .broken = result else {
+            Issue.record("\(text.debugDescription): \(result)")
+            return
+        }
+        #expect(server.count == 1)
+    }
+
+    @Test func aResetAndASilenceAreBroken() throws {
+        let server = try Scripted { $0 == 1 ? .reset : .stall }
+        for result in sendInTurn([post(server.path), post(server.path, timeout: .milliseconds(300))]) {
+            guard case .broken = result else {
+                Issue.record("\(result)")
+                continue
+            }
+        }
+    }
+
+    @Test func whoCannotConnectHasNotSent() {
+        for url in ["http://127.0.0.1:9/", "http://no-such-host.invalid/"] {
+            let result = callAndWait(OutgoingRequest(method: "POST", url: url, body: [1], timeout: .seconds(5)))
+            guard case .notSent = result else {
+                Issue.record("\(url): \(result)")
+                continue
+            }
+        }
+    }
+
+    /// A server that does not speak TLS: the handshake fails, nothing of the request was written.
+    @Test func aFailedHandshakeHasNotSent() throws {
+        let server = try Scripted { _ in .say("no TLS here") }
+        var request = post(server.path, timeout: .seconds(2))
+        request.url = "https://x/"
+        guard case .notSent = callAndWait(request) else {
+            Issue.record("taken for sent")
+            return
+        }
+    }
+
+    @Test func aTooLongAnswerIsBroken() throws {
+        let server = try Scripted { _ in .answer(String(repeating: "x", count: 100_001)) }
+        guard case .broken = callAndWait(post(server.path)) else {
+            Issue.record("read whole")
+            return
+        }
+    }
+
+    @Test func whatIsUnderWayAtTheEndIsReportedBroken() throws {
+        let server = try Scripted { _ in .stall }
+        let results = Lock<[HTTPResult]>([])
+        let client = HTTPClient<Int>(name: "test", connectionsMax: 4) { ends in
+            results.withLock { $0 += ends.map(\.result) }
+        }
+        client.send([(post(server.path), 1)])
+        while server.count == 0 { usleep(1000) }
+        client.finish(within: .milliseconds(50))
+        guard case .broken = results.withLock({ $0.first }) else {
+            Issue.record("not reported")
+            return
+        }
+    }
+}

@@ -1,0 +1,225 @@
+import Glibc
+import OutboxHTTP
+import OutboxSystem
+import TestKit
+import Testing
+
+/// Answers every request with what it understood; `/stream` is handed over piece by piece, `/never` waits.
+private final class Echo: HTTPHandler {
+    unowned let server: HTTPServer
+    private var streamed: [Exchange: Int] = [:]
+    let stopping: Lock<Bool>
+
+    init(server: HTTPServer, stopping: Lock<Bool>) {
+        self.server = server
+        self.stopping = stopping
+    }
+
+    func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
+        if head.path == "/refuse" { return .refuse(HTTPResponse(status: 403, body: Array("no".utf8))) }
+        return head.path == "/stream" ? .stream : .collect(bytesMax: 1000)
+    }
+
+    func received(_ request: HTTPRequest, _ exchange: Exchange) {
+        if request.head.path == "/never" { return }
+        let text = "\(request.head.method) \(request.head.target) \(String(decoding: request.body, as: UTF8.self))"
+        server.respond(exchange, HTTPResponse(status: 200, body: Array(text.utf8)))
+    }
+
+    func received(piece: [UInt8], _ exchange: Exchange) {
+        streamed[exchange, default: 0] += piece.count
+        server.resume(exchange)
+    }
+
+    func ended(_ exchange: Exchange) {
+        server.respond(exchange, HTTPResponse(status: 200, body: Array("\(streamed[exchange] ?? 0)".utf8)))
+    }
+
+    func dropped(_ exchange: Exchange) { streamed[exchange] = nil }
+
+    func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse {
+        HTTPResponse(status: refusal.status, body: Array(refusal.message.utf8))
+    }
+
+    func bellRang() { if stopping.withLock({ $0 }) { server.stop() } }
+    func timeUp(nowNanoseconds: UInt64) -> UInt64? { nil }
+}
+
+/// A running echo server on a socket of its own.
+private final class Running {
+    let folder = TemporaryFolder()
+    private let bell = Bell()
+    private let stopping = Lock(false)
+    private let thread: Thread
+
+    var path: String { folder.file("s") }
+
+    init(_ limits: HTTPLimits = HTTPLimits()) throws {
+        let listener = try Listener.unix(path: folder.file("s"), mode: 0o600, tag: 0)
+        let (bell, stopping) = (bell, stopping)
+        thread = Thread("echo") {
+            let server = HTTPServer(listeners: [listener], bell: bell, limits: limits)
+            server.run(Echo(server: server, stopping: stopping))
+        }
+    }
+
+    deinit {
+        stopping.withLock { $0 = true }
+        bell.ring()
+        thread.join()
+    }
+}
+
+@Suite struct ServerTests {
+    @Test func answersOneAfterTheOtherOnOneConnection() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        for index in 0..<3 {
+            client.say("POST /\(index) HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
+            #expect(client.hear()?.body == "POST /\(index) ab")
+        }
+    }
+
+    @Test func pipelinedRequestsAreAnsweredInTheirOrder() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        let count = 5000
+        client.say((0..<count).map { "GET /\($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
+        for index in 0..<count { #expect(client.hear()?.body == "GET /\(index) ") }
+    }
+
+    @Test func aRequestMayComeByteByByte() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        for byte in "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".utf8 { client.say([byte]) }
+        #expect(client.hear()?.body == "POST / abc")
+    }
+
+    @Test func aStreamHasNoEndButItsOwn() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        let piece = String(repeating: "x", count: 100_000)
+        client.say("POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in 0..<50 { client.say("186a0\r\n\(piece)\r\n") }
+        client.say("0\r\n\r\nGET /after HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(client.hear()?.body == "5000000")
+        #expect(client.hear()?.body == "GET /after ")
+    }
+
+    @Test func a100ContinueComesBeforeTheBody() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        client.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        #expect(client.hear()?.status == 100)
+        client.say("abc")
+        #expect(client.hear()?.body == "POST / abc")
+    }
+
+    @Test func headHasNoBody() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        client.say("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(client.hear(hasBody: false)?.status == 200)
+        #expect(client.hear()?.body == "GET /2 ")
+    }
+
+    @Test func aTooLongBodyIsRefusedHoweverItIsFramed() throws {
+        let running = try Running()
+        for framing in ["Content-Length: 1001", "Transfer-Encoding: chunked"] {
+            let client = RawClient(running.path)
+            client.say("POST / HTTP/1.1\r\nHost: x\r\n\(framing)\r\n\r\n3e9\r\n" + String(repeating: "x", count: 1001))
+            let answer = try #require(client.hear())
+            #expect(answer.status == 413 && answer.head.contains("connection: close"))
+        }
+    }
+
+    @Test func garbageAndTenMegabytesOfHeadersGetAnAnswer() throws {
+        let running = try Running()
+        let other = RawClient(running.path)
+        let garbage = RawClient(running.path)
+        garbage.say([0x16, 0x03, 0x01, 0x02, 0x00])
+        #expect(garbage.hear()?.status == 400)
+        #expect(garbage.isEnded())
+        let huge = RawClient(running.path)
+        huge.say("GET / HTTP/1.1\r\nHost: x\r\n")
+        for _ in 0..<160 where huge.say("A: \(String(repeating: "a", count: 65_536))\r\n") {}
+        #expect(huge.hear()?.status == 431)
+        other.say("GET /still-here HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(other.hear()?.body == "GET /still-here ")
+    }
+
+    @Test func aRefusedClientSeesTheAnswerThoughItStillSends() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        client.say("POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n")
+        client.say(String(repeating: "x", count: 400_000))
+        #expect(client.hear()?.status == 403)
+    }
+
+    @Test func whoSaysNothingOrHalfARequestIsDropped() throws {
+        var limits = HTTPLimits()
+        limits.headSeconds = 0.3
+        limits.idleSeconds = 0.3
+        limits.stallSeconds = 0.3
+        let running = try Running(limits)
+        let silent = RawClient(running.path)
+        let halfHead = RawClient(running.path)
+        halfHead.say("GET / HTT")
+        let halfBody = RawClient(running.path)
+        halfBody.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+        #expect(silent.isEnded())
+        #expect(halfHead.hear()?.status == 408)
+        #expect(halfBody.hear()?.status == 408)
+    }
+
+    @Test func slowHeadersDoNotProlongTheirTime() throws {
+        var limits = HTTPLimits()
+        limits.headSeconds = 0.5
+        let running = try Running(limits)
+        let client = RawClient(running.path)
+        client.say("GET / HTTP/1.1\r\n")
+        var said = 0
+        while client.say("a: b\r\n"), said < 400 {
+            said += 1
+            usleep(20_000)
+        }
+        #expect(client.hear()?.status == 408)
+    }
+
+    @Test func halfClosedClientsGetTheirAnswer() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        client.say("GET /last HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.endSpeaking()
+        #expect(client.hear()?.body == "GET /last ")
+        #expect(client.isEnded())
+    }
+
+    @Test func tooManyConnectionsAreToldSo() throws {
+        var limits = HTTPLimits()
+        limits.connectionsMax = 3
+        let running = try Running(limits)
+        let first = (0..<3).map { _ in RawClient(running.path) }
+        for client in first {
+            client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(client.hear()?.status == 200)
+        }
+        let fourth = RawClient(running.path)
+        #expect(fourth.hear()?.status == 503)
+        first[0].say("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(first[0].hear()?.status == 200)
+    }
+
+    @Test func aClientThatLeavesWithoutItsAnswerDisturbsNobody() throws {
+        let running = try Running()
+        for _ in 0..<50 { RawClient(running.path).say("GET /never HTTP/1.1\r\nHost: x\r\n\r\n") }
+        let client = RawClient(running.path)
+        client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(client.hear()?.status == 200)
+    }
+
+    @Test func aSocketInUseIsNotTaken() throws {
+        let running = try Running()
+        #expect(throws: ListenError.self) { try Listener.unix(path: running.path, mode: 0o600, tag: 0) }
+    }
+}

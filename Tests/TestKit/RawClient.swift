@@ -1,0 +1,78 @@
+import Glibc
+
+/// A client that says exactly the bytes it is given, over a Unix socket.
+package final class RawClient {
+    private let descriptor: Int32
+    private var buffer: [UInt8] = []
+
+    package init(_ path: String) {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+        precondition(connected, "no connection to \(path): errno \(errno)")
+        var patience = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    /// False when the other side no longer takes bytes.
+    @discardableResult
+    package func say(_ text: String) -> Bool { say(Array(text.utf8)) }
+
+    @discardableResult
+    package func say(_ bytes: [UInt8]) -> Bool {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if count <= 0 { return false }
+            sent += count
+        }
+        return true
+    }
+
+    package func endSpeaking() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// The next answer, by its Content-Length; nil when the connection ended or nothing came for 20 seconds.
+    package func hear(hasBody: Bool = true) -> (status: Int, head: String, body: String)? {
+        while true {
+            if let end = endOfHead() {
+                let head = String(decoding: buffer[..<end], as: UTF8.self)
+                let lines = head.split(separator: "\r\n")
+                let length = lines.compactMap { line in
+                    line.lowercased().hasPrefix("content-length:") ? Int(line.dropFirst(15).filter { $0 != " " }) : nil
+                }.first ?? 0
+                let total = end + (hasBody ? length : 0)
+                if buffer.count >= total {
+                    let body = String(decoding: buffer[end..<total], as: UTF8.self)
+                    buffer.removeSubrange(..<total)
+                    let status = lines[0].split(separator: " ")[1]
+                    return (Int(status) ?? 0, head, body)
+                }
+            }
+            if !fill() { return nil }
+        }
+    }
+
+    private func endOfHead() -> Int? {
+        guard buffer.count >= 4 else { return nil }
+        return (3..<buffer.count).first { Array(buffer[$0 - 3...$0]) == [13, 10, 13, 10] }.map { $0 + 1 }
+    }
+
+    /// True when the server ended the connection and sent nothing before.
+    package func isEnded() -> Bool { buffer.isEmpty && !fill() }
+
+    private func fill() -> Bool {
+        var piece = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &piece, piece.count, 0)
+        if count > 0 { buffer += piece[..<count] }
+        return count > 0
+    }
+}
