@@ -80,7 +80,11 @@ let package = Package(
         tests(
             "OutboxServiceTests",
             ["OutboxService", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem", "TestKit"]),
-        tests("EndToEndTests", ["OutboxHTTP", "OutboxJSON", "OutboxMeta", "TestKit", "CSQLite"]),
+        tests(
+            "EndToEndTests",
+            [
+                "OutboxHTTP", "OutboxJSON", "OutboxMeta", "TestKit", "CSQLite", "outboxd", "outboxctl", "outbox-sandbox",
+            ]),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -1,0 +1,207 @@
+import Foundation
+import OutboxHTTP
+import OutboxJSON
+import TestKit
+import Testing
+
+/// A program started by a test; ended by its id when the test lets go of it.
+final class Program: @unchecked Sendable {
+    private let process = Process()
+    private let output: String
+
+    /// Standard output and error go to `output`, a file.
+    init(_ name: String, _ arguments: [String], environment: [String: String] = [:], output: String) throws {
+        self.output = output
+        if !FileManager.default.fileExists(atPath: output) {
+            _ = FileManager.default.createFile(atPath: output, contents: nil)
+        }
+        let handle = try #require(FileHandle(forWritingAtPath: output))
+        handle.seekToEndOfFile()
+        process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : "\(programFolder)/\(name)")
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardOutput = handle
+        process.standardError = handle
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    deinit { if process.isRunning { kill(SIGKILL) } }
+
+    var pid: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+
+    func signal(_ number: Int32) { Foundation.kill(process.processIdentifier, number) }
+
+    func kill(_ number: Int32) {
+        signal(number)
+        process.waitUntilExit()
+    }
+
+    /// The exit status; nil when it has not ended by itself in time.
+    func exitStatus(within seconds: Double = 30) -> Int32? {
+        guard eventually(within: seconds, { !process.isRunning }) else { return nil }
+        return process.terminationStatus
+    }
+
+    var words: String { (try? String(contentsOfFile: output, encoding: .utf8)) ?? "" }
+}
+
+/// Where the programs under test were built: beside the test bundle.
+let programFolder: String = {
+    let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    return ProcessInfo.processInfo.environment["OUTBOXD_PROGRAMS"] ?? (own as NSString).deletingLastPathComponent
+}()
+
+/// Looks every few milliseconds until it holds; false when it does not in time.
+func eventually(within seconds: Double = 30, _ holds: () throws -> Bool) rethrows -> Bool {
+    let end = Date().addingTimeInterval(seconds)
+    while Date() < end {
+        if try holds() { return true }
+        usleep(10_000)
+    }
+    return try holds()
+}
+
+/// One outboxd and one sandbox in a folder of their own.
+final class Lab: @unchecked Sendable {
+    let folder = TemporaryFolder()
+    let secret = "lab-secret"
+    private(set) var daemon: Program?
+    private(set) var sandboxProgram: Program?
+    private(set) var sandboxPort = 0
+    private let daemonArguments: [String]
+
+    var socket: String { folder.file("a.sock") }
+    var webhookSocket: String { folder.file("w.sock") }
+    var state: String { folder.file("state") }
+
+    init(sandbox: [String] = [], daemon: [String] = [], line: String? = #"{"phoneNumberId":"106","token":"t"}"#) throws {
+        daemonArguments = daemon
+        try FileManager.default.createDirectory(
+            atPath: folder.file("state/secrets"), withIntermediateDirectories: true)
+        try Data(secret.utf8).write(to: URL(fileURLWithPath: folder.file("state/secrets/app.default.secret")))
+        try Data("verify".utf8).write(to: URL(fileURLWithPath: folder.file("state/secrets/app.default.verify-token")))
+        try startSandbox(sandbox)
+        try startDaemon()
+        if let line { #expect(try call("PUT", "/v1/lines/main", line).status == 201) }
+    }
+
+    func startSandbox(_ arguments: [String]) throws {
+        let portFile = folder.file("port")
+        sandboxProgram = try Program(
+            "outbox-sandbox",
+            [
+                "--port", "0", "--port-file", portFile, "--webhook-url", "http://localhost/webhooks/default",
+                "--webhook-socket", webhookSocket, "--app-secret", secret, "--delivered-after", "20", "--read-after",
+                "20",
+            ] + arguments, output: folder.file("sandbox.log"))
+        var port: Int?
+        _ = eventually {
+            port = (try? String(contentsOfFile: portFile, encoding: .utf8)).flatMap { Int($0.dropLast()) }
+            return port != nil
+        }
+        sandboxPort = try #require(port, "the sandbox did not start")
+    }
+
+    var arguments: [String] {
+        [
+            "--state-dir", state, "--socket", socket, "--webhook-socket", webhookSocket, "--graph-url",
+            "http://127.0.0.1:\(sandboxPort)", "--log-level", "debug",
+        ] + daemonArguments
+    }
+
+    func startDaemon(environment: [String: String] = [:]) throws {
+        let program = try Program("outboxd", arguments, environment: environment, output: folder.file("outboxd.log"))
+        daemon = program
+        let serves = eventually(within: 60) { (try? tryCall("GET", "/healthz").status) == 200 || !program.isRunning }
+        try #require(serves && program.isRunning, "outboxd did not start: \(program.words.suffix(2000))")
+    }
+
+    func killDaemon() { daemon?.kill(SIGKILL) }
+
+    /// As systemctl stop does; answers the exit status.
+    func stopDaemon() -> Int32? {
+        daemon?.signal(SIGTERM)
+        return daemon?.exitStatus()
+    }
+
+    // MARK: Calls
+
+    struct NoAnswer: Error { var result: HTTPResult }
+
+    /// Throws when no answer comes.
+    func tryCall(_ method: String, _ path: String, _ body: String = "", headers: [String] = [], socket: String? = nil)
+        throws -> (status: Int, json: JSONValue?, text: String)
+    {
+        let request = OutgoingRequest(
+            method: method, url: "http://x\(path)", headers: headers, body: Array(body.utf8), timeout: .seconds(60),
+            unixSocket: socket ?? self.socket, answerBytesMax: 64 << 20)
+        let result = callAndWait(request)
+        guard case .answered(let status, _, let bytes) = result else { throw NoAnswer(result: result) }
+        return (status, try? JSONParser().parse(bytes), String(decoding: bytes, as: UTF8.self))
+    }
+
+    @discardableResult
+    func call(_ method: String, _ path: String, _ body: String = "", headers: [String] = [])
+        throws -> (status: Int, json: JSONValue?, text: String)
+    {
+        try tryCall(method, path, body, headers: headers)
+    }
+
+    func sandbox(_ method: String, _ path: String, _ body: String = "") throws -> JSONValue? {
+        let request = OutgoingRequest(
+            method: method, url: "http://127.0.0.1:\(sandboxPort)/sandbox/\(path)", body: Array(body.utf8),
+            answerBytesMax: 256 << 20)
+        guard case .answered(_, _, let bytes) = callAndWait(request) else { throw Missing(what: "sandbox") }
+        return try? JSONParser().parse(bytes)
+    }
+
+    func setFaults(_ rules: String...) throws {
+        var json = JSONWriter()
+        json.object { json in json.array("rules") { for rule in rules { $0.value(rule) } } }
+        let set = try sandbox("PUT", "faults", String(decoding: json.bytes, as: UTF8.self))
+        #expect(set?["rules"] != nil, "no such faults: \(rules)")
+    }
+
+    struct Missing: Error { var what: String }
+
+    /// Queues a message and answers its id.
+    func submit(_ fields: String = "", to: String = "14155550100", line: String = "main") throws -> String {
+        let answer = try call("POST", "/v1/messages", #"{"to":"\#(to)","line":"\#(line)","message":"hi"\#(fields)}"#)
+        #expect(answer.status == 202, "\(answer.text)")
+        guard let id = answer.json?["data"]?["id"]?.string else { throw Missing(what: "id") }
+        return id
+    }
+
+    func message(_ id: String) throws -> JSONValue {
+        guard let data = try call("GET", "/v1/messages/\(id)").json?["data"] else { throw Missing(what: id) }
+        return data
+    }
+
+    /// Waits for a status and answers the message; fails the test when it does not come.
+    @discardableResult
+    func wait(_ id: String, for status: String, within seconds: Double = 30) throws -> JSONValue {
+        let reached = try eventually(within: seconds) { try self.message(id)["status"]?.string == status }
+        let message = try self.message(id)
+        #expect(reached, "\(id) is \(message["status"]?.string ?? "?"), not \(status); \(message["errorMessage"]?.string ?? "")")
+        return message
+    }
+
+    func ctl(_ arguments: String...) throws -> (status: Int32?, text: String) {
+        let file = folder.file("ctl-\(UInt32.random(in: 0 ... .max)).log")
+        let program = try Program(
+            "outboxctl", arguments, environment: ["OUTBOXD_SOCKET": socket], output: file)
+        let status = program.exitStatus()
+        return (status, program.words)
+    }
+}
+
+extension JSONValue {
+    /// The strings of a path into objects, for short expectations.
+    subscript(path names: String...) -> JSONValue? {
+        names.reduce(self as JSONValue?) { value, name in value?[name] }
+    }
+
+    var list: [JSONValue] { elements.map { $0 } }
+}
