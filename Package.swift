@@ -83,7 +83,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "OutboxHTTP", "OutboxJSON", "OutboxMeta", "TestKit", "CSQLite", "outboxd", "outboxctl", "outbox-sandbox",
+                "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "TestKit", "outboxd", "outboxctl",
+                "outbox-sandbox",
             ]),
     ],
     cxxLanguageStandard: .cxx17

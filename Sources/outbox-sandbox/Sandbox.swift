@@ -85,7 +85,7 @@ final class Sandbox: HTTPHandler {
             return server.respond(exchange, refusal)
         }
         let to = (body?["to"]?.string ?? "").filter(\.isNumber)
-        let fault = rules.lazy.compactMap { [self] in $0.fault(to: to, &dice) }.first
+        let fault = nextFault(to: to)
         let name = fault.map { "\($0)" } ?? "accepted"
         switch fault {
         case .error(let code):
@@ -105,6 +105,14 @@ final class Sandbox: HTTPHandler {
         case .loseAnswer, .reset, .truncate, .garbage, .fail, .silent, .slow, nil:
             accept(body, request.body, phoneNumberID, to, fault, name, exchange)
         }
+    }
+
+    /// What the first rule says that applies; each one throws its own dice.
+    private func nextFault(to digits: String) -> Fault? {
+        for rule in rules {
+            if let fault = rule.fault(to: digits, &dice) { return fault }
+        }
+        return nil
     }
 
     private func accept(

@@ -153,7 +153,10 @@ final class Lab: @unchecked Sendable {
         let request = OutgoingRequest(
             method: method, url: "http://127.0.0.1:\(sandboxPort)/sandbox/\(path)", body: Array(body.utf8),
             answerBytesMax: 256 << 20)
-        guard case .answered(_, _, let bytes) = callAndWait(request) else { throw Missing(what: "sandbox") }
+        let result = callAndWait(request)
+        guard case .answered(_, _, let bytes) = result else {
+            throw Missing(what: "sandbox: \(result) \(sandboxProgram?.words.prefix(3000) ?? "")")
+        }
         return try? JSONParser().parse(bytes)
     }
 

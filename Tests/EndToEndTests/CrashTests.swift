@@ -1,0 +1,169 @@
+import Foundation
+import OutboxJSON
+import OutboxSystem
+import TestKit
+import Testing
+
+/// What callers were told.
+private struct Told {
+    var acknowledged: Set<String> = []
+    /// Batches with the number of messages promised.
+    var batches: [String: Int64] = [:]
+    var unanswered = 0
+    var refused: [String] = []
+}
+
+/// SIGKILL at random moments under load, again and again; then everything is compared with everything.
+@Suite(.serialized) struct CrashTests {
+    static let kills = ProcessInfo.processInfo.environment["OUTBOXD_KILLS"].flatMap { Int($0) } ?? 50
+
+    @Test func nothingAcknowledgedIsLostAndNothingIsBlindlyDoubled() throws {
+        let seed = ProcessInfo.processInfo.environment["OUTBOXD_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
+        print("crash test: seed \(seed), \(Self.kills) kills")
+        var dice = Dice(seed: seed)
+        let lab = try Lab(
+            sandbox: [
+                "--latency", "5", "--duplicate-webhooks", "0.05", "--reorder-webhooks", "0.1", "--fault",
+                "lose-answer@0.01", "--fault", "reset@0.01", "--fault", "drop@0.01", "--fault", "error=131016@0.02",
+                "--seed", "\(seed % 1_000_000)",
+            ],
+            line: #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":3}"#)
+        try lab.call("PUT", "/v1/lines/hold", #"{"phoneNumberId":"107","token":"t"}"#)
+
+        let told = Lock(Told())
+        let running = Lock(true)
+        let callers = (0..<3).map { caller in
+            OutboxSystem.Thread("caller") { submitAgainAndAgain(lab, caller, told, running) }
+        }
+        for _ in 0..<Self.kills {
+            usleep(UInt32.random(in: 5_000...300_000, using: &dice))
+            lab.killDaemon()
+            try lab.startDaemon()
+        }
+        running.withLock { $0 = false }
+        for caller in callers { caller.join() }
+        let ledger = try settle(lab)
+        try compare(lab, told.withLock { $0 }, ledger)
+        #expect(lab.stopDaemon() == 0)
+        #expect(try sqlite(lab, "PRAGMA integrity_check") == "ok")
+        #expect(try sqlite(lab, "SELECT count(*) FROM webhook") == "0")
+        let recount = """
+            SELECT count(*) FROM counter AS c WHERE c.count <>
+            (SELECT count(*) FROM message AS m WHERE m.line = c.line AND m.state = c.state)
+            """
+        #expect(try sqlite(lab, recount) == "0")
+    }
+
+    /// Waits until nothing moves any more: every message has ended, or is held as unknown on the line that holds.
+    private func settle(_ lab: Lab) throws -> [JSONValue] {
+        try lab.setFaults()
+        let done = try eventually(within: 120) {
+            let status = try lab.call("GET", "/v1/status").json?["data"]
+            let counts = try #require(status?["messages"])
+            let moving = ["scheduled", "queued", "retrying", "sent", "delivered"].compactMap { counts[$0]?.integer }
+            let unknown = status?["unknownOutcomes"]?.integer ?? -1
+            let held = status?["lines"]?.list.first { $0["line"]?.string == "hold" }?["processing"]?.integer ?? 0
+            let waiting = try lab.sandbox("GET", "summary")?[path: "data", "webhooksWaiting"]?.integer
+            return moving.reduce(0, +) == 0 && counts["processing"]?.integer == unknown && held == unknown && waiting == 0
+        }
+        let status = try lab.call("GET", "/v1/status").text
+        #expect(done, "it did not come to rest: \(status)")
+        return try lab.sandbox("GET", "ledger?limit=1000000")?["data"]?.list ?? []
+    }
+
+    private func compare(_ lab: Lab, _ told: Told, _ ledger: [JSONValue]) throws {
+        let posts = Dictionary(grouping: ledger.compactMap { $0["opaque"]?.string }) { $0 }
+        let repeated = posts.filter { $0.value.count > 1 }.keys
+        #expect(repeated.isEmpty, "one attempt was posted twice: \(repeated.prefix(3))")
+        let accepted = Dictionary(
+            grouping: ledger.filter { $0["wamid"]?.isNull == false }.compactMap { $0["opaque"]?.string }
+        ) { String($0.split(separator: ".")[0]) }
+
+        var states: [String: String] = [:]
+        var cursor = ""
+        repeat {
+            let page = try #require(try lab.call("GET", "/v1/messages?limit=200\(cursor)").json)
+            for message in page["data"]?.list ?? [] {
+                let id = try #require(message["id"]?.string)
+                #expect(states[id] == nil, "\(id) is listed twice")
+                states[id] = message["status"]?.string
+            }
+            cursor = page[path: "meta", "pagination", "cursor"]?.string.map { "&cursor=\($0)" } ?? ""
+        } while !cursor.isEmpty
+
+        let lost = told.acknowledged.filter { states[$0] == nil }
+        #expect(lost.isEmpty, "acknowledged and gone: \(lost.prefix(3))")
+        #expect(told.refused.isEmpty, "refused: \(told.refused.prefix(3))")
+        for (batch, promised) in told.batches {
+            let listed = try lab.call("GET", "/v1/messages?limit=200&batchId=\(batch)").json?["data"]?.list.count
+            #expect(listed.map(Int64.init) == promised, "batch \(batch)")
+        }
+        var doubled = 0
+        for (id, state) in states {
+            let copies = accepted[id]?.count ?? 0
+            switch state {
+            case "read": #expect(copies >= 1, "\(id) is read and was never accepted")
+            case "processing": #expect(copies == 0, "\(id) was accepted and is still unknown")
+            default: Issue.record("\(id) is \(state)")
+            }
+            guard copies > 1 else { continue }
+            doubled += 1
+            let timeline = try lab.message(id)["timeline"]?.list ?? []
+            let unknown = timeline.filter { $0["event"]?.string == "outcomeUnknown" }.count
+            #expect(unknown >= copies - 1, "\(id) was doubled without an unknown outcome")
+            #expect(try lab.message(id)["line"]?.string == "main", "\(id) was doubled on the line that holds")
+        }
+        let held = states.values.filter { $0 == "processing" }.count
+        print(
+            "crash test: \(told.acknowledged.count) messages and \(told.batches.count) bulks acknowledged, \(told.unanswered) calls without an answer, "
+                + "\(states.count) in the queue, \(ledger.count) posts, \(accepted.count) messages at the sandbox, "
+                + "\(doubled) doubled after an unknown outcome, \(held) held as unknown, 0 lost")
+    }
+
+    private func sqlite(_ lab: Lab, _ sql: String) throws -> String {
+        let program = try Program(
+            "/usr/bin/sqlite3", [lab.folder.file("state/outboxd.db"), sql], output: lab.folder.file("sqlite.log"))
+        #expect(program.exitStatus() == 0)
+        return String(program.words.split(separator: "\n").last ?? "")
+    }
+}
+
+/// One caller: single messages, bulks and streams, as fast as answers come.
+private func submitAgainAndAgain(_ lab: Lab, _ caller: Int, _ told: Lock<Told>, _ running: Lock<Bool>) {
+    var number = 0
+    while running.withLock({ $0 }) {
+        number += 1
+        let line = number % 4 == 0 ? "hold" : "main"
+        let to = "1415\(caller)\(String(1_000_000 + number).dropFirst())"
+        let message = #"{"to":"\#(to)","line":"\#(line)","message":"n","metadata":{"n":\#(number)}}"#
+        do {
+            if number % 10 == 0 {
+                let body = #"{"messages":[\#(message),\#(message)]}"#
+                let answer = try lab.tryCall("POST", "/v1/messages/bulk", body)
+                try noteBulk(lab, answer, told)
+            } else {
+                let answer = try lab.tryCall("POST", "/v1/messages", message)
+                told.withLock {
+                    if answer.status == 202, let id = answer.json?[path: "data", "id"]?.string {
+                        $0.acknowledged.insert(id)
+                    } else {
+                        $0.refused.append(answer.text)
+                    }
+                }
+            }
+        } catch {
+            // The daemon was killed under this call: nothing was promised.
+            told.withLock { $0.unanswered += 1 }
+            usleep(1000)
+        }
+    }
+}
+
+/// A bulk's 202 promises each of its messages.
+private func noteBulk(_ lab: Lab, _ answer: (status: Int, json: JSONValue?, text: String), _ told: Lock<Told>) throws {
+    guard answer.status == 202, let batch = answer.json?[path: "data", "batchId"]?.string else {
+        told.withLock { $0.refused.append(answer.text) }
+        return
+    }
+    told.withLock { $0.batches[batch] = answer.json?[path: "data", "queued"]?.integer ?? 0 }
+}
