@@ -1,0 +1,160 @@
+import Foundation
+import OutboxJSON
+import TestKit
+import Testing
+
+/// The process as systemd and an operator see it.
+@Suite(.serialized) struct ProcessTests {
+    @Test func sigtermLetsSendsUnderWayEndAndRecordsThem() throws {
+        let lab = try Lab(sandbox: ["--latency", "1000"])
+        let ids = try (0..<100).map { try lab.submit(to: "14155550\(100 + $0)") }
+        let underWay = try eventually {
+            try lab.call("GET", "/v1/status").json?[path: "data", "messages", "processing"]?.integer == 64
+        }
+        #expect(underWay)
+        #expect(lab.stopDaemon() == 0)
+        #expect(try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer == 64)
+        try lab.startDaemon()
+        // Nothing was left open: what went out is known to have gone out, the rest goes now.
+        #expect(try lab.call("GET", "/v1/status").json?[path: "data", "unknownOutcomes"]?.integer == 0)
+        for id in ids { try lab.wait(id, for: "read") }
+        #expect(try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer == 100)
+    }
+
+    @Test func whatDoesNotEndInTimeIsUnknownAndLaterSettled() throws {
+        let lab = try Lab(sandbox: ["--latency", "4000"], daemon: ["--stop-timeout", "1"])
+        let id = try lab.submit()
+        _ = try eventually { try lab.message(id)["status"]?.string == "processing" }
+        #expect(lab.stopDaemon() == 0)
+        try lab.startDaemon()
+        let message = try lab.wait(id, for: "read")
+        #expect(message["attempts"]?.integer == 1)
+        #expect(message["timeline"]?.list.contains { $0["event"]?.string == "outcomeUnknown" } == true)
+    }
+
+    @Test func aSecondDaemonOnTheSameFileIsRefused() throws {
+        let lab = try Lab()
+        var arguments = lab.arguments
+        arguments[arguments.firstIndex(of: "--socket").map { $0 + 1 } ?? 0] = lab.folder.file("b.sock")
+        let second = try Program("outboxd", arguments, output: lab.folder.file("second.log"))
+        #expect(second.exitStatus() == 75)
+        #expect(second.words.contains("another outboxd works on"))
+        #expect(try lab.call("GET", "/healthz").status == 200)
+    }
+
+    @Test func whatCannotStartSaysWhyWithAStatusOfItsOwn() throws {
+        let folder = TemporaryFolder()
+        func start(_ arguments: String...) throws -> (Int32?, String) {
+            let program = try Program("outboxd", arguments, output: folder.file("\(UInt32.random(in: 0 ... .max)).log"))
+            return (program.exitStatus(), program.words)
+        }
+        #expect(try start("--nonsense").0 == 64)
+        #expect(try start("word").0 == 64)
+        let wrong = try start("--state-dir", folder.path, "--graph-url", "http://example.com")
+        #expect(wrong.0 == 78 && wrong.1.contains("graph-url"))
+        #expect(try start("--state-dir", folder.path, "--config", folder.file("none")).0 == 78)
+        try "log-level = loud\n".write(toFile: folder.file("c"), atomically: true, encoding: .utf8)
+        let config = try start("--state-dir", folder.path, "--config", folder.file("c"))
+        #expect(config.0 == 78 && config.1.contains("line 1"))
+        #expect(try start("--state-dir", "/proc/nope").0 == 78)
+        let sockets = ["--socket", folder.file("a"), "--webhook-socket", folder.file("w")]
+        func startOn(_ name: String) throws -> (Int32?, String) {
+            let program = try Program(
+                "outboxd", ["--state-dir", folder.file(name)] + sockets, output: folder.file("\(name).log"))
+            return (program.exitStatus(), program.words)
+        }
+        try FileManager.default.createDirectory(atPath: folder.file("damaged"), withIntermediateDirectories: true)
+        try Data(repeating: 7, count: 8192).write(to: URL(fileURLWithPath: folder.file("damaged/outboxd.db")))
+        #expect(try startOn("damaged").0 == 65)
+        try FileManager.default.createDirectory(atPath: folder.file("linked"), withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.file("linked/outboxd.db"), withDestinationPath: folder.file("elsewhere"))
+        #expect(try startOn("linked").0 == 73)
+        #expect(!FileManager.default.fileExists(atPath: folder.file("elsewhere")))
+    }
+
+    @Test func aRotatedTokenCountsAfterAReload() throws {
+        let lab = try Lab(sandbox: ["--token", "new"], line: #"{"phoneNumberId":"106","token":"old"}"#)
+        let id = try lab.submit()
+        #expect(try lab.wait(id, for: "retrying")["errorCode"]?.string == "190")
+        try Data("new\n".utf8).write(to: URL(fileURLWithPath: lab.folder.file("state/secrets/line.main.token")))
+        #expect(try lab.ctl("reload").status == 0)
+        let second = try lab.submit(to: "14155550199")
+        try lab.wait(second, for: "read")
+    }
+
+    @Test func sighupReloadsToo() throws {
+        let lab = try Lab()
+        lab.daemon?.signal(SIGHUP)
+        #expect(eventually { lab.daemon?.words.contains("settings and secrets were read again") == true })
+        #expect(try lab.call("GET", "/healthz").status == 200)
+    }
+
+    @Test func secretsAndNumbersStayOutOfTheWords() throws {
+        let lab = try Lab(line: #"{"phoneNumberId":"106","token":"TOKEN-IN-CLEAR"}"#)
+        let id = try lab.submit(to: "14155552671")
+        try lab.wait(id, for: "read")
+        #expect(lab.stopDaemon() == 0)
+        let words = try #require(lab.daemon?.words)
+        #expect(words.contains(id))
+        for secret in ["TOKEN-IN-CLEAR", "14155552671", lab.secret] { #expect(!words.contains(secret)) }
+        let database = try Data(contentsOf: URL(fileURLWithPath: lab.folder.file("state/outboxd.db")))
+        #expect(database.range(of: Data("TOKEN-IN-CLEAR".utf8)) == nil)
+        #expect(database.range(of: Data(lab.secret.utf8)) == nil)
+    }
+
+    @Test(.enabled(if: getuid() == 0, "needs root to become somebody else"))
+    func callersAreToldByTheKernelsWord() throws {
+        let lab = try Lab(daemon: ["--send-group", "daemon"])
+        // The socket is open to all; the folders on the way to it must be, too.
+        chmod(lab.folder.path, 0o755)
+        func status(as identity: [String], _ method: String, _ path: String, _ body: String) throws -> String {
+            let file = lab.folder.file("curl-\(UInt32.random(in: 0 ... .max)).log")
+            let program = try Program(
+                "/usr/bin/setpriv",
+                identity + [
+                    "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", lab.socket, "-X", method,
+                    "-d", body, "http://x\(path)",
+                ], output: file)
+            #expect(program.exitStatus() == 0)
+            return program.words
+        }
+        let stranger = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+        let member = ["--reuid=65534", "--regid=65534", "--groups=1"]
+        let message = #"{"to":"14155550100","message":"x"}"#
+        #expect(try status(as: stranger, "POST", "/v1/messages", message) == "403")
+        #expect(try status(as: stranger, "GET", "/v1/messages", "") == "403")
+        #expect(try status(as: stranger, "GET", "/healthz", "") == "200")
+        #expect(try status(as: member, "POST", "/v1/messages", message) == "202")
+        #expect(try status(as: member, "GET", "/v1/messages", "") == "200")
+        #expect(try status(as: member, "DELETE", "/v1/lines/main", "") == "403")
+    }
+
+    @Test func outboxctlTellsItsEndsApart() throws {
+        let lab = try Lab()
+        let sent = try lab.ctl("send", "14155550100", "hello")
+        #expect(sent.status == 0)
+        let id = sent.text.trimmingCharacters(in: .whitespacesAndNewlines)
+        try lab.wait(id, for: "read")
+        let shown = try lab.ctl("show", id)
+        #expect(shown.status == 0 && shown.text.contains("read") && shown.text.contains("timeline"))
+        #expect(try lab.ctl("show", id, "--json").text.hasPrefix("{\"data\":{\"id\":\"\(id)\""))
+        let listed = try lab.ctl("ls", "--status", "read")
+        #expect(listed.text.hasPrefix("\(id)\tread\tmain\t14155550100\t"))
+        #expect(try lab.ctl("line", "ls").text.hasPrefix("main\t106\t"))
+        #expect(try lab.ctl("status").text.contains("read\t1"))
+        #expect(try lab.ctl("show", "nothing").status == 4)
+        let refused = try lab.ctl("send", "12", "hello")
+        #expect(refused.status == 5 && refused.text.contains("to must be a phone number"))
+        #expect(try lab.ctl("cancel", id).status == 5)
+        #expect(try lab.ctl("retry", id).status == 5)
+        #expect(try lab.ctl("send").status == 64)
+        #expect(try lab.ctl("dance").status == 64)
+        #expect(try lab.ctl("line", "add", "x", "--token", "in-the-open").status == 64)
+        #expect(try lab.ctl("line", "rm", "main").status == 0)
+        #expect(try lab.ctl("--help").status == 0)
+        #expect(try lab.ctl("send", "--help").text.contains("--template"))
+        #expect(lab.stopDaemon() == 0)
+        #expect(try lab.ctl("status").status == 3)
+    }
+}
