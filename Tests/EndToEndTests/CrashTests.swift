@@ -64,7 +64,8 @@ private struct Told {
             let unknown = status?["unknownOutcomes"]?.integer ?? -1
             let held = status?["lines"]?.list.first { $0["line"]?.string == "hold" }?["processing"]?.integer ?? 0
             let waiting = try lab.sandbox("GET", "summary")?[path: "data", "webhooksWaiting"]?.integer
-            return moving.reduce(0, +) == 0 && counts["processing"]?.integer == unknown && held == unknown && waiting == 0
+            return moving.reduce(0, +) == 0 && counts["processing"]?.integer == unknown && held == unknown
+                && waiting == 0
         }
         let status = try lab.call("GET", "/v1/status").text
         #expect(done, "it did not come to rest: \(status)")

@@ -76,7 +76,8 @@ final class Lab: @unchecked Sendable {
     var webhookSocket: String { folder.file("w.sock") }
     var state: String { folder.file("state") }
 
-    init(sandbox: [String] = [], daemon: [String] = [], line: String? = #"{"phoneNumberId":"106","token":"t"}"#) throws {
+    init(sandbox: [String] = [], daemon: [String] = [], line: String? = #"{"phoneNumberId":"106","token":"t"}"#) throws
+    {
         daemonArguments = daemon
         try FileManager.default.createDirectory(
             atPath: folder.file("state/secrets"), withIntermediateDirectories: true)
@@ -187,7 +188,9 @@ final class Lab: @unchecked Sendable {
     func wait(_ id: String, for status: String, within seconds: Double = 30) throws -> JSONValue {
         let reached = try eventually(within: seconds) { try self.message(id)["status"]?.string == status }
         let message = try self.message(id)
-        #expect(reached, "\(id) is \(message["status"]?.string ?? "?"), not \(status); \(message["errorMessage"]?.string ?? "")")
+        #expect(
+            reached,
+            "\(id) is \(message["status"]?.string ?? "?"), not \(status); \(message["errorMessage"]?.string ?? "")")
         return message
     }
 

@@ -88,7 +88,9 @@ import Testing
 
     // MARK: The webhook door
 
-    private func webhook(_ lab: Lab, _ body: String, signature: String? = nil, path: String = "/webhooks/default") throws -> Int {
+    private func webhook(_ lab: Lab, _ body: String, signature: String? = nil, path: String = "/webhooks/default")
+        throws -> Int
+    {
         let signature = signature ?? webhookSignature(secret: lab.secret, body: Array(body.utf8))
         return try lab.tryCall(
             "POST", path, body, headers: ["X-Hub-Signature-256: \(signature)"], socket: lab.webhookSocket
@@ -123,7 +125,11 @@ import Testing
         let lab = try Lab()
         #expect(try webhook(lab, "not json") == 200)
         #expect(try webhook(lab, #"{"object":"x"}"#) == 200)
-        #expect(try webhook(lab, #"{"entry":[{"changes":[{"field":"never_seen","value":7},{"field":"messages","value":{"statuses":[{"id":"w","status":"dancing","timestamp":"1"},{}]}}]}]}"#) == 200)
+        #expect(
+            try webhook(
+                lab,
+                #"{"entry":[{"changes":[{"field":"never_seen","value":7},{"field":"messages","value":{"statuses":[{"id":"w","status":"dancing","timestamp":"1"},{}]}}]}]}"#
+            ) == 200)
         #expect(try lab.call("GET", "/v1/status").json?[path: "data", "unreadWebhooks"]?.integer == 2)
         let id = try lab.submit()
         try lab.wait(id, for: "read")

@@ -27,7 +27,8 @@ import Testing
         let lab = try Lab()
         let answer = try lab.call(
             "POST", "/v1/messages",
-            #"{"to":"14155550100","template":{"name":"order_ready","language":"en_US","components":[{"type":"body","parameters":[{"type":"text","text":"Sarah \u00e9 \"q\""}]}]}}"#)
+            #"{"to":"14155550100","template":{"name":"order_ready","language":"en_US","components":[{"type":"body","parameters":[{"type":"text","text":"Sarah \u00e9 \"q\""}]}]}}"#
+        )
         #expect(answer.status == 202)
         let id = try #require(answer.json?[path: "data", "id"]?.string)
         let message = try lab.wait(id, for: "read")
@@ -43,7 +44,8 @@ import Testing
         let lab = try Lab()
         let answer = try lab.call(
             "POST", "/v1/messages",
-            #"{"to":"12","message":"","template":{},"sendAt":"yesterday","expiresAt":"2020-01-01T00:00:00Z","priority":"urgent","metadata":[],"dryRun":1,"colour":"red","to":"3"}"#)
+            #"{"to":"12","message":"","template":{},"sendAt":"yesterday","expiresAt":"2020-01-01T00:00:00Z","priority":"urgent","metadata":[],"dryRun":1,"colour":"red","to":"3"}"#
+        )
         #expect(answer.status == 400)
         #expect(answer.json?[path: "error", "code"]?.string == "VALIDATION_ERROR")
         let fields = answer.json?[path: "error", "details"]?.list.compactMap { $0["field"]?.string } ?? []
@@ -60,7 +62,8 @@ import Testing
         let answer = try lab.call("POST", "/v1/messages", #"{"to":"14155550100","message":"x","dryRun":true}"#)
         #expect(answer.status == 200)
         #expect(answer.json?[path: "data", "estimate", "ahead"]?.integer == 0)
-        let wrong = try lab.call("POST", "/v1/messages", #"{"to":"14155550100","message":"x","line":"no","dryRun":true}"#)
+        let wrong = try lab.call(
+            "POST", "/v1/messages", #"{"to":"14155550100","message":"x","line":"no","dryRun":true}"#)
         #expect(wrong.status == 400)
         #expect(try lab.call("GET", "/v1/messages").json?["data"]?.list.isEmpty == true)
         #expect(try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer == 0)
@@ -70,10 +73,12 @@ import Testing
         let lab = try Lab()
         let answer = try lab.call(
             "POST", "/v1/messages/bulk",
-            #"{"messages":[{"to":"14155550101","message":"a"},{"to":"x","message":"b"},{"to":"14155550103","line":"none","message":"c"},7]}"#)
+            #"{"messages":[{"to":"14155550101","message":"a"},{"to":"x","message":"b"},{"to":"14155550103","line":"none","message":"c"},7]}"#
+        )
         #expect(answer.status == 202)
         let data = try #require(answer.json?["data"])
-        #expect(data["totalMessages"]?.integer == 4 && data["queued"]?.integer == 1 && data["failedCount"]?.integer == 3)
+        #expect(
+            data["totalMessages"]?.integer == 4 && data["queued"]?.integer == 1 && data["failedCount"]?.integer == 3)
         #expect(data["errors"]?.list.compactMap { $0["index"]?.integer } == [1, 2, 3])
         let batch = try #require(data["batchId"]?.string)
         let listed = try lab.call("GET", "/v1/messages?batchId=\(batch)").json?["data"]?.list

@@ -85,9 +85,10 @@ private func readRequest(_ connection: Int32) -> Bool {
         bytes += piece[..<count]
         let text = String(decoding: bytes, as: UTF8.self)
         guard let end = text.range(of: "\r\n\r\n") else { continue }
-        let length = text[..<end.lowerBound].split(separator: "\r\n").compactMap { line in
-            line.lowercased().hasPrefix("content-length:") ? Int(line.dropFirst(16)) : nil
-        }.first ?? 0
+        let length =
+            text[..<end.lowerBound].split(separator: "\r\n").compactMap { line in
+                line.lowercased().hasPrefix("content-length:") ? Int(line.dropFirst(16)) : nil
+            }.first ?? 0
         if text[end.upperBound...].utf8.count >= length { return true }
     }
 }

@@ -20,7 +20,9 @@ private func parse(_ text: String, _ limits: HTTPLimits = HTTPLimits()) -> Reque
 
     @Test func waitsForTheRestWhereverItIsCut() {
         let text = "GET / HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
-        for end in 0..<text.utf8.count { #expect(parse(String(decoding: text.utf8.prefix(end), as: UTF8.self)) == .needsMore, "cut at \(end)") }
+        for end in 0..<text.utf8.count {
+            #expect(parse(String(decoding: text.utf8.prefix(end), as: UTF8.self)) == .needsMore, "cut at \(end)")
+        }
     }
 
     @Test(arguments: [
@@ -85,7 +87,9 @@ private func parse(_ text: String, _ limits: HTTPLimits = HTTPLimits()) -> Reque
 }
 
 @Suite struct BodyDecoderTests {
-    private func decode(_ text: String, _ framing: BodyFraming, step: Int) throws -> (body: String, left: Int, done: Bool) {
+    private func decode(_ text: String, _ framing: BodyFraming, step: Int) throws -> (
+        body: String, left: Int, done: Bool
+    ) {
         var decoder = BodyDecoder(framing)
         var body: [UInt8] = []
         var rest = Array(text.utf8)[...]

@@ -91,7 +91,9 @@ private final class Running {
     @Test func aRequestMayComeByteByByte() throws {
         let running = try Running()
         let client = RawClient(running.path)
-        for byte in "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".utf8 { client.say([byte]) }
+        for byte in "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".utf8 {
+            client.say([byte])
+        }
         #expect(client.hear()?.body == "POST / abc")
     }
 

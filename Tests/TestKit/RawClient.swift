@@ -31,7 +31,9 @@ package final class RawClient {
     package func say(_ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             if count <= 0 { return false }
             sent += count
         }
@@ -46,9 +48,11 @@ package final class RawClient {
             if let end = endOfHead() {
                 let head = String(decoding: buffer[..<end], as: UTF8.self)
                 let lines = head.split(separator: "\r\n")
-                let length = lines.compactMap { line in
-                    line.lowercased().hasPrefix("content-length:") ? Int(line.dropFirst(15).filter { $0 != " " }) : nil
-                }.first ?? 0
+                let length =
+                    lines.compactMap { line in
+                        line.lowercased().hasPrefix("content-length:")
+                            ? Int(line.dropFirst(15).filter { $0 != " " }) : nil
+                    }.first ?? 0
                 let total = end + (hasBody ? length : 0)
                 if buffer.count >= total {
                     let body = String(decoding: buffer[end..<total], as: UTF8.self)
