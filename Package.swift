@@ -70,6 +70,8 @@ let package = Package(
                 "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCore", "OutboxSystem", "OutboxCommandLine", "CLinux",
             ]),
 
+        .executableTarget(
+            name: "outbox-load", dependencies: ["OutboxSystem", "CLinux"], path: "Tests/Load", swiftSettings: strict),
         .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
         tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),

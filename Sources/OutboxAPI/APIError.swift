@@ -26,7 +26,6 @@ package struct APIError: Error, Equatable, Sendable {
         case conflict = "CONFLICT"
         case tooLate = "TOO_LATE"
         case tooLarge = "TOO_LARGE"
-        case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
         case unavailable = "UNAVAILABLE"
         case storageFull = "STORAGE_FULL"
         case internalError = "INTERNAL_ERROR"
@@ -40,7 +39,6 @@ package struct APIError: Error, Equatable, Sendable {
             case .methodNotAllowed: 405
             case .conflict, .tooLate: 409
             case .tooLarge: 413
-            case .unsupportedMediaType: 415
             case .unavailable: 503
             case .storageFull: 507
             case .internalError: 500

@@ -53,7 +53,20 @@ private var usage: String {
         """
 }
 
+/// Common options may also stand before the command.
+private func commandFirst(_ words: [String]) -> [String] {
+    var rest = words[...]
+    var leading: [String] = []
+    while let word = rest.first, word == "-s" || word == "--json" || word.hasPrefix("--socket") {
+        let count = word == "-s" || word == "--socket" ? 2 : 1
+        leading += rest.prefix(count)
+        rest = rest.dropFirst(count)
+    }
+    return rest + leading
+}
+
 func runOutboxctl(_ words: [String]) -> Int32 {
+    let words = commandFirst(words)
     if words.first == "--version" {
         print("outboxctl 0.1.0")
         return 0
