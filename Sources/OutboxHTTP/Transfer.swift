@@ -105,9 +105,10 @@ final class Transfer {
         }
         let detail = String(cString: errorBuffer)
         let text = detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
+        if !body.isEmpty { return bodySent == 0 ? .notSent(text) : .broken(text) }
         var requestBytes = 0
         ob_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &requestBytes)
-        return requestBytes == 0 && bodySent == 0 ? .notSent(text) : .broken(text)
+        return requestBytes == 0 ? .notSent(text) : .broken(text)
     }
 }
 
