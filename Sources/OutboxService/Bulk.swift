@@ -171,7 +171,7 @@ extension Frontend {
             server.respond(exchange, estimated(job, results))
         case .storageFailed(let full):
             bulks[exchange] = nil
-            server.respond(exchange, finished(job, storageError(full: full)))
+            server.respond(exchange, finished(job, words.storageError(full: full)))
         default: preconditionFailure("a bulk was answered as something else")
         }
     }

@@ -39,6 +39,7 @@ final class Frontend: HTTPHandler {
     let parser = JSONParser()
     private let parts: Parts
     private let codec: IDCodec
+    let words: ReplyWords
     private let startedAt: Timestamp
     private let mailbox: Mailbox<Mail>
     unowned let server: HTTPServer
@@ -64,6 +65,7 @@ final class Frontend: HTTPHandler {
         self.mailbox = mailbox
         self.parts = parts
         codec = IDCodec(key: parts.idKey)
+        words = ReplyWords(codec: codec)
         startedAt = Self.now
     }
 
@@ -262,7 +264,7 @@ final class Frontend: HTTPHandler {
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }
-        server.respond(exchange, response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))
+        server.respond(exchange, words.response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))
     }
 
     /// A line that now names its own secret needs the token it was once given no longer.
@@ -275,90 +277,6 @@ final class Frontend: HTTPHandler {
             try secrets.remove(LineBody.tokenSecretName(line: name))
         } catch {
             journal.write(LogLine(.warning, .storage, "\(error)", [(.line, name)]))
-        }
-    }
-
-    private func response(to reply: WriterReply, draft: Draft?) -> HTTPResponse {
-        switch reply {
-        case .submitted(.done(let submitted)):
-            return .json(202) {
-                $0.object("data") {
-                    $0.field("id", codec.text(submitted.id))
-                    $0.field("status", submitted.state.name)
-                    $0.field("scheduledFor", submitted.sendAt?.rfc3339)
-                }
-            }
-        case .submitted(.refused(let refusal)): return .error(.validation([refusal.fieldError()]))
-        case .estimated(let results):
-            switch results.first {
-            case .done(let estimate): return dryRunResponse(estimate, draft)
-            case .refused(let refusal): return .error(.validation([refusal.fieldError()]))
-            case nil: return .error(APIError(.internalError, "nothing was estimated"))
-            }
-        case .request(let result): return requestResponse(result)
-        case .line(let line, let isNew): return .json(isNew ? 201 : 200) { line.write(to: &$0, name: "data") }
-        case .lineRemoved(let removal, _): return removalResponse(removal)
-        case .webhookStored: return .text(200, "ok\n")
-        case .storageFailed(let full): return .error(storageError(full: full))
-        case .sliceStored, .sliceRefused: return .error(APIError(.internalError, "a bulk's answer has no bulk"))
-        }
-    }
-
-    func storageError(full: Bool) -> APIError {
-        full
-            ? APIError(.storageFull, "the disk is full: nothing is stored; free some space and submit again")
-            : APIError(.unavailable, "the database could not be written: nothing is stored; the journal says why")
-    }
-
-    private func dryRunResponse(_ estimate: Estimate, _ draft: Draft?) -> HTTPResponse {
-        .json(200) {
-            $0.object("data") {
-                $0.field("dryRun", true)
-                $0.field("id", nil as String?)
-                $0.field("status", draft?.sendAt == nil ? "queued" : "scheduled")
-                $0.field("scheduledFor", draft?.sendAt?.rfc3339)
-                $0.object("estimate") {
-                    $0.field("line", estimate.line)
-                    $0.field("ahead", estimate.ahead)
-                    $0.field("notBefore", estimate.notBefore.rfc3339)
-                }
-            }
-        }
-    }
-
-    private func requestResponse(_ result: RequestResult) -> HTTPResponse {
-        switch result {
-        case .done(let state): return .json(202) { $0.object("data") { $0.field("status", state.name) } }
-        case .notFound: return .error(APIError(.notFound, "there is no such message"))
-        case .refused(.tooLate, let state):
-            return .error(APIError(.tooLate, "too late: the message is \(state.name), it is with Meta or may be"))
-        case .refused(.notFailed, let state):
-            return .error(APIError(.conflict, "only a failed message can be retried; this one is \(state.name)"))
-        case .refused(_, let state): return .error(APIError(.conflict, "the message is \(state.name) already"))
-        case .expired(let moment):
-            return .error(
-                APIError(.conflict, "the message expired at \(moment.rfc3339); submit a new one"))
-        case .lineGone: return .error(APIError(.conflict, "the message's line was removed; submit a new one"))
-        }
-    }
-
-    private func removalResponse(_ removal: LineRemoval) -> HTTPResponse {
-        switch removal {
-        case .done: return HTTPResponse(status: 204)
-        case .notFound: return .error(APIError(.notFound, "there is no such line"))
-        case .busy(let count):
-            return .error(
-                APIError(.conflict, "\(count) messages of this line still wait or are on their way; cancel them first"))
-        }
-    }
-}
-
-extension SubmitRefusal {
-    func fieldError(path: String = "") -> FieldError {
-        switch self {
-        case .noSuchLine(let name): FieldError(path + "line", "there is no line \(name); see outboxctl line ls")
-        case .noLines: FieldError(path + "line", "there is no line yet; add one with outboxctl line add")
-        case .lineNotNamed: FieldError(path + "line", "is missing: there are several lines, name one of them")
         }
     }
 }
