@@ -150,7 +150,7 @@ enum TemplateBody {
             return reader.refuse(
                 "components", "is \(components.raw.count) bytes long; \(MessageBody.contentBytesMax) are allowed")
         }
-        for (index, component) in components.elements.enumerated() {
+        for (index, component) in components.elements.enumerated() where reader.errors.count < 50 {
             let place = "components[\(index)]"
             guard component.kind == .object else {
                 reader.refuse(place, "must be an object")

@@ -2,6 +2,7 @@ import OutboxJSON
 
 /// Reads the members of one JSON object and collects everything that is wrong with it.
 struct ObjectReader {
+    private static let unknownListedMax = 10
     private let path: String
     private var members: [(name: String, value: JSONValue)] = []
     private(set) var errors: [FieldError] = []
@@ -13,9 +14,14 @@ struct ObjectReader {
             errors.append(FieldError(path.isEmpty ? "body" : String(path.dropLast()), "must be an object"))
             return
         }
+        var unknown = 0
         for (name, member) in value.members {
             if !known.contains(name) {
-                refuse(name, "is not known here; known are \(known.joined(separator: ", "))")
+                unknown += 1
+                // An answer is for reading: it does not grow with what a caller makes up.
+                if unknown > Self.unknownListedMax { continue }
+                let words = unknown == 1 ? "is not known here; known are \(known.joined(separator: ", "))" : "neither"
+                refuse(String(name.prefix(64)), words)
             } else if members.contains(where: { $0.name == name }) {
                 refuse(name, "is given twice")
             } else {

@@ -70,6 +70,8 @@ package enum Refused: Equatable, Sendable {
     case forNow(askedFor: Duration?)
     /// Try again; Meta asked for less, so the try does not count.
     case throttled(askedFor: Duration?)
+    /// Nothing of this line gets through at the moment: the try does not count, and the line is held for a while.
+    case lineLater(askedFor: Duration?)
 }
 
 /// What happened to a message, as its log tells it. The numbers are stored; they never change their meaning.

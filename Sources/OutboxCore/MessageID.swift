@@ -14,9 +14,13 @@ package struct MessageID: Hashable, Comparable, Sendable {
     /// The time part, never below that of an id given out before.
     package var time: Timestamp { Timestamp(milliseconds: rawValue >> Self.countBits) }
 
+    /// The least id of that time; times no id can have are brought to the nearest one.
+    package static func first(at moment: Timestamp) -> MessageID {
+        MessageID(rawValue: min(max(moment.milliseconds, 0), Int64.max >> countBits) << countBits)
+    }
+
     /// The next id after `last` at `now`. More than 65,536 in a millisecond borrow from the next one.
     package static func next(after last: MessageID?, now: Timestamp) -> MessageID {
-        let fresh = now.milliseconds << countBits
-        return MessageID(rawValue: max(fresh, (last?.rawValue ?? 0) + 1))
+        MessageID(rawValue: max(first(at: now).rawValue, (last?.rawValue ?? 0) + 1))
     }
 }

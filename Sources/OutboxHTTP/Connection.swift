@@ -16,6 +16,13 @@ final class Connection {
         case lingering
     }
 
+    /// Whose connections are counted together: a user's on one socket.
+    struct Owner: Hashable {
+        var listener: Int
+        /// Nil for everybody who is no local process.
+        var user: UInt32?
+    }
+
     let descriptor: Int32
     let listener: Int
     let peer: Peer
@@ -46,8 +53,14 @@ final class Connection {
         self.peer = peer
     }
 
+    var owner: Owner {
+        if case .local(_, let user, _, _) = peer { return Owner(listener: listener, user: user) }
+        return Owner(listener: listener, user: nil)
+    }
+
     var unreadCount: Int { input.count - inputStart }
     var hasOutput: Bool { outputStart < output.count }
+    var unsentCount: Int { output.count - outputStart }
 
     func withUnread<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try input.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[inputStart...])) }

@@ -25,10 +25,16 @@ package protocol HTTPHandler: AnyObject {
     func ended(_ exchange: Exchange)
     /// The client went away, or broke a rule, in the middle of a streamed body.
     func dropped(_ exchange: Exchange)
+    /// How many connections one user may have open on one socket.
+    func connectionsMax(for peer: Peer, listener: Int) -> Int
     /// The answer to a request that breaks the rules of HTTP or a limit of the server.
     func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse
     /// Somebody rang the server's bell.
     func bellRang()
     /// The handler's own moment has come; answers the next one.
     func timeUp(nowNanoseconds: UInt64) -> UInt64?
+}
+
+extension HTTPHandler {
+    package func connectionsMax(for peer: Peer, listener: Int) -> Int { .max }
 }

@@ -3,7 +3,7 @@ package struct HTTPLimits: Sendable {
     /// Request line and headers together.
     package var headBytesMax = 16_384
     package var headersMax = 64
-    /// Open connections; one more is told 503.
+    /// Open connections on one socket; one more is told 503.
     package var connectionsMax = 1024
     /// Bodies in memory, of all connections together; a request over that is told 503.
     package var bodyBytesInMemoryMax = 256 << 20

@@ -7,21 +7,22 @@ package import OutboxSystem
 /// One request of a connection is with the handler at a time; what a client pipelines waits its turn in the socket.
 /// Everything belongs to the thread that calls `run`; only the bell may be rung from anywhere.
 package final class HTTPServer {
-    private let limits: HTTPLimits
-    private let epoll: Int32
-    private let scratch: UnsafeMutableRawBufferPointer
-    private var listeners: [Int32: Listener] = [:]
-    private var connections: [Int32: Connection] = [:]
-    private var lastSerial: UInt64 = 0
-    private var bodyBytes = 0
-    private var sweepAt: UInt64 = .max
-    private var handlerWakesAt: UInt64?
-    private var running = true
-    private var draining = false
+    let limits: HTTPLimits
+    let epoll: Int32
+    let scratch: UnsafeMutableRawBufferPointer
+    var listeners: [Int32: Listener] = [:]
+    var connections: [Int32: Connection] = [:]
+    var openConnections: [Connection.Owner: Int] = [:]
+    var lastSerial: UInt64 = 0
+    var bodyBytes = 0
+    var sweepAt: UInt64 = .max
+    var handlerWakesAt: UInt64?
+    var running = true
+    var draining = false
     /// Given up to tell one more client that all descriptors are used.
-    private var spareDescriptor: Int32
-    private var serving: (any HTTPHandler)?
-    private let bell: Bell
+    var spareDescriptor: Int32
+    var serving: (any HTTPHandler)?
+    let bell: Bell
 
     /// Whoever rings `bell` has the handler's `bellRang` called.
     package init(listeners: [Listener], bell: Bell, limits: HTTPLimits = HTTPLimits()) {
@@ -47,7 +48,7 @@ package final class HTTPServer {
 
     // MARK: The loop
 
-    private var handler: any HTTPHandler {
+    var handler: any HTTPHandler {
         guard let serving else { preconditionFailure("the server is asked to act before it runs") }
         return serving
     }
@@ -91,14 +92,14 @@ package final class HTTPServer {
 
     package var connectionCount: Int { connections.count }
 
-    private func timeoutMilliseconds() -> Int32 {
+    func timeoutMilliseconds() -> Int32 {
         let next = min(sweepAt, handlerWakesAt ?? .max)
         if next == .max { return -1 }
         let now = steadyNanoseconds()
         return next <= now ? 0 : Int32(min((next - now) / 1_000_000 + 1, 3_600_000))
     }
 
-    private func handle(_ event: epoll_event) {
+    func handle(_ event: epoll_event) {
         let descriptor = event.data.fd
         if descriptor == bell.descriptor {
             bell.clear()
@@ -106,7 +107,11 @@ package final class HTTPServer {
         } else if let listener = listeners[descriptor] {
             accept(on: listener)
         } else if let connection = connections[descriptor] {
-            if event.events & EPOLLOUT.rawValue != 0, !flush(connection) { return }
+            if event.events & EPOLLOUT.rawValue != 0 {
+                guard flush(connection) else { return }
+                // What was pipelined had to wait until the client took its answers.
+                if !connection.hasOutput { advance(connection) }
+            }
             let gone = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
             if gone || event.events & EPOLLIN.rawValue != 0 { read(connection) }
             // Not half closed but gone: the answer has nowhere to go, and epoll would say so for ever.
@@ -114,7 +119,7 @@ package final class HTTPServer {
         }
     }
 
-    private func watch(_ descriptor: Int32, _ events: UInt32, _ operation: Int32) {
+    func watch(_ descriptor: Int32, _ events: UInt32, _ operation: Int32) {
         var event = epoll_event()
         event.events = events
         event.data.fd = descriptor
@@ -124,7 +129,7 @@ package final class HTTPServer {
 
     // MARK: Connections
 
-    private func accept(on listener: Listener) {
+    func accept(on listener: Listener) {
         for _ in 0..<64 {
             let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
             let descriptor = accept4(listener.descriptor, nil, nil, flags)
@@ -134,18 +139,26 @@ package final class HTTPServer {
             }
             let connection = Connection(descriptor: descriptor, listener: listener.tag, peer: Peer(socket: descriptor))
             connections[descriptor] = connection
+            openConnections[connection.owner, default: 0] += 1
             connection.interest = EPOLLIN.rawValue
             watch(descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
-            if connections.count > limits.connectionsMax {
+            let ownMax = handler.connectionsMax(for: connection.peer, listener: listener.tag)
+            if openCount(on: listener) > limits.connectionsMax {
                 refuse(connection, HTTPRefusal(status: 503, message: "too many connections"))
+            } else if openConnections[connection.owner, default: 0] > ownMax {
+                refuse(connection, HTTPRefusal(status: 503, message: "too many connections of one user"))
             } else {
                 setDeadline(connection, limits.idleSeconds)
             }
         }
     }
 
+    func openCount(on listener: Listener) -> Int {
+        openConnections.reduce(0) { $1.key.listener == listener.tag ? $0 + $1.value : $0 }
+    }
+
     /// All descriptors are used: the next client is told so by way of the spare one.
-    private func turnAwayWithoutDescriptor(_ listener: Listener) {
+    func turnAwayWithoutDescriptor(_ listener: Listener) {
         close(spareDescriptor)
         let descriptor = accept4(listener.descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue))
         if descriptor >= 0 {
@@ -158,13 +171,13 @@ package final class HTTPServer {
         spareDescriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
     }
 
-    private func setDeadline(_ connection: Connection, _ seconds: Double) {
+    func setDeadline(_ connection: Connection, _ seconds: Double) {
         connection.deadline = steadyNanoseconds() + UInt64(seconds * 1e9)
         sweepAt = min(sweepAt, connection.deadline)
     }
 
     /// Looks after everybody whose time may be over, and for the next such moment.
-    private func sweep(_ now: UInt64) {
+    func sweep(_ now: UInt64) {
         sweepAt = .max
         for connection in Array(connections.values) {
             if connection.deadline <= now { expire(connection) }
@@ -172,10 +185,10 @@ package final class HTTPServer {
         }
     }
 
-    private func expire(_ connection: Connection) {
+    func expire(_ connection: Connection) {
         switch connection.stage {
+        case _ where connection.hasOutput: drop(connection)
         case .head where connection.unreadCount == 0, .lingering: drop(connection)
-        case .answering where connection.hasOutput: drop(connection)
         case .answering: connection.deadline = .max
         case .streaming(_, paused: true): connection.deadline = .max
         case .head, .collecting, .streaming:
@@ -183,22 +196,24 @@ package final class HTTPServer {
         }
     }
 
-    private func drop(_ connection: Connection) {
+    func drop(_ connection: Connection) {
         endStream(connection)
         bodyBytes -= connection.body.count
         connections[connection.descriptor] = nil
+        let left = openConnections[connection.owner, default: 1] - 1
+        openConnections[connection.owner] = left == 0 ? nil : left
         close(connection.descriptor)
     }
 
-    private func endStream(_ connection: Connection) {
+    func endStream(_ connection: Connection) {
         if case .streaming = connection.stage { handler.dropped(exchange(connection)) }
     }
 
-    private func exchange(_ connection: Connection) -> Exchange {
+    func exchange(_ connection: Connection) -> Exchange {
         Exchange(descriptor: connection.descriptor, serial: connection.serial)
     }
 
-    private func find(_ exchange: Exchange) -> Connection? {
+    func find(_ exchange: Exchange) -> Connection? {
         guard let connection = connections[exchange.descriptor], connection.serial == exchange.serial else {
             return nil
         }
@@ -206,10 +221,12 @@ package final class HTTPServer {
     }
 
     /// Tells epoll what the connection waits for now.
-    private func updateInterest(_ connection: Connection) {
+    func updateInterest(_ connection: Connection) {
         var interest: UInt32 = 0
         switch connection.stage {
-        case .head, .collecting, .lingering, .streaming(_, paused: false): interest = EPOLLIN.rawValue
+        // Who does not take its answers may not ask for more.
+        case .head: interest = connection.hasOutput ? 0 : EPOLLIN.rawValue
+        case .collecting, .lingering, .streaming(_, paused: false): interest = EPOLLIN.rawValue
         // A pipelined request is read ahead as far as one head goes, then left in the socket.
         case .answering, .streaming(_, paused: true):
             if connection.unreadCount < limits.headBytesMax { interest = EPOLLIN.rawValue }
@@ -221,269 +238,4 @@ package final class HTTPServer {
             watch(connection.descriptor, interest, EPOLL_CTL_MOD)
         }
     }
-
-    // MARK: Reading
-
-    private func read(_ connection: Connection) {
-        switch connection.readMore(into: scratch) {
-        case .nothing: return
-        case .failed: return drop(connection)
-        case .ended:
-            connection.inputEnded = true
-            // A client may close its sending half and still wait for the answer.
-            switch connection.stage {
-            case .answering, .streaming(_, paused: true): return updateInterest(connection)
-            default: break
-            }
-            if connection.hasOutput {
-                connection.closesAfterOutput = true
-                return updateInterest(connection)
-            }
-            return drop(connection)
-        case .some:
-            if case .lingering = connection.stage { return connection.forgetInput() }
-            advance(connection)
-        }
-    }
-
-    /// Goes on with what has been read, as far as it goes.
-    private func advance(_ connection: Connection) {
-        connection.isAdvancing = true
-        defer { connection.isAdvancing = false }
-        while connections[connection.descriptor] === connection {
-            let goesOn: Bool
-            switch connection.stage {
-            case .head: goesOn = readHead(connection)
-            case .collecting(let head, let decoder, let bytesMax):
-                goesOn = collect(connection, head, decoder, bytesMax)
-            case .streaming(let decoder, paused: false): goesOn = stream(connection, decoder)
-            case .answering, .lingering, .streaming(_, paused: true): goesOn = false
-            }
-            if !goesOn { break }
-        }
-        if connections[connection.descriptor] === connection { updateInterest(connection) }
-    }
-
-    private func readHead(_ connection: Connection) -> Bool {
-        guard connection.unreadCount > 0 else { return false }
-        let parsed = connection.withUnread { RequestParser.head($0, scanned: connection.scanned, limits: limits) }
-        switch parsed {
-        case .needsMore:
-            // The first bytes of a head start its clock; more of them do not prolong it.
-            if connection.scanned == 0 { setDeadline(connection, limits.headSeconds) }
-            connection.scanned = connection.unreadCount
-            return false
-        case .refused(let refusal):
-            refuse(connection, refusal)
-            return false
-        case .complete(let head, let consumed):
-            connection.consume(consumed)
-            return begin(connection, head)
-        }
-    }
-
-    private func begin(_ connection: Connection, _ head: RequestHead) -> Bool {
-        lastSerial += 1
-        connection.serial = lastSerial
-        connection.keepAlive = head.keepAlive && !draining
-        connection.isHead = head.method == "HEAD"
-        switch handler.plan(head, peer: connection.peer, listener: connection.listener, exchange(connection)) {
-        case .refuse(let response):
-            refuse(connection, response)
-            return false
-        case .collect(let bytesMax):
-            if case .length(let length) = head.body, length > bytesMax {
-                refuse(connection, tooLarge(bytesMax))
-                return false
-            }
-            connection.stage = .collecting(head, BodyDecoder(head.body), bytesMax: bytesMax)
-        case .stream:
-            connection.stage = .streaming(BodyDecoder(head.body), paused: false)
-        }
-        if head.expectsContinue, head.body != .none, connection.unreadCount == 0 {
-            connection.append(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
-            guard flush(connection) else { return false }
-        }
-        setDeadline(connection, limits.stallSeconds)
-        return true
-    }
-
-    private func tooLarge(_ bytesMax: Int) -> HTTPRefusal {
-        HTTPRefusal(status: 413, message: "the body is longer than the \(bytesMax) bytes allowed here")
-    }
-
-    private func collect(_ connection: Connection, _ head: RequestHead, _ decoder: BodyDecoder, _ bytesMax: Int) -> Bool
-    {
-        var decoder = decoder
-        let before = connection.body.count
-        let room = bytesMax - before
-        let used: Int
-        do throws(HTTPRefusal) {
-            used = try decode(connection, &decoder, room: room)
-        } catch {
-            refuse(connection, error)
-            return false
-        }
-        connection.consume(used)
-        bodyBytes += connection.body.count - before
-        if decoder.isDone {
-            bodyBytes -= connection.body.count
-            let request = HTTPRequest(
-                head: head, body: connection.body, peer: connection.peer, listener: connection.listener)
-            connection.body = []
-            connection.stage = .answering
-            connection.deadline = .max
-            handler.received(request, exchange(connection))
-            return true
-        }
-        if connection.unreadCount > 0 {
-            refuse(connection, tooLarge(bytesMax))
-            return false
-        }
-        if bodyBytes > limits.bodyBytesInMemoryMax {
-            refuse(connection, HTTPRefusal(status: 503, message: "too many bodies in memory; try again"))
-            return false
-        }
-        connection.stage = .collecting(head, decoder, bytesMax: bytesMax)
-        if used > 0 { setDeadline(connection, limits.stallSeconds) }
-        return false
-    }
-
-    private func decode(_ connection: Connection, _ decoder: inout BodyDecoder, room: Int) throws(HTTPRefusal) -> Int {
-        var failure: HTTPRefusal?
-        let used = connection.withUnread { bytes -> Int in
-            do throws(HTTPRefusal) {
-                return try decoder.decode(bytes, into: &connection.body, room: room)
-            } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure { throw failure }
-        return used
-    }
-
-    private func stream(_ connection: Connection, _ decoder: BodyDecoder) -> Bool {
-        var decoder = decoder
-        let used: Int
-        do throws(HTTPRefusal) {
-            used = try decode(connection, &decoder, room: Int.max)
-        } catch {
-            refuse(connection, error)
-            return false
-        }
-        connection.consume(used)
-        let piece = connection.body
-        connection.body = []
-        if decoder.isDone, piece.isEmpty {
-            connection.stage = .answering
-            connection.deadline = .max
-            handler.ended(exchange(connection))
-            return true
-        }
-        guard !piece.isEmpty else {
-            connection.stage = .streaming(decoder, paused: false)
-            return false
-        }
-        connection.stage = .streaming(decoder, paused: true)
-        connection.deadline = .max
-        handler.received(piece: piece, exchange(connection))
-        return true
-    }
-
-    /// Lets a streamed body go on.
-    package func resume(_ exchange: Exchange) {
-        guard let connection = find(exchange), case .streaming(let decoder, paused: true) = connection.stage else {
-            return
-        }
-        connection.stage = .streaming(decoder, paused: false)
-        setDeadline(connection, limits.stallSeconds)
-        if connection.inputEnded, connection.unreadCount == 0, !decoder.isDone { return drop(connection) }
-        advance(connection)
-    }
-
-    // MARK: Answering
-
-    package func respond(_ exchange: Exchange, _ response: HTTPResponse) {
-        guard let connection = find(exchange) else { return }
-        switch connection.stage {
-        case .answering: break
-        case .streaming, .collecting: return refuse(connection, response)
-        case .head, .lingering: return
-        }
-        let keepAlive = connection.keepAlive && !response.closes && !draining && !connection.inputEnded
-        connection.append(encode(response, keepAlive: keepAlive, isHead: connection.isHead))
-        connection.stage = .head
-        connection.serial = 0
-        if !keepAlive { connection.closesAfterOutput = true }
-        guard flush(connection) else { return }
-        // An answer given at once, from within `advance`, lets that go on instead of going deeper.
-        if connection.isAdvancing { return }
-        if connection.unreadCount > 0, keepAlive { advance(connection) } else { updateInterest(connection) }
-    }
-
-    /// Ends an exchange without a proper answer: writes `bytes` as they are, then closes, or resets the connection.
-    /// For those who play a broken server.
-    package func breakOff(_ exchange: Exchange, writing bytes: [UInt8] = [], reset: Bool = false) {
-        guard let connection = find(exchange) else { return }
-        connection.append(bytes)
-        // What it does not take is part of the break.
-        _ = connection.flush()
-        if reset {
-            var linger = linger(l_onoff: 1, l_linger: 0)
-            setsockopt(
-                connection.descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
-        }
-        drop(connection)
-    }
-
-    /// False when the connection is gone.
-    private func flush(_ connection: Connection) -> Bool {
-        guard connection.flush() else {
-            drop(connection)
-            return false
-        }
-        if connection.hasOutput {
-            setDeadline(connection, limits.stallSeconds)
-            updateInterest(connection)
-            return true
-        }
-        if connection.closesAfterOutput {
-            drop(connection)
-            return false
-        }
-        if case .head = connection.stage { setDeadline(connection, limits.idleSeconds) }
-        updateInterest(connection)
-        return true
-    }
-
-    private func refuse(_ connection: Connection, _ refusal: HTTPRefusal) {
-        refuse(connection, handler.answer(to: refusal, listener: connection.listener))
-    }
-
-    /// Answers in the middle of a request. What the client still sends is read and forgotten for a while: closing
-    /// at once would make the kernel throw the answer away with it.
-    private func refuse(_ connection: Connection, _ response: HTTPResponse) {
-        endStream(connection)
-        connection.append(encode(response, keepAlive: false, isHead: connection.isHead))
-        connection.stage = .lingering
-        connection.serial = 0
-        bodyBytes -= connection.body.count
-        connection.body = []
-        connection.forgetInput()
-        guard connection.flush() else { return drop(connection) }
-        if !connection.hasOutput { shutdown(connection.descriptor, Int32(SHUT_WR)) }
-        setDeadline(connection, limits.lingerSeconds)
-        updateInterest(connection)
-    }
-}
-
-func encode(_ response: HTTPResponse, keepAlive: Bool, isHead: Bool) -> [UInt8] {
-    var text = "HTTP/1.1 \(response.status) \(reasonPhrase(response.status))\r\n"
-    for header in response.headers { text += "\(header.name): \(header.value)\r\n" }
-    text += "content-length: \(response.body.count)\r\n"
-    text += keepAlive ? "\r\n" : "connection: close\r\n\r\n"
-    var bytes = Array(text.utf8)
-    if !isHead { bytes.append(contentsOf: response.body) }
-    return bytes
 }

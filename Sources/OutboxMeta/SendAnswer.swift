@@ -10,7 +10,7 @@ package func outcome(of result: HTTPResult, parser: JSONParser) -> Outcome {
     switch result {
     case .notSent(let text):
         // A network that is away is no fault of the message's: it does not count.
-        return .refused(Failure(code: "NOT_CONNECTED", message: text), .throttled(askedFor: nil))
+        return .refused(Failure(code: "NOT_CONNECTED", message: text), .lineLater(askedFor: nil))
     case .broken(let text):
         return .unknown(Failure(code: "NO_ANSWER", message: text))
     case .answered(let status, let headers, let body):
@@ -33,16 +33,22 @@ private func refusal(_ error: JSONValue, _ status: Int, _ headers: [HTTPHeader])
     let title = error["message"]?.string ?? "Meta gave no reason"
     let failure = Failure(code: code.map(String.init) ?? "NO_CODE", message: joined(title, details))
     let askedFor = retryAfter(headers)
+    // Of Graph's codes the one whose subcode decides: the number does not exist, or the token may not use it.
+    if code == 100, error["error_subcode"]?.integer == 33 {
+        return .refused(failure, .lineLater(askedFor: askedFor ?? MetaErrorClass.lineConfiguration.leastWait))
+    }
     guard let code, let known = MetaError.of(code) else {
         if error["is_transient"]?.bool == true { return .refused(failure, .forNow(askedFor: askedFor)) }
-        if status == 429 { return .refused(failure, .throttled(askedFor: askedFor)) }
+        if status == 429 { return .refused(failure, .lineLater(askedFor: askedFor)) }
         return status >= 500 ? .unknown(failure) : .refused(failure, .forGood)
     }
     switch known.errorClass {
     case .messageForGood: return .refused(failure, .forGood)
     case .messageLater: return .refused(failure, .forNow(askedFor: askedFor))
-    case .recipientLater, .templateLater, .lineLater, .businessLater, .lineConfiguration:
+    case .recipientLater, .templateLater:
         return .refused(failure, .throttled(askedFor: askedFor ?? known.errorClass.leastWait))
+    case .lineLater, .businessLater, .lineConfiguration:
+        return .refused(failure, .lineLater(askedFor: askedFor ?? known.errorClass.leastWait))
     }
 }
 
@@ -50,7 +56,7 @@ private func refusal(_ error: JSONValue, _ status: Int, _ headers: [HTTPHeader])
 private func withoutMetasWord(_ status: Int, _ headers: [HTTPHeader]) -> Outcome {
     let failure = Failure(code: "HTTP_\(status)", message: "HTTP \(status) without a word of Meta's")
     switch status {
-    case 429: return .refused(failure, .throttled(askedFor: retryAfter(headers)))
+    case 429: return .refused(failure, .lineLater(askedFor: retryAfter(headers)))
     case 408: return .unknown(failure)
     case 300...499: return .refused(failure, .forNow(askedFor: nil))
     default: return .unknown(failure)

@@ -38,6 +38,9 @@ struct BulkJob {
         if errors.count < Self.errorsListedMax { errors.append((index, details)) }
     }
 
+    /// What is wrong with an atomic bulk, as far as it is listed.
+    var listedDetails: [FieldError] { Array(errors.flatMap(\.details).prefix(Self.errorsListedMax)) }
+
     mutating func take(_ value: JSONValue, path: String, now: Timestamp) {
         let index = total
         total += 1
@@ -85,7 +88,7 @@ extension Frontend {
             }
             job.take(item, path: "messages[\(index)].", now: now)
         }
-        if job.atomic, job.errorCount > 0 { throw .validation(job.errors.flatMap(\.details)) }
+        if job.atomic, job.errorCount > 0 { throw .validation(job.listedDetails) }
         if job.dryRun { writer.post(.estimate(exchange, job.waiting.map(\.draft))) }
         bulks[exchange] = job
         if !job.dryRun { storeNextSlice(exchange) }

@@ -63,7 +63,7 @@ package final class Daemon: Sendable {
                 writer: inbox, reader: reader, secrets: secrets, journal: journal, idKey: queue.idKey,
                 access: Access(sendGroup: settings.sendGroup),
                 pong: { number in pulse.withLock { $0.front = number } },
-                reload: { [secrets] in try reloadParts(load, secrets, sender, journal) }))
+                reload: { [secrets] in try reloadParts(load, secrets, sender, inbox, journal) }))
         writer = WriterThread(
             inbox: inbox, start: { step.value }, journal: journal,
             outlets: WriterThread.Outlets(
@@ -107,7 +107,7 @@ package final class Daemon: Sendable {
 
     private func reloadOnSignal() {
         do {
-            try reloadParts(load, secrets, sender, journal)
+            try reloadParts(load, secrets, sender, inbox, journal)
         } catch {
             journal.write(LogLine(.error, .reloaded, "nothing was reloaded: \(error)"))
         }
@@ -131,11 +131,12 @@ package final class Daemon: Sendable {
 }
 
 extension Daemon {
-    /// Until the writer has done, and answered, everything posted so far.
+    /// Until the writer has done, and answered, everything posted so far; on a disk that stalls, as long as systemd
+    /// lets us.
     private func waitForWriter() {
         let reached = Bell()
         inbox.post(.barrier { reached.ring() })
-        _ = reached.wait(milliseconds: 10_000)
+        _ = reached.wait()
     }
 }
 
@@ -192,12 +193,13 @@ private func startFront(
 }
 
 private func reloadParts(
-    _ load: () throws -> Settings, _ secrets: Secrets, _ sender: Sender, _ journal: Journal
+    _ load: () throws -> Settings, _ secrets: Secrets, _ sender: Sender, _ inbox: WriterInbox, _ journal: Journal
 ) throws {
     let settings = try load()
     secrets.reload()
     sender.set(Sender.Target(endpoint: settings.graph, timeout: settings.requestTimeout))
     journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
+    inbox.post(.releaseLines)
     journal.write(LogLine(.notice, .reloaded, "settings and secrets were read again"))
 }
 

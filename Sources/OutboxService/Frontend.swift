@@ -33,6 +33,10 @@ final class Frontend: HTTPHandler {
         var sliceMessages = 500
         var bulkMessagesMax = 10_000
         var ndjsonLineBytesMax = 256 << 10
+        /// Open connections of one user: without a role, with one, and on the webhook socket.
+        var strangerConnectionsMax = 16
+        var callerConnectionsMax = 512
+        var webhookConnectionsMax = 256
     }
     let limits = Limits()
 
@@ -231,6 +235,16 @@ final class Frontend: HTTPHandler {
     func received(piece: [UInt8], _ exchange: Exchange) { streamPiece(piece, exchange) }
     func ended(_ exchange: Exchange) { streamEnded(exchange) }
     func dropped(_ exchange: Exchange) { bulks[exchange] = nil }
+
+    /// So that no user of the machine can keep the others out.
+    func connectionsMax(for peer: Peer, listener: Int) -> Int {
+        if listener == Door.webhook.rawValue { return limits.webhookConnectionsMax }
+        switch parts.access.role(of: peer) {
+        case .none: return limits.strangerConnectionsMax
+        case .read, .send: return limits.callerConnectionsMax
+        case .admin: return .max
+        }
+    }
 
     func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse {
         let code: APIError.Code =

@@ -47,10 +47,11 @@ package enum LogKind: String, Sendable {
     case messageNoted = "b9d6e0d3625ca9124c0457fe8779bf58"
     case messageRequeued = "b3664b86010ce223f952a9b00697bac7"
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"
+    case lineHeld = "34fbf449f545c61b0392993bd88e75f9"
+    case lineReleased = "c480eb96ff1ef1813a1054891f7e2926"
     case secretMissing = "72382e9187c0af59044b911a53cbb7b9"
     case webhookRefused = "66f785960fb7562a9ec0eabbee96517d"
     case webhookKept = "eb1e9b74851b5063aa482f7e8fe84d3d"
-    case webhookForeign = "96bb704d5085062a847793d9e498a5e3"
     case callerRefused = "621231c942acc80c97c305374d4dbd0a"
 }
 

@@ -66,7 +66,7 @@ final class Sender: Sendable {
                 [(.line, attempt.lineName)]))
         return .refused(
             Failure(code: "NO_TOKEN", message: "the secret \(attempt.credential) holds no access token"),
-            .throttled(askedFor: .seconds(10)))
+            .lineLater(askedFor: .seconds(5)))
     }
 
     /// Lets what is under way end; what takes longer is broken off, its outcome unknown.

@@ -61,10 +61,7 @@ package struct Settings: Equatable, Sendable {
         case "graph-url":
             var url = value
             while url.hasSuffix("/") { url.removeLast() }
-            guard
-                url.hasPrefix("https://") || url.hasPrefix("http://127.0.0.1") || url.hasPrefix("http://localhost")
-                    || url.hasPrefix("http://[::1]")
-            else { throw wrong("an https URL, or http to this machine itself") }
+            guard isHTTPSOrLocal(url) else { throw wrong("an https URL, or http to this machine itself") }
             graph.baseURL = url
         case "graph-version":
             guard value.hasPrefix("v"), value.dropFirst().allSatisfy({ $0.isNumber || $0 == "." }), value.count > 1
@@ -120,6 +117,15 @@ package struct Settings: Equatable, Sendable {
             }
         }
     }
+}
+
+/// https anywhere, http only to this machine itself: a token must not cross a network in clear.
+private func isHTTPSOrLocal(_ url: String) -> Bool {
+    if url.hasPrefix("https://") { return url.utf8.count > 8 }
+    guard url.hasPrefix("http://") else { return false }
+    let authority = url.dropFirst(7).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+    let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
+    return ["127.0.0.1", "localhost", "[::1]"].contains(String(host)) && !authority.contains("@")
 }
 
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

@@ -18,6 +18,8 @@ enum WriterInput: Sendable {
     case webhook(Exchange?, ReceivedWebhook)
     /// Claim no more: the end is near.
     case stopClaiming
+    /// Something was mended: lines that are held may try at once.
+    case releaseLines
     case ping(UInt64)
     /// Called when everything posted before has been done.
     case barrier(@Sendable () -> Void)

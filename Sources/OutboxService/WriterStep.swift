@@ -34,6 +34,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Attempts out there whose outcome has not come back.
     private(set) var underWay = 0
     private var claims = true
+    /// Lines of which nothing gets through at the moment, or did lately.
+    private var holds: [Int64: LineHold] = [:]
     /// Webhooks that are on disk and not applied.
     private var toApply: [(id: Int64, statuses: [StatusReport])] = []
     /// Outcomes a full disk did not let us record.
@@ -73,6 +75,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         for input in inputs {
             switch input {
             case .stopClaiming: claims = false
+            case .releaseLines: holds = [:]
             case .barrier(let reached): outputs.barriers.append(reached)
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
@@ -102,7 +105,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .clock: return Effect(goOn: try queue.clockMoved(now))
         case .claim:
             guard claims else { return Effect() }
-            return Effect(attempts: try queue.claim(slots: slotsMax - underWay, now: now))
+            let attempts = try queue.claim(slots: slotsMax - underWay, now: now) { line, ready in
+                holds[line]?.allowed(ready, now: now) ?? ready
+            }
+            return Effect(attempts: attempts)
         }
     }
 
@@ -133,7 +139,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             return Effect(reply: (exchange, .lineRemoved(removal, name: name)), log: log)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
-        case .stopClaiming, .ping, .barrier: return Effect()
+        case .stopClaiming, .releaseLines, .ping, .barrier: return Effect()
         }
     }
 
@@ -193,6 +199,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 refused(operations[index], error, &outputs)
                 continue
             }
+            if case .input(.outcome(let outcome)) = operations[index] { learn(outcome, now, &outputs) }
+            if case .line(let line, _) = effect.reply?.1 { holds[line.id] = nil }
             if let reply = effect.reply { outputs.replies.append(reply) }
             outputs.attempts += effect.attempts
             outputs.log += effect.log
@@ -200,14 +208,39 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if let webhook = effect.toApply { toApply.append(webhook) }
         }
         underWay += outputs.attempts.count
+        for attempt in outputs.attempts { holds[attempt.line]?.claimed(1) }
         outputs.goOn = outputs.goOn || !toApply.isEmpty
         do {
-            outputs.wake = try queue.nextWake()
+            outputs.wake = [try queue.nextWake(), nextProbe(now)].compactMap { $0 }.min()
         } catch let error as StoreError {
             outputs.fatal = error
         } catch {
             preconditionFailure("the store threw \(error)")
         }
+    }
+
+    /// Holds a line, or lets it go, by how an attempt of it ended.
+    private func learn(_ outcome: AttemptOutcome, _ now: Timestamp, _ outputs: inout Outputs) {
+        let line = outcome.attempt.line
+        var hold = holds[line] ?? LineHold()
+        let wasHolding = hold.isHolding
+        switch outcome.outcome {
+        case .refused(let failure, .lineLater(let askedFor)):
+            hold.attemptEnded(held: true, askedFor: askedFor, now: now, chance: &chance)
+            if !wasHolding { outputs.log.append(words.held(outcome.attempt, failure)) }
+        case .unknown where wasHolding:
+            // No sign that anything gets through.
+            hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &chance)
+        case .accepted, .refused, .unknown:
+            hold.attemptEnded(held: false, askedFor: nil, now: now, chance: &chance)
+            if wasHolding { outputs.log.append(words.released(outcome.attempt)) }
+        }
+        holds[line] = hold.isHolding ? hold : nil
+    }
+
+    /// When a held line with messages ready may try again.
+    private func nextProbe(_ now: Timestamp) -> Timestamp? {
+        holds.compactMap { line, hold in queue.hasReady(line: line) ? hold.wake : nil }.filter { $0 > now }.min()
     }
 
     /// One operation was undone; the others hold.
@@ -240,7 +273,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         }
         outputs.log.append(LogLine(.error, .storage, "nothing could be written: \(error)"))
         outputs.wake = now + Self.retryAfterFailure
-        if !error.isFull { outputs.fatal = error }
+        if !error.isFull, !error.isPassing { outputs.fatal = error }
     }
 }
 
@@ -252,7 +285,7 @@ extension WriterInput {
             .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _):
             exchange
         case .webhook(let exchange, _): exchange
-        case .outcome, .stopClaiming, .ping, .barrier: nil
+        case .outcome, .stopClaiming, .releaseLines, .ping, .barrier: nil
         }
     }
 }

@@ -7,6 +7,17 @@ struct WriterWords {
     /// Masks phone numbers.
     let shown: (String) -> String
 
+    func held(_ attempt: Attempt, _ failure: Failure) -> LogLine {
+        LogLine(
+            .warning, .lineHeld,
+            "nothing of this line gets through; one message at a time will try: \(failure.message)",
+            [(.line, attempt.lineName), (.code, failure.code)])
+    }
+
+    func released(_ attempt: Attempt) -> LogLine {
+        LogLine(.notice, .lineReleased, "messages of this line get through again", [(.line, attempt.lineName)])
+    }
+
     func submitted(_ results: [SubmitResult<Submitted>]) -> [LogLine] {
         results.compactMap { result in
             guard case .done(let submitted) = result else { return nil }
@@ -61,10 +72,6 @@ struct WriterWords {
                 .debug, .messageNoted, "status \(status.report) came late and changed nothing",
                 [(.message, idText(id))])
         case .parked: return LogLine(.debug, .messageNoted, "status \(status.report) waits for its message")
-        case .foreign:
-            return LogLine(
-                .warning, .webhookForeign,
-                "a status was left aside: its message belongs to another number than the one it names")
         }
     }
 }

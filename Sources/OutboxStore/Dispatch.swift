@@ -53,9 +53,13 @@ extension Queue {
     }
 
     /// Gives up to `slots` ready messages an attempt, fairly among lines and in order of class, due time and age.
-    package func claim(slots: Int, now: Timestamp) throws -> [Attempt] {
+    /// `allowed` may let fewer of a line out than are ready.
+    package func claim(
+        slots: Int, now: Timestamp, allowed: (_ line: Int64, _ ready: Int) -> Int = { $1 }
+    ) throws -> [Attempt] {
         guard slots > 0 else { return [] }
-        let ready = memory.lines.keys.sorted().map { (line: $0, count: Int(memory.counters[$0, .queued])) }
+        let ready = memory.lines.keys.sorted()
+            .map { (line: $0, count: allowed($0, Int(memory.counters[$0, .queued]))) }
             .filter { $0.count > 0 }
         var attempts: [Attempt] = []
         for share in fairShare(slots: slots, ready: ready, after: memory.lastLineServed) {
@@ -76,6 +80,10 @@ extension Queue {
                 return (Record(row), to: row.text(next), type: row.text(next + 1), content: row.bytes(next + 2))
             }
             for (record, to, type, content) in rows {
+                if let expiresAt = record.expiresAt, expiresAt <= now {
+                    try expire(record.id, now)
+                    continue
+                }
                 let number = try claim(record, now)
                 attempts.append(
                     Attempt(
@@ -100,6 +108,9 @@ extension Queue {
         try save(&record, .claimed, at: now)
         return number
     }
+
+    /// Whether a line has messages whose turn it is.
+    package func hasReady(line: Int64) -> Bool { memory.counters[line, .queued] > 0 }
 
     // MARK: The opaque id
 

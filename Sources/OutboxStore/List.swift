@@ -48,9 +48,9 @@ extension QueueReader {
         }
         // Ids hold the time of acceptance: the primary key serves both ends.
         let newest =
-            [filter.before?.rawValue, filter.until.map { $0.milliseconds << MessageID.countBits }]
+            [filter.before?.rawValue, filter.until.map { MessageID.first(at: $0).rawValue }]
             .compactMap { $0 }.min() ?? Int64.max
-        let oldest = (filter.since?.milliseconds ?? 0) << MessageID.countBits
+        let oldest = filter.since.map { MessageID.first(at: $0).rawValue } ?? 0
         let floor = try max(oldest, examinedFloor(filter, below: newest, account))
         require("m.id < :newest", .integer(newest))
         require("m.id >= :floor", .integer(floor))

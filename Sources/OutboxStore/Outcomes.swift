@@ -55,6 +55,7 @@ extension Queue {
             // A status that overtook the answer has settled it; what is missing is Meta's id at most.
             if record.wamid == nil { record.wamid = wamid }
             try save(&record, .noted, at: now, detail: detail)
+            try applyEarlyStatuses(of: wamid, to: record.id, now)
             return .noted
         case .becomeUnknown, .refuse: return .nothing
         }
@@ -77,6 +78,11 @@ extension Queue {
             failures -= 1
             let tries = attempt - record.standing.closedAttempt
             wait = retrySchedule.wait(afterFailures: tries, askedFor: askedFor, chance: &chance)
+        case .lineLater(let askedFor):
+            // The line is held; the message itself need not learn patience.
+            final = false
+            failures -= 1
+            wait = askedFor ?? .zero
         }
         switch record.standing.decide(.refused(attempt: attempt, final: final)) {
         case .move(let state):

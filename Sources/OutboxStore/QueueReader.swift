@@ -45,8 +45,8 @@ package final class QueueReader {
     package func counts(account: Int64) throws -> [(line: String, state: MessageState, count: Int64)] {
         try database.prepare(
             """
-            SELECT l.name, c.state, c.count FROM counter AS c JOIN line AS l ON l.id = c.line
-            WHERE l.account = :account AND c.count > 0 ORDER BY l.name, c.state
+            SELECT l.name, c.state, sum(c.count) FROM counter AS c JOIN line AS l ON l.id = c.line
+            WHERE l.account = :account AND c.count > 0 GROUP BY l.name, c.state ORDER BY l.name, c.state
             """
         ).all(.integer(account)) {
             (line: $0.text(0), state: MessageState(rawValue: $0.integer(1)) ?? .queued, count: $0.integer(2))

@@ -7,8 +7,6 @@ package enum Applied: Equatable, Sendable {
     case noted(MessageID)
     /// Kept until its message is known.
     case parked
-    /// For a message of ours, but signed for another line's number.
-    case foreign
 }
 
 extension Queue {
@@ -31,9 +29,6 @@ extension Queue {
             try park(status, now)
             return .parked
         }
-        guard memory.lines[record.line].map({ $0.settings.phoneNumberID == status.phoneNumberID }) ?? true else {
-            return .foreign
-        }
         return try apply(status, to: &record, attempt: attempt, now)
     }
 
@@ -43,6 +38,7 @@ extension Queue {
         switch record.standing.decide(.reported(status.report, attempt: attempt)) {
         case .move(let state):
             let failure = status.failure ?? Failure(code: "UNKNOWN", message: "Meta gave no reason")
+            let isNew = record.wamid != status.wamid
             record.enter(state)
             record.wamid = status.wamid
             switch status.report {
@@ -58,6 +54,7 @@ extension Queue {
             if state != .failed { record.sentAt = record.sentAt ?? status.at }
             let detail = status.report == .failed ? failure.detail : wamidDetail(status.wamid)
             try save(&record, status.report.event, at: now, detail: detail)
+            if isNew { try applyEarlyStatuses(of: status.wamid, to: record.id, now) }
             return .moved(record.id, state)
         case .note, .refuse, .becomeUnknown:
             try save(&record, .noted, at: now, detail: noteDetail(status, attempt))

@@ -37,6 +37,11 @@ extension Queue {
             record.standing.closedAttempt = record.standing.attempt
             record.failures = 0
             record.dueAt = now
+            // What Meta says of the old attempts without their opaque id no longer speaks for the message.
+            record.wamid = nil
+            record.sentAt = nil
+            record.deliveredAt = nil
+            record.readAt = nil
             try save(&record, .retryRequested, at: now)
             return .done(state)
         case .refuse(let refusal): return .refused(refusal, record.standing.state)

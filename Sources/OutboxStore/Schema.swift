@@ -31,6 +31,7 @@ extension Database {
         }
         try database.execute(
             """
+            PRAGMA busy_timeout = 5000;  -- somebody looks with sqlite3
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = FULL;
             PRAGMA secure_delete = OFF;

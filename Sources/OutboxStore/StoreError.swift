@@ -11,6 +11,8 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
 
     /// The disk, or what is left of it for us, is full.
     package var isFull: Bool { code & 0xFF == SQLITE_FULL }
+    /// Somebody else holds the file, or memory is short: it may go better in a moment.
+    package var isPassing: Bool { [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM].contains(code & 0xFF) }
     /// A rule of the schema stood against it.
     package var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT }
     /// Reading or writing the disk failed, or the file is damaged: nothing can be promised any more.

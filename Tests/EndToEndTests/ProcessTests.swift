@@ -57,6 +57,11 @@ import Testing
         let config = try start("--state-dir", folder.path, "--config", folder.file("c"))
         #expect(config.0 == 78 && config.1.contains("line 1"))
         #expect(try start("--state-dir", "/proc/nope").0 == 78)
+        for url in [
+            "http://localhost.example", "http://127.0.0.1.example/", "http://a@localhost", "ftp://x", "https://",
+        ] {
+            #expect(try start("--state-dir", folder.path, "--graph-url", url).0 == 78, "\(url)")
+        }
         let sockets = ["--socket", folder.file("a"), "--webhook-socket", folder.file("w")]
         func startOn(_ name: String) throws -> (Int32?, String) {
             let program = try Program(
@@ -71,6 +76,43 @@ import Testing
             atPath: folder.file("linked/outboxd.db"), withDestinationPath: folder.file("elsewhere"))
         #expect(try startOn("linked").0 == 73)
         #expect(!FileManager.default.fileExists(atPath: folder.file("elsewhere")))
+    }
+
+    @Test func aStateFolderBehindALinkAndALookWithSqliteDoNoHarm() throws {
+        let lab = try Lab()
+        #expect(lab.stopDaemon() == 0)
+        try FileManager.default.moveItem(atPath: lab.state, toPath: lab.folder.file("real"))
+        try FileManager.default.createSymbolicLink(atPath: lab.state, withDestinationPath: lab.folder.file("real"))
+        try lab.startDaemon()
+        let hold = try Program(
+            "/bin/sh",
+            [
+                "-c",
+                "(echo 'BEGIN IMMEDIATE;'; sleep 1; echo 'COMMIT;') | sqlite3 \(lab.folder.file("real/outboxd.db"))",
+            ],
+            output: lab.folder.file("hold.log"))
+        usleep(300_000)
+        let id = try lab.submit()
+        #expect(hold.exitStatus() == 0)
+        try lab.wait(id, for: "read")
+    }
+
+    @Test func anOutageCostsAProbeNowAndThen() throws {
+        let lab = try Lab()
+        try lab.setFaults("error=190")
+        for index in 0..<300 { _ = try lab.submit(to: "14155550\(100 + index)") }
+        _ = try eventually {
+            try lab.call("GET", "/v1/status").json?[path: "data", "messages", "processing"]?.integer == 0
+        }
+        let received = try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer ?? 0
+        // At most what was under way when the first refusal came, and a few probes.
+        #expect(received >= 1 && received <= 150, "\(received) posts")
+        try lab.setFaults()
+        #expect(try lab.ctl("reload").status == 0)
+        let out = try eventually {
+            (try lab.call("GET", "/v1/status").json?[path: "data", "messages", "read"]?.integer ?? 0) >= 300 - received
+        }
+        #expect(out)
     }
 
     @Test func aRotatedTokenCountsAfterAReload() throws {

@@ -98,6 +98,42 @@ import Testing
     }
 }
 
+@Suite struct LineHoldTests {
+    @Test func oneProbeAtATimeUntilOneGetsThrough() {
+        var dice = Dice(seed: 3)
+        var hold = LineHold()
+        var now = Timestamp(milliseconds: 0)
+        #expect(hold.allowed(50, now: now) == 50)
+        // All that were under way fail together: that counts once.
+        for _ in 0..<50 { hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &dice) }
+        #expect(hold.isHolding && hold.allowed(50, now: now) == 0)
+        var waits: [Int64] = []
+        for _ in 0..<12 {
+            guard let wake = hold.wake else { break }
+            waits.append(wake.milliseconds - now.milliseconds)
+            now = wake
+            #expect(hold.allowed(50, now: now) == 1)
+            hold.claimed(1)
+            #expect(hold.allowed(50, now: now) == 0 && hold.wake == nil)
+            hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &dice)
+        }
+        #expect(waits.count == 12 && waits[0] <= 1000 && waits[11] >= 30_000 && waits.allSatisfy { $0 <= 60_000 })
+        now = hold.wake ?? now
+        hold.claimed(1)
+        hold.attemptEnded(held: false, askedFor: nil, now: now, chance: &dice)
+        #expect(!hold.isHolding && hold.allowed(50, now: now) == 50)
+    }
+
+    @Test func whatMetaAsksForIsTheLeast() {
+        var dice = Dice(seed: 4)
+        var hold = LineHold()
+        let now = Timestamp(milliseconds: 0)
+        hold.attemptEnded(held: true, askedFor: .seconds(90), now: now, chance: &dice)
+        #expect(hold.allowed(1, now: now + .milliseconds(89_999)) == 0)
+        #expect(hold.allowed(5, now: now + .seconds(90)) == 1)
+    }
+}
+
 @Suite struct FairShareTests {
     @Test func nobodyWaitsForALongerLine() {
         let ready: [(line: Int64, count: Int)] = [(1, 100_000), (2, 3), (3, 1)]

@@ -10,7 +10,10 @@ private final class Echo: HTTPHandler {
     private var streamed: [Exchange: Int] = [:]
     let stopping: Lock<Bool>
 
-    init(server: HTTPServer, stopping: Lock<Bool>) {
+    private let ownMax: Int
+
+    init(server: HTTPServer, stopping: Lock<Bool>, ownMax: Int) {
+        self.ownMax = ownMax
         self.server = server
         self.stopping = stopping
     }
@@ -37,6 +40,8 @@ private final class Echo: HTTPHandler {
 
     func dropped(_ exchange: Exchange) { streamed[exchange] = nil }
 
+    func connectionsMax(for peer: Peer, listener: Int) -> Int { ownMax }
+
     func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse {
         HTTPResponse(status: refusal.status, body: Array(refusal.message.utf8))
     }
@@ -54,12 +59,12 @@ private final class Running {
 
     var path: String { folder.file("s") }
 
-    init(_ limits: HTTPLimits = HTTPLimits()) throws {
+    init(_ limits: HTTPLimits = HTTPLimits(), ownMax: Int = .max) throws {
         let listener = try Listener.unix(path: folder.file("s"), mode: 0o600, tag: 0)
         let (bell, stopping) = (bell, stopping)
         thread = Thread("echo") {
             let server = HTTPServer(listeners: [listener], bell: bell, limits: limits)
-            server.run(Echo(server: server, stopping: stopping))
+            server.run(Echo(server: server, stopping: stopping, ownMax: ownMax))
         }
     }
 
@@ -210,6 +215,53 @@ private final class Running {
         #expect(fourth.hear()?.status == 503)
         first[0].say("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(first[0].hear()?.status == 200)
+    }
+
+    @Test func whoDoesNotTakeAnswersMayNotAskForMore() throws {
+        var limits = HTTPLimits()
+        limits.stallSeconds = 0.5
+        let running = try Running(limits)
+        let greedy = RawClient(running.path)
+        greedy.setPatience(milliseconds: 300)
+        let request = Array("GET /\(String(repeating: "x", count: 8000)) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        var taken = 0
+        // The kernel's buffers hold some; then the server stops reading, and in the end closes.
+        while taken < 1000, greedy.say(request) { taken += 1 }
+        #expect(taken < 1000)
+        let client = RawClient(running.path)
+        client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(client.hear()?.status == 200)
+    }
+
+    @Test func oneUserHasNoMoreConnectionsThanAllowed() throws {
+        let running = try Running(HTTPLimits(), ownMax: 2)
+        let clients = (0..<2).map { _ in RawClient(running.path) }
+        for client in clients {
+            client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(client.hear()?.status == 200)
+        }
+        let third = RawClient(running.path)
+        #expect(third.hear()?.status == 503)
+    }
+
+    @Test func brokenChunksDoNotWearAwayTheLimitOnMemory() throws {
+        var limits = HTTPLimits()
+        limits.bodyBytesInMemoryMax = 2000
+        let running = try Running(limits)
+        for path in ["/", "/stream"] {
+            for _ in 0..<50 {
+                let client = RawClient(running.path)
+                client.say("POST \(path) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\n")
+                client.say(String(repeating: "x", count: 500) + "oops")
+                #expect(client.hear()?.status == 400)
+            }
+        }
+        let waiting = (0..<3).map { _ in RawClient(running.path) }
+        for client in waiting {
+            client.say(
+                "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "x", count: 900))
+        }
+        #expect(waiting[2].hear()?.status == 503)
     }
 
     @Test func aClientThatLeavesWithoutItsAnswerDisturbsNobody() throws {

@@ -50,6 +50,18 @@ import Testing
         #expect(again == .expired(bench.now))
     }
 
+    @Test func manyThatExpiredTogetherDoNotLeave() throws {
+        let bench = try Bench()
+        for index in 0..<600 { try bench.submit("1415555\(1000 + index)", expiresAt: bench.now + .seconds(10)) }
+        bench.now = bench.now + .seconds(10)
+        // One turn of the writer: a slice of what expired, then the claim.
+        let more = try bench.run { try $0.clockMoved(bench.now) }
+        #expect(more)
+        #expect(try bench.claim(64).isEmpty)
+        try bench.tick(.zero)
+        #expect(try bench.count(.failed) == 600)
+    }
+
     @Test func aRefusalForNowIsTriedAgainAndInTheEndGivenUp() throws {
         let bench = try Bench()
         let id = try bench.submit()
@@ -176,6 +188,19 @@ import Testing
         #expect(try bench.message(id).line == "main")
         try bench.reopen()
         #expect(bench.queue.line(named: "main", account: 1) == nil)
+    }
+
+    @Test func aLineOfARemovedOnesNameIsCountedOnce() throws {
+        let bench = try Bench()
+        let settings = try #require(bench.queue.line(named: "main", account: 1)).settings
+        for _ in 0..<2 {
+            let id = try bench.submit()
+            _ = try bench.run { try $0.cancel(id, account: 1, now: bench.now) }
+            _ = try bench.run { try $0.removeLine(named: "main", account: 1, now: bench.now) }
+            try bench.run { _ = try $0.put(settings, account: 1, now: bench.now) }
+        }
+        let counts = try QueueReader(path: bench.path).counts(account: 1)
+        #expect(counts.map(\.line) == ["main"] && counts.map(\.count) == [2])
     }
 
     @Test func idsAreUUIDv7AndOnlyOurs() throws {

@@ -152,6 +152,9 @@ import Testing
             $0.until = start + .seconds(6)
         }
         #expect(span.messages.map(\.id) == [ids[5], ids[4], ids[3]])
+        let far = try #require(Timestamp(rfc3339: "9999-12-31T23:59:59Z"))
+        #expect(try list { $0.until = far }.messages.count == 20)
+        #expect(try list { $0.since = far }.messages.isEmpty)
     }
 
     @Test func batchesCountWhatWasInThem() throws {

@@ -117,14 +117,49 @@ import Testing
         #expect(try bench.report(.failed, attempt, opaque: false) == .noted(id))
     }
 
-    @Test func anotherNumbersStatusIsLeftAside() throws {
+    @Test func aStatusCountsThoughItsLineHasAnotherNumberNow() throws {
         let bench = try Bench()
         let id = try bench.submit()
         let attempt = try #require(try bench.claim().first)
         let status = StatusReport(
             phoneNumberID: "999", wamid: "wamid.1", opaque: attempt.opaque, report: .read, at: bench.now, failure: nil)
-        #expect(try bench.run { try $0.apply(status, now: bench.now) } == .foreign)
-        #expect(try bench.message(id).state == .processing)
+        #expect(try bench.run { try $0.apply(status, now: bench.now) } == .moved(id, .read))
+    }
+
+    @Test func aParkedStatusCountsWhenAnotherStatusMakesItsWamidKnown() throws {
+        let bench = try Bench()
+        let id = try bench.submit()
+        let attempt = try #require(try bench.claim().first)
+        #expect(try bench.report(.failed, attempt, opaque: false) == .parked)
+        #expect(try bench.report(.sent, attempt) == .moved(id, .sent))
+        #expect(try bench.message(id).state == .failed)
+        #expect(try bench.record(.accepted(wamid: "wamid.1"), attempt) == .noted)
+        #expect(try bench.message(id).failure?.code == "131026")
+    }
+
+    @Test func aParkedStatusCountsWhenTheAnswerCameSecond() throws {
+        let bench = try Bench()
+        let id = try bench.submit()
+        let attempt = try #require(try bench.claim().first)
+        #expect(try bench.report(.sent, attempt, wamid: "wamid.other") == .moved(id, .sent))
+        #expect(try bench.report(.delivered, attempt, wamid: "wamid.1", opaque: false) == .parked)
+        #expect(try bench.record(.accepted(wamid: "wamid.1"), attempt) == .noted)
+        #expect(try bench.message(id).state == .delivered)
+    }
+
+    @Test func anOldWamidDoesNotSpeakForARetriedMessage() throws {
+        let bench = try Bench()
+        let id = try bench.submit()
+        let first = try #require(try bench.claim().first)
+        try bench.record(.accepted(wamid: "wamid.1"), first)
+        #expect(try bench.report(.failed, first) == .moved(id, .failed))
+        #expect(try bench.run { try $0.retry(id, account: 1, now: bench.now) } == .done(.queued))
+        #expect(try bench.message(id).wamid == nil)
+        let second = try #require(try bench.claim().first)
+        // Meta repeats what it said of the first, and leaves the opaque id out.
+        #expect(try bench.report(.failed, first, opaque: false) == .parked)
+        #expect(try bench.record(.accepted(wamid: "wamid.2"), second) == .moved(.sent))
+        #expect(try bench.report(.delivered, second, wamid: "wamid.2", opaque: false) == .moved(id, .delivered))
     }
 
     @Test func aForgedOpaqueIdFindsNothing() throws {

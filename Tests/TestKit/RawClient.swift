@@ -16,7 +16,12 @@ package final class RawClient {
             }
         }
         precondition(connected, "no connection to \(path): errno \(errno)")
-        var patience = timeval(tv_sec: 20, tv_usec: 0)
+        setPatience(milliseconds: 20_000)
+    }
+
+    /// How long to wait for the other side to take or say something.
+    package func setPatience(milliseconds: Int) {
+        var patience = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }

@@ -1,0 +1,91 @@
+import CLinux
+import Glibc
+
+/// From answers to bytes.
+extension HTTPServer {
+    package func respond(_ exchange: Exchange, _ response: HTTPResponse) {
+        guard let connection = find(exchange) else { return }
+        switch connection.stage {
+        case .answering: break
+        case .streaming, .collecting: return refuse(connection, response)
+        case .head, .lingering: return
+        }
+        let keepAlive = connection.keepAlive && !response.closes && !draining && !connection.inputEnded
+        connection.append(encode(response, keepAlive: keepAlive, isHead: connection.isHead))
+        connection.stage = .head
+        connection.serial = 0
+        if !keepAlive { connection.closesAfterOutput = true }
+        guard flush(connection) else { return }
+        // An answer given at once, from within `advance`, lets that go on instead of going deeper.
+        if connection.isAdvancing { return }
+        if connection.unreadCount > 0, keepAlive { advance(connection) } else { updateInterest(connection) }
+    }
+
+    /// Ends an exchange without a proper answer: writes `bytes` as they are, then closes, or resets the connection.
+    /// For those who play a broken server.
+    package func breakOff(_ exchange: Exchange, writing bytes: [UInt8] = [], reset: Bool = false) {
+        guard let connection = find(exchange) else { return }
+        connection.append(bytes)
+        // What it does not take is part of the break.
+        _ = connection.flush()
+        if reset {
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(
+                connection.descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        }
+        drop(connection)
+    }
+
+    /// False when the connection is gone.
+    func flush(_ connection: Connection) -> Bool {
+        let before = connection.unsentCount
+        let waited = connection.interest & EPOLLOUT.rawValue != 0
+        guard connection.flush() else {
+            drop(connection)
+            return false
+        }
+        if connection.hasOutput {
+            // Only a client that takes something gets more time.
+            if !waited || connection.unsentCount < before { setDeadline(connection, limits.stallSeconds) }
+            updateInterest(connection)
+            return true
+        }
+        if connection.closesAfterOutput {
+            drop(connection)
+            return false
+        }
+        if case .head = connection.stage { setDeadline(connection, limits.idleSeconds) }
+        updateInterest(connection)
+        return true
+    }
+
+    func refuse(_ connection: Connection, _ refusal: HTTPRefusal) {
+        refuse(connection, handler.answer(to: refusal, listener: connection.listener))
+    }
+
+    /// Answers in the middle of a request. What the client still sends is read and forgotten for a while: closing
+    /// at once would make the kernel throw the answer away with it.
+    func refuse(_ connection: Connection, _ response: HTTPResponse) {
+        endStream(connection)
+        connection.append(encode(response, keepAlive: false, isHead: connection.isHead))
+        connection.stage = .lingering
+        connection.serial = 0
+        bodyBytes -= connection.body.count
+        connection.body = []
+        connection.forgetInput()
+        guard connection.flush() else { return drop(connection) }
+        if !connection.hasOutput { shutdown(connection.descriptor, Int32(SHUT_WR)) }
+        setDeadline(connection, limits.lingerSeconds)
+        updateInterest(connection)
+    }
+}
+
+func encode(_ response: HTTPResponse, keepAlive: Bool, isHead: Bool) -> [UInt8] {
+    var text = "HTTP/1.1 \(response.status) \(reasonPhrase(response.status))\r\n"
+    for header in response.headers { text += "\(header.name): \(header.value)\r\n" }
+    text += "content-length: \(response.body.count)\r\n"
+    text += keepAlive ? "\r\n" : "connection: close\r\n\r\n"
+    var bytes = Array(text.utf8)
+    if !isHead { bytes.append(contentsOf: response.body) }
+    return bytes
+}

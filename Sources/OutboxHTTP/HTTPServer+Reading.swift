@@ -1,0 +1,186 @@
+import Glibc
+
+/// From bytes to requests.
+extension HTTPServer {
+    func read(_ connection: Connection) {
+        switch connection.readMore(into: scratch) {
+        case .nothing: return
+        case .failed: return drop(connection)
+        case .ended:
+            connection.inputEnded = true
+            // A client may close its sending half and still wait for the answer.
+            switch connection.stage {
+            case .answering, .streaming(_, paused: true): return updateInterest(connection)
+            default: break
+            }
+            if connection.hasOutput {
+                connection.closesAfterOutput = true
+                return updateInterest(connection)
+            }
+            return drop(connection)
+        case .some:
+            if case .lingering = connection.stage { return connection.forgetInput() }
+            advance(connection)
+        }
+    }
+
+    /// Goes on with what has been read, as far as it goes.
+    func advance(_ connection: Connection) {
+        connection.isAdvancing = true
+        defer { connection.isAdvancing = false }
+        while connections[connection.descriptor] === connection {
+            let goesOn: Bool
+            switch connection.stage {
+            case .head: goesOn = readHead(connection)
+            case .collecting(let head, let decoder, let bytesMax):
+                goesOn = collect(connection, head, decoder, bytesMax)
+            case .streaming(let decoder, paused: false): goesOn = stream(connection, decoder)
+            case .answering, .lingering, .streaming(_, paused: true): goesOn = false
+            }
+            if !goesOn { break }
+        }
+        if connections[connection.descriptor] === connection { updateInterest(connection) }
+    }
+
+    func readHead(_ connection: Connection) -> Bool {
+        guard connection.unreadCount > 0, !connection.hasOutput else { return false }
+        let parsed = connection.withUnread { RequestParser.head($0, scanned: connection.scanned, limits: limits) }
+        switch parsed {
+        case .needsMore:
+            // The first bytes of a head start its clock; more of them do not prolong it.
+            if connection.scanned == 0 { setDeadline(connection, limits.headSeconds) }
+            connection.scanned = connection.unreadCount
+            return false
+        case .refused(let refusal):
+            refuse(connection, refusal)
+            return false
+        case .complete(let head, let consumed):
+            connection.consume(consumed)
+            return begin(connection, head)
+        }
+    }
+
+    func begin(_ connection: Connection, _ head: RequestHead) -> Bool {
+        lastSerial += 1
+        connection.serial = lastSerial
+        connection.keepAlive = head.keepAlive && !draining
+        connection.isHead = head.method == "HEAD"
+        switch handler.plan(head, peer: connection.peer, listener: connection.listener, exchange(connection)) {
+        case .refuse(let response):
+            refuse(connection, response)
+            return false
+        case .collect(let bytesMax):
+            if case .length(let length) = head.body, length > bytesMax {
+                refuse(connection, tooLarge(bytesMax))
+                return false
+            }
+            connection.stage = .collecting(head, BodyDecoder(head.body), bytesMax: bytesMax)
+        case .stream:
+            connection.stage = .streaming(BodyDecoder(head.body), paused: false)
+        }
+        if head.expectsContinue, head.body != .none, connection.unreadCount == 0 {
+            connection.append(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+            guard flush(connection) else { return false }
+        }
+        setDeadline(connection, limits.stallSeconds)
+        return true
+    }
+
+    func tooLarge(_ bytesMax: Int) -> HTTPRefusal {
+        HTTPRefusal(status: 413, message: "the body is longer than the \(bytesMax) bytes allowed here")
+    }
+
+    func collect(_ connection: Connection, _ head: RequestHead, _ decoder: BodyDecoder, _ bytesMax: Int) -> Bool {
+        var decoder = decoder
+        let before = connection.body.count
+        let room = bytesMax - before
+        let used: Int
+        do throws(HTTPRefusal) {
+            used = try decode(connection, &decoder, room: room)
+        } catch {
+            refuse(connection, error)
+            return false
+        }
+        connection.consume(used)
+        bodyBytes += connection.body.count - before
+        if decoder.isDone {
+            bodyBytes -= connection.body.count
+            let request = HTTPRequest(
+                head: head, body: connection.body, peer: connection.peer, listener: connection.listener)
+            connection.body = []
+            connection.stage = .answering
+            connection.deadline = .max
+            handler.received(request, exchange(connection))
+            return true
+        }
+        if connection.unreadCount > 0 {
+            refuse(connection, tooLarge(bytesMax))
+            return false
+        }
+        if bodyBytes > limits.bodyBytesInMemoryMax {
+            refuse(connection, HTTPRefusal(status: 503, message: "too many bodies in memory; try again"))
+            return false
+        }
+        connection.stage = .collecting(head, decoder, bytesMax: bytesMax)
+        if used > 0 { setDeadline(connection, limits.stallSeconds) }
+        return false
+    }
+
+    func decode(_ connection: Connection, _ decoder: inout BodyDecoder, room: Int) throws(HTTPRefusal) -> Int {
+        var failure: HTTPRefusal?
+        let before = connection.body.count
+        let used = connection.withUnread { bytes -> Int in
+            do throws(HTTPRefusal) {
+                return try decoder.decode(bytes, into: &connection.body, room: room)
+            } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure {
+            // What was counted stays, what this piece brought goes.
+            connection.body.removeSubrange(before...)
+            throw failure
+        }
+        return used
+    }
+
+    func stream(_ connection: Connection, _ decoder: BodyDecoder) -> Bool {
+        var decoder = decoder
+        let used: Int
+        do throws(HTTPRefusal) {
+            used = try decode(connection, &decoder, room: Int.max)
+        } catch {
+            refuse(connection, error)
+            return false
+        }
+        connection.consume(used)
+        let piece = connection.body
+        connection.body = []
+        if decoder.isDone, piece.isEmpty {
+            connection.stage = .answering
+            connection.deadline = .max
+            handler.ended(exchange(connection))
+            return true
+        }
+        guard !piece.isEmpty else {
+            connection.stage = .streaming(decoder, paused: false)
+            return false
+        }
+        connection.stage = .streaming(decoder, paused: true)
+        connection.deadline = .max
+        handler.received(piece: piece, exchange(connection))
+        return true
+    }
+
+    /// Lets a streamed body go on.
+    package func resume(_ exchange: Exchange) {
+        guard let connection = find(exchange), case .streaming(let decoder, paused: true) = connection.stage else {
+            return
+        }
+        connection.stage = .streaming(decoder, paused: false)
+        setDeadline(connection, limits.stallSeconds)
+        if connection.inputEnded, connection.unreadCount == 0, !decoder.isDone { return drop(connection) }
+        advance(connection)
+    }
+}
