@@ -16,6 +16,8 @@ struct ob_json_parser {
 
 namespace {
 
+constexpr size_t kept_max = 1 << 20;
+
 bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 // `text` points at the opening quote. Returns the offset behind the closing one.
@@ -79,6 +81,12 @@ int ob_json_parse(ob_json_parser *parser, const uint8_t *bytes, size_t length, s
                   const ob_json_node **nodes, size_t *count) {
     if (length > UINT32_MAX - 64) return simdjson::CAPACITY;
     try {
+        // One huge text must not cost its memory for ever.
+        if (length < kept_max && parser->dom.capacity() > kept_max) {
+            parser->dom = simdjson::dom::parser();
+            parser->nodes = {};
+            parser->depth = 0;
+        }
         if (parser->depth != depth_max || parser->dom.capacity() < length) {
             const auto error = parser->dom.allocate(length < 4096 ? 4096 : length, depth_max);
             if (error) return error;

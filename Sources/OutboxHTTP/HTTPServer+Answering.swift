@@ -10,8 +10,11 @@ extension HTTPServer {
         case .streaming, .collecting: return refuse(connection, response)
         case .head, .lingering: return
         }
-        let keepAlive = connection.keepAlive && !response.closes && !draining && !connection.inputEnded
+        // A client that closed its sending half may have sent more requests before.
+        let isLast = connection.inputEnded && connection.unreadCount == 0
+        let keepAlive = connection.keepAlive && !response.closes && !draining && !isLast
         connection.append(encode(response, keepAlive: keepAlive, isHead: connection.isHead))
+        connection.isHead = false
         connection.stage = .head
         connection.serial = 0
         if !keepAlive { connection.closesAfterOutput = true }
@@ -54,6 +57,7 @@ extension HTTPServer {
             drop(connection)
             return false
         }
+        if case .lingering = connection.stage, before > 0 { beginLingering(connection) }
         if case .head = connection.stage { setDeadline(connection, limits.idleSeconds) }
         updateInterest(connection)
         return true
@@ -74,9 +78,14 @@ extension HTTPServer {
         connection.body = []
         connection.forgetInput()
         guard connection.flush() else { return drop(connection) }
+        connection.isHead = false
+        beginLingering(connection)
+        updateInterest(connection)
+    }
+
+    func beginLingering(_ connection: Connection) {
         if !connection.hasOutput { shutdown(connection.descriptor, Int32(SHUT_WR)) }
         setDeadline(connection, limits.lingerSeconds)
-        updateInterest(connection)
     }
 }
 

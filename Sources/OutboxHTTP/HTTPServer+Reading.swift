@@ -46,6 +46,9 @@ extension HTTPServer {
         guard connection.unreadCount > 0, !connection.hasOutput else { return false }
         let parsed = connection.withUnread { RequestParser.head($0, scanned: connection.scanned, limits: limits) }
         switch parsed {
+        case .needsMore where connection.inputEnded:
+            drop(connection)
+            return false
         case .needsMore:
             // The first bytes of a head start its clock; more of them do not prolong it.
             if connection.scanned == 0 { setDeadline(connection, limits.headSeconds) }
@@ -180,7 +183,9 @@ extension HTTPServer {
         }
         connection.stage = .streaming(decoder, paused: false)
         setDeadline(connection, limits.stallSeconds)
-        if connection.inputEnded, connection.unreadCount == 0, !decoder.isDone { return drop(connection) }
         advance(connection)
+        // What is missing will not come any more.
+        guard connection.inputEnded, connections[connection.descriptor] === connection else { return }
+        if case .streaming(_, paused: false) = connection.stage { drop(connection) }
     }
 }

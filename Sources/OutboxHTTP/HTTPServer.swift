@@ -80,10 +80,11 @@ package final class HTTPServer {
         guard !draining else { return }
         draining = true
         for descriptor in listeners.keys { watch(descriptor, 0, EPOLL_CTL_DEL) }
-        for connection in connections.values {
-            if case .head = connection.stage, connection.unreadCount == 0, !connection.hasOutput {
-                drop(connection)
-            }
+        for connection in Array(connections.values) {
+            // A request may lie in the socket already: its sender shall not wonder what became of it.
+            if case .head = connection.stage, !connection.hasOutput { read(connection) }
+            guard connections[connection.descriptor] === connection else { continue }
+            if case .head = connection.stage, connection.unreadCount == 0, !connection.hasOutput { drop(connection) }
         }
     }
 
@@ -138,23 +139,32 @@ package final class HTTPServer {
                 return
             }
             let connection = Connection(descriptor: descriptor, listener: listener.tag, peer: Peer(socket: descriptor))
+            if let refusal = refusal(of: connection) {
+                turnAway(descriptor, listener, refusal)
+                continue
+            }
             connections[descriptor] = connection
             openConnections[connection.owner, default: 0] += 1
             connection.interest = EPOLLIN.rawValue
             watch(descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
-            let ownMax = handler.connectionsMax(for: connection.peer, listener: listener.tag)
-            if openCount(on: listener) > limits.connectionsMax {
-                refuse(connection, HTTPRefusal(status: 503, message: "too many connections"))
-            } else if openConnections[connection.owner, default: 0] > ownMax {
-                refuse(connection, HTTPRefusal(status: 503, message: "too many connections of one user"))
-            } else {
-                setDeadline(connection, limits.idleSeconds)
-            }
+            setDeadline(connection, limits.idleSeconds)
         }
     }
 
-    func openCount(on listener: Listener) -> Int {
-        openConnections.reduce(0) { $1.key.listener == listener.tag ? $0 + $1.value : $0 }
+    /// Why there is no room for one more; nil when there is.
+    func refusal(of connection: Connection) -> HTTPRefusal? {
+        let open = openConnections.reduce(0) { $1.key.listener == connection.listener ? $0 + $1.value : $0 }
+        if open >= limits.connectionsMax { return HTTPRefusal(status: 503, message: "too many connections") }
+        let ownMax = handler.connectionsMax(for: connection.peer, listener: connection.listener)
+        guard openConnections[connection.owner, default: 0] >= ownMax else { return nil }
+        return HTTPRefusal(status: 503, message: "too many connections of one user")
+    }
+
+    /// Says so and closes; whether the client takes it is its own affair.
+    func turnAway(_ descriptor: Int32, _ listener: Listener, _ refusal: HTTPRefusal) {
+        let bytes = encode(handler.answer(to: refusal, listener: listener.tag), keepAlive: false, isHead: false)
+        _ = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        close(descriptor)
     }
 
     /// All descriptors are used: the next client is told so by way of the spare one.
@@ -162,11 +172,7 @@ package final class HTTPServer {
         close(spareDescriptor)
         let descriptor = accept4(listener.descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue))
         if descriptor >= 0 {
-            let refusal = HTTPRefusal(status: 503, message: "no file descriptors left")
-            let bytes = encode(handler.answer(to: refusal, listener: listener.tag), keepAlive: false, isHead: false)
-            // Whether it takes it is its own affair.
-            _ = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            close(descriptor)
+            turnAway(descriptor, listener, HTTPRefusal(status: 503, message: "no file descriptors left"))
         }
         spareDescriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
     }

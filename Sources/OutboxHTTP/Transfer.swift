@@ -37,6 +37,8 @@ final class Transfer {
         _ = ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
         _ = ob_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         _ = ob_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        // Else a transfer that times out while it resolves a name waits for the resolver, and all others with it.
+        _ = ob_curl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
         _ = ob_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(request.timeout.inMilliseconds))
         _ = ob_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(min(request.timeout.inMilliseconds, 10_000)))
         _ = ob_curl_set_long(easy, CURLOPT_BUFFERSIZE, 16_384)
@@ -84,8 +86,12 @@ final class Transfer {
 
     fileprivate func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
         let line = String(decoding: bytes, as: UTF8.self)
-        if line.hasPrefix("HTTP/") { headers = [] }
-        headersEnded = line == "\r\n" || line == "\n"
+        if line.hasPrefix("HTTP/") {
+            headers = []
+            headersEnded = false
+        }
+        // Lines behind it are trailers.
+        if line == "\r\n" || line == "\n" { headersEnded = true }
         if let colon = line.firstIndex(of: ":") {
             let value = line[line.index(after: colon)...]
             headers.append(HTTPHeader(line[..<colon].lowercased(), trimmed(value)))

@@ -34,6 +34,10 @@ package final class JSONParser {
     }
 
     private func parse(padded bytes: [UInt8], count: Int) throws(JSONError) -> JSONValue {
+        // simdjson's versions do not agree on it; RFC 8259, 8.1: it must not be sent.
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+            throw JSONError(description: "not valid JSON: it begins with a byte order mark")
+        }
         var nodes: UnsafePointer<ob_json_node>?
         var nodeCount = 0
         let code = bytes.withUnsafeBufferPointer { buffer in
@@ -42,26 +46,18 @@ package final class JSONParser {
         guard code == 0, nodeCount > 0 else {
             throw JSONError(description: "not valid JSON: \(String(cString: ob_json_error(code)))")
         }
-        let list = Array(UnsafeBufferPointer(start: nodes, count: nodeCount))
-        return JSONValue(document: JSONDocument(bytes: bytes, nodes: list), index: 0)
+        let document = JSONDocument(bytes: bytes, nodes: UnsafeBufferPointer(start: nodes, count: nodeCount))
+        return JSONValue(document: document, index: 0)
     }
 }
 
 /// A text and the index over it; values share it.
 final class JSONDocument: Sendable {
     let bytes: [UInt8]
-    let nodes: [JSONNode]
+    let nodes: [ob_json_node]
 
-    init(bytes: [UInt8], nodes: [ob_json_node]) {
+    init(bytes: [UInt8], nodes: UnsafeBufferPointer<ob_json_node>) {
         self.bytes = bytes
-        self.nodes = nodes.map {
-            JSONNode(start: $0.start, end: $0.end, next: $0.next, kind: $0.kind, escaped: $0.escaped != 0)
-        }
+        self.nodes = Array(nodes)
     }
-}
-
-struct JSONNode: Sendable {
-    let start, end, next: UInt32
-    let kind: UInt8
-    let escaped: Bool
 }

@@ -1,3 +1,5 @@
+import CJSONIndex
+
 /// A value inside a parsed JSON text. Cheap to copy; keeps the whole text alive.
 package struct JSONValue: Sendable {
     package enum Kind: Sendable { case object, array, string, number, bool, null }
@@ -5,7 +7,7 @@ package struct JSONValue: Sendable {
     let document: JSONDocument
     let index: Int
 
-    private var node: JSONNode { document.nodes[index] }
+    private var node: ob_json_node { document.nodes[index] }
 
     package var kind: Kind {
         switch node.kind {
@@ -43,7 +45,7 @@ package struct JSONValue: Sendable {
     package var string: String? {
         guard kind == .string else { return nil }
         let inner = document.bytes[Int(node.start) + 1..<Int(node.end) - 1]
-        if !node.escaped { return String(decoding: inner, as: UTF8.self) }
+        if node.escaped == 0 { return String(decoding: inner, as: UTF8.self) }
         return unescaped(inner)
     }
 

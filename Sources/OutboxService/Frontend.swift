@@ -26,7 +26,7 @@ final class Frontend: HTTPHandler {
 
     struct Limits {
         var singleBytesMax = 256 << 10
-        var bulkBytesMax = 32 << 20
+        var bulkBytesMax = 16 << 20
         /// Meta's own limit is 3 MB.
         var webhookBytesMax = 4 << 20
         /// Messages of a bulk that share a transaction, so that one-time codes get in between.
@@ -50,6 +50,8 @@ final class Frontend: HTTPHandler {
     var bulks: [Exchange: BulkJob] = [:]
     /// Dry runs whose estimate is awaited.
     private var dryRuns: [Exchange: Draft] = [:]
+    /// Lines whose change the writer has.
+    private var linesChanging: [Exchange: String] = [:]
 
     /// What it works with; all of it is shared with other threads.
     struct Parts: Sendable {
@@ -148,7 +150,9 @@ final class Frontend: HTTPHandler {
         case .lines: parts.reader.ask(exchange, .lines)
         case .line(let name): parts.reader.ask(exchange, .line(name))
         case .putLine(let name): try putLine(name, request.body, exchange)
-        case .deleteLine(let name): writer.post(.removeLine(exchange, name: name))
+        case .deleteLine(let name):
+            try beginChange(of: name, exchange)
+            writer.post(.removeLine(exchange, name: name))
         case .status:
             parts.reader.ask(
                 exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))
@@ -218,16 +222,26 @@ final class Frontend: HTTPHandler {
         switch LineBody.read(try parse(body), name: name) {
         case .wrong(let errors): throw .validation(errors)
         case .complete(let line):
+            try beginChange(of: name, exchange)
             if let token = line.token {
                 do {
                     try secrets.store(line.settings.credential, token)
                 } catch {
+                    linesChanging[exchange] = nil
                     journal.write(LogLine(.error, .storage, "\(error)", [(.line, name)]))
                     throw APIError(.internalError, "the token could not be stored; the journal says why")
                 }
             }
             writer.post(.putLine(exchange, line.settings))
         }
+    }
+
+    /// A line and the file with its token are changed together: one change at a time.
+    private func beginChange(of line: String, _ exchange: Exchange) throws(APIError) {
+        guard !linesChanging.values.contains(line) else {
+            throw APIError(.conflict, "another change of the line \(line) is under way; try again")
+        }
+        linesChanging[exchange] = line
     }
 
     // MARK: Streams
@@ -276,6 +290,7 @@ final class Frontend: HTTPHandler {
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
+        linesChanging[exchange] = nil
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }
         server.respond(exchange, words.response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))

@@ -41,9 +41,10 @@ enum Fault: Equatable, Sendable {
         let number = parts.count == 2 ? Int64(parts[1]) : nil
         switch (parts.first, number) {
         case ("error", .some(let code)): self = .error(code)
-        case ("throttle", .some(let seconds)): self = .throttle(Int(seconds))
+        case ("throttle", .some(let seconds)) where (0...86_400).contains(seconds): self = .throttle(Int(seconds))
         case ("http", .some(let status)) where (200...599).contains(status): self = .http(Int(status))
-        case ("slow", .some(let milliseconds)): self = .slow(Int(milliseconds))
+        case ("slow", .some(let milliseconds)) where (0...600_000).contains(milliseconds):
+            self = .slow(Int(milliseconds))
         case ("fail", .some(let code)): self = .fail(code)
         case ("drop", nil): self = .drop
         case ("lose-answer", nil): self = .loseAnswer

@@ -41,7 +41,7 @@ struct Ledger {
 
     func write(after: Int, limit: Int, to json: inout JSONWriter) {
         json.array("data") {
-            for entry in entries.dropFirst(max(0, after - forgotten)).prefix(limit) {
+            for entry in entries.dropFirst(max(0, min(after, received) - forgotten)).prefix(limit) {
                 $0.object {
                     $0.field("seq", entry.sequence)
                     $0.field("at", entry.at.rfc3339)

@@ -226,7 +226,9 @@ final class Sandbox: HTTPHandler {
         func number(_ name: String) -> Int? { query.first { $0.name == name }.flatMap { Int($0.value) } }
         switch (request.head.method, what) {
         case ("GET", "ledger"):
-            return json(200) { ledger.write(after: number("after") ?? 0, limit: number("limit") ?? 1000, to: &$0) }
+            return json(200) {
+                ledger.write(after: number("after") ?? 0, limit: max(0, number("limit") ?? 1000), to: &$0)
+            }
         case ("DELETE", "ledger"):
             ledger.forget()
             return HTTPResponse(status: 204)

@@ -167,6 +167,35 @@ import Testing
         #expect(try lab.call("DELETE", "/v1/messages").status == 405)
     }
 
+    @Test func anAnswerDoesNotGrowWithWhatACallerMakesUp() throws {
+        let lab = try Lab()
+        let fields = (0..<20_000).map { "\"f\($0)\":1" }.joined(separator: ",")
+        let single = try lab.call("POST", "/v1/messages", "{\(fields)}")
+        #expect(single.status == 400 && single.text.utf8.count < 4096)
+        let bulk = try lab.call(
+            "POST", "/v1/messages/bulk",
+            #"{"messages":[\#(Array(repeating: "{\(fields)}", count: 50).joined(separator: ","))]}"#)
+        #expect(bulk.status == 202 && bulk.text.utf8.count < 200_000)
+    }
+
+    @Test func aLineAndItsTokenChangeTogether() throws {
+        let lab = try Lab()
+        for _ in 0..<10 {
+            let body = #"{"phoneNumberId":"106","token":"t"}"#
+            func request(_ method: String, _ body: String) -> String {
+                "\(method) /v1/lines/main HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            }
+            let (first, second) = (RawClient(lab.socket), RawClient(lab.socket))
+            first.say(request("DELETE", ""))
+            second.say(request("PUT", body))
+            _ = (first.hear(), second.hear())
+            let exists = try lab.call("GET", "/v1/lines/main").status == 200
+            let token = FileManager.default.fileExists(atPath: lab.folder.file("state/secrets/line.main.token"))
+            #expect(exists == token)
+            try lab.call("PUT", "/v1/lines/main", body)
+        }
+    }
+
     @Test func linesComeAndGo() throws {
         let lab = try Lab(line: nil)
         let none = try lab.call("POST", "/v1/messages", #"{"to":"14155550100","message":"x"}"#)

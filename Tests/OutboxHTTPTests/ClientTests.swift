@@ -184,6 +184,17 @@ private func sendInTurn(_ requests: [OutgoingRequest]) -> [HTTPResult] {
         }
     }
 
+    @Test func trailersBelongToAnAnswer() throws {
+        let server = try Scripted { _ in
+            .say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n")
+        }
+        guard case .answered(200, _, let body) = callAndWait(post(server.path)) else {
+            Issue.record("not read")
+            return
+        }
+        #expect(String(decoding: body, as: UTF8.self) == "ok")
+    }
+
     @Test func aTooLongAnswerIsBroken() throws {
         let server = try Scripted { _ in .answer(String(repeating: "x", count: 100_001)) }
         guard case .broken = callAndWait(post(server.path)) else {

@@ -202,6 +202,24 @@ private final class Running {
         #expect(client.isEnded())
     }
 
+    @Test func whatWasSentBeforeTheHalfCloseIsAnswered() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        client.say((0..<5).map { "GET /\($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined() + "GET /half HT")
+        client.endSpeaking()
+        for index in 0..<5 { #expect(client.hear()?.body == "GET /\(index) ") }
+        #expect(client.isEnded())
+    }
+
+    @Test func aRefusalAfterAHeadHasItsBody() throws {
+        let running = try Running()
+        let client = RawClient(running.path)
+        client.say("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(client.hear(hasBody: false)?.status == 200)
+        client.say("BROKEN\r\n\r\n")
+        #expect(client.hear()?.body.isEmpty == false)
+    }
+
     @Test func tooManyConnectionsAreToldSo() throws {
         var limits = HTTPLimits()
         limits.connectionsMax = 3
