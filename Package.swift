@@ -63,7 +63,7 @@ let package = Package(
             ]),
         module("OutboxCommandLine", []),
         program("outboxd", ["OutboxService", "OutboxCommandLine"]),
-        program("outboxctl", ["OutboxHTTP", "OutboxJSON", "OutboxCommandLine", "CLinux"]),
+        program("outboxctl", ["OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCommandLine", "CLinux"]),
         program(
             "outbox-sandbox",
             [

@@ -55,7 +55,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     func turn(_ inputs: [WriterInput], now: Timestamp) -> Outputs {
         var outputs = Outputs()
-        let operations = plan(inputs, &outputs)
+        let operations = plan(inputs, now, &outputs)
         var results = [Effect](repeating: Effect(), count: operations.count)
         let ending = queue.together(operations.count) { index in
             results[index] = try perform(operations[index], now)
@@ -67,7 +67,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         return outputs
     }
 
-    private func plan(_ inputs: [WriterInput], _ outputs: inout Outputs) -> [Operation] {
+    private func plan(_ inputs: [WriterInput], _ now: Timestamp, _ outputs: inout Outputs) -> [Operation] {
         var operations = unrecorded.map { Operation.input(.outcome($0)) }
         unrecorded = []
         operations += toApply.map { .apply(id: $0.id, $0.statuses) }
@@ -80,7 +80,11 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
             default:
-                if case .outcome = input { underWay -= 1 }
+                if case .outcome(let outcome) = input {
+                    underWay -= 1
+                    // Before this turn's claim, which would let out the next wave.
+                    learn(outcome, now, &outputs)
+                }
                 operations.append(.input(input))
             }
         }
@@ -199,7 +203,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 refused(operations[index], error, &outputs)
                 continue
             }
-            if case .input(.outcome(let outcome)) = operations[index] { learn(outcome, now, &outputs) }
             if case .line(let line, _) = effect.reply?.1 { holds[line.id] = nil }
             if let reply = effect.reply { outputs.replies.append(reply) }
             outputs.attempts += effect.attempts

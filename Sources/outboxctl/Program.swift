@@ -25,7 +25,7 @@ struct Command: Sendable {
 
 private let commands = [
     sendCommand, showCommand, listCommand, cancelCommand, retryCommand, lineAddCommand, lineListCommand,
-    lineRemoveCommand, statusCommand, reloadCommand,
+    lineRemoveCommand, statusCommand, reloadCommand, explainCodeCommand,
 ]
 
 private let commonOptions = [
