@@ -32,6 +32,7 @@ CREATE TABLE line (
     credential      TEXT    NOT NULL,  -- the name of the secret that holds the access token
     unknown_policy  INTEGER NOT NULL CHECK (unknown_policy BETWEEN 0 AND 2),
     unknown_grace   INTEGER NOT NULL CHECK (unknown_grace BETWEEN 1 AND 2592000),  -- seconds
+    messages_per_second INTEGER NOT NULL CHECK (messages_per_second BETWEEN 1 AND 10000),
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     deleted_at      INTEGER

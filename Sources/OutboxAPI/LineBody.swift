@@ -12,7 +12,9 @@ package struct LineBody: Equatable, Sendable {
         case wrong([FieldError])
     }
 
-    private static let fields = ["phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds"]
+    private static let fields = [
+        "phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond",
+    ]
 
     package static func read(_ value: JSONValue, name: String) -> Reading {
         var reader = ObjectReader(value, path: "", known: fields)
@@ -41,10 +43,12 @@ package struct LineBody: Equatable, Sendable {
             }
         }
         let grace = reader.integer("unknownGraceSeconds", in: 1...2_592_000).map { Duration.seconds($0) }
+        let rate = reader.integer("messagesPerSecond", in: 1...10_000)
         guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }
         let settings = LineSettings(
             name: name, phoneNumberID: number, wabaID: waba, credential: secret ?? tokenSecretName(line: name),
-            unknownPolicy: policy, unknownGrace: grace ?? LineSettings.unknownGraceDefault)
+            unknownPolicy: policy, unknownGrace: grace ?? LineSettings.unknownGraceDefault,
+            messagesPerSecond: rate ?? LineSettings.messagesPerSecondDefault)
         return .complete(LineBody(settings: settings, token: token))
     }
 

@@ -85,6 +85,7 @@ extension Line {
             $0.field("tokenSecret", settings.credential)
             $0.field("onUnknown", settings.unknownPolicy.name)
             $0.field("unknownGraceSeconds", settings.unknownGrace.components.seconds)
+            $0.field("messagesPerSecond", settings.messagesPerSecond)
             $0.field("createdAt", createdAt.rfc3339)
             $0.field("updatedAt", updatedAt.rfc3339)
         }

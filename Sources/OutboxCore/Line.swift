@@ -29,11 +29,17 @@ package struct LineSettings: Equatable, Sendable {
     package var unknownPolicy: UnknownPolicy
     package var unknownGrace: Duration
 
+    /// Messages of any direction in a second. Meta: 80 unless the number was upgraded to 1,000, 20 for numbers that
+    /// also live in the WhatsApp Business app.
+    package var messagesPerSecond: Int64
+
+    package static let messagesPerSecondDefault: Int64 = 80
     package static let unknownGraceDefault = Duration.seconds(300)
 
     package init(
         name: String, phoneNumberID: String, wabaID: String?, credential: String,
-        unknownPolicy: UnknownPolicy = .hold, unknownGrace: Duration = Self.unknownGraceDefault
+        unknownPolicy: UnknownPolicy = .hold, unknownGrace: Duration = Self.unknownGraceDefault,
+        messagesPerSecond: Int64 = Self.messagesPerSecondDefault
     ) {
         self.name = name
         self.phoneNumberID = phoneNumberID
@@ -41,5 +47,6 @@ package struct LineSettings: Equatable, Sendable {
         self.credential = credential
         self.unknownPolicy = unknownPolicy
         self.unknownGrace = unknownGrace
+        self.messagesPerSecond = messagesPerSecond
     }
 }

@@ -11,7 +11,8 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     }
 
     private enum Order: Sendable {
-        case send(OutgoingRequest, Context)
+        /// Not before that moment of the steady clock.
+        case send(OutgoingRequest, Context, notBefore: UInt64)
         /// Break off what is still under way, report it, and end.
         case abandon
         /// End when nothing is under way.
@@ -37,7 +38,12 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     }
 
     package func send(_ requests: [(OutgoingRequest, Context)]) {
-        mailbox.post(requests.map { .send($0.0, $0.1) })
+        mailbox.post(requests.map { .send($0.0, $0.1, notBefore: 0) })
+    }
+
+    /// Each not before its moment of the steady clock.
+    package func send(_ requests: [(OutgoingRequest, Context, notBefore: UInt64)]) {
+        mailbox.post(requests.map { .send($0.0, $0.1, notBefore: $0.notBefore) })
     }
 
     /// Waits until nothing is under way, then ends; what is still under way by then is broken off and reported so.
@@ -51,17 +57,22 @@ package final class HTTPClient<Context: Sendable>: Sendable {
         _ multi: MultiHandle, _ mailbox: Mailbox<Order>, _ completed: ([Completion]) -> Void
     ) {
         var underWay: [UnsafeMutableRawPointer: (transfer: Transfer, context: Context)] = [:]
+        // By moment, the next one last.
+        var later: [(request: OutgoingRequest, context: Context, moment: UInt64)] = []
         var finishing = false
-        while !(finishing && underWay.isEmpty) {
+        while !(finishing && underWay.isEmpty && later.isEmpty) {
             for order in mailbox.take() {
                 switch order {
-                case .send(let request, let context):
-                    let transfer = Transfer(request)
-                    underWay[transfer.easy] = (transfer, context)
-                    multi.add(transfer)
+                case .send(let request, let context, let moment):
+                    let place = later.lastIndex { $0.moment > moment }.map { $0 + 1 } ?? 0
+                    later.insert((request, context, moment), at: place)
                 case .finish: finishing = true
                 case .abandon:
-                    let ends = underWay.values.map { entry in
+                    var ends = later.map {
+                        Completion(context: $0.context, result: .notSent("not begun before the end"))
+                    }
+                    later = []
+                    ends += underWay.values.map { entry in
                         multi.remove(entry.transfer)
                         return Completion(
                             context: entry.context, result: entry.transfer.result(CURLE_ABORTED_BY_CALLBACK))
@@ -71,6 +82,13 @@ package final class HTTPClient<Context: Sendable>: Sendable {
                     finishing = true
                 }
             }
+            let now = steadyNanoseconds()
+            while let next = later.last, next.moment <= now {
+                later.removeLast()
+                let transfer = Transfer(next.request)
+                underWay[transfer.easy] = (transfer, next.context)
+                multi.add(transfer)
+            }
             let ends = multi.perform().compactMap { easy, code -> Completion? in
                 guard let entry = underWay.removeValue(forKey: easy) else { return nil }
                 multi.remove(entry.transfer)
@@ -78,8 +96,8 @@ package final class HTTPClient<Context: Sendable>: Sendable {
             }
             if !ends.isEmpty {
                 completed(ends)
-            } else if !(finishing && underWay.isEmpty) {
-                multi.wait(anyUnderWay: !underWay.isEmpty)
+            } else if !(finishing && underWay.isEmpty && later.isEmpty) {
+                multi.wait(anyUnderWay: !underWay.isEmpty, until: later.last?.moment)
             }
         }
     }
@@ -122,10 +140,14 @@ private final class MultiHandle: @unchecked Sendable {
         return ended
     }
 
-    /// Sleeps until a socket, a timer of libcurl's, or `wake`. With nothing under way only `wake` counts.
-    func wait(anyUnderWay: Bool) {
-        let forever: Int32 = 3_600_000
-        curl_multi_poll(multi, nil, 0, anyUnderWay ? 1000 : forever, nil)
+    /// Sleeps until a socket, a timer of libcurl's, that moment of the steady clock, or `wake`.
+    func wait(anyUnderWay: Bool, until moment: UInt64?) {
+        var milliseconds: UInt64 = anyUnderWay ? 1000 : 3_600_000
+        if let moment {
+            let now = steadyNanoseconds()
+            milliseconds = min(milliseconds, (max(moment, now) - now + 999_999) / 1_000_000)
+        }
+        curl_multi_poll(multi, nil, 0, Int32(milliseconds), nil)
     }
 }
 

@@ -5,7 +5,9 @@ import OutboxSystem
 /// What one of Meta's calls tells, as far as it is understood.
 package struct WebhookContent: Equatable, Sendable {
     package var statuses: [StatusReport] = []
-    /// Inbound messages, account changes and everything else, counted by field.
+    /// Messages received, by the business number they came to.
+    package var inbound: [String: Int] = [:]
+    /// Account changes and everything else, counted by field.
     package var others: [String: Int] = [:]
 }
 
@@ -37,9 +39,11 @@ private func read(_ change: JSONValue, into content: inout WebhookContent) {
             }
         }
     }
-    for (name, kind) in [("messages", "messages.inbound"), ("errors", "messages.error")] {
-        guard let items = value[name] else { continue }
-        for _ in items.elements { content.others[kind, default: 0] += 1 }
+    if let messages = value["messages"] {
+        for _ in messages.elements { content.inbound[phoneNumberID, default: 0] += 1 }
+    }
+    if let errors = value["errors"] {
+        for _ in errors.elements { content.others["messages.error", default: 0] += 1 }
     }
 }
 

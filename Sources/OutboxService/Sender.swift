@@ -40,7 +40,7 @@ final class Sender: Sendable {
     /// Called on the writer's thread; each attempt comes back as one outcome.
     func send(_ attempts: [Attempt]) {
         let target = target.withLock { $0 }
-        var requests: [(OutgoingRequest, Attempt)] = []
+        var requests: [(OutgoingRequest, Attempt, notBefore: UInt64)] = []
         var unsendable: [AttemptOutcome] = []
         for attempt in attempts {
             guard let token = secrets.value(attempt.credential) else {
@@ -50,7 +50,7 @@ final class Sender: Sendable {
             let request = target.endpoint.send(
                 phoneNumberID: attempt.phoneNumberID, token: token, to: attempt.to, type: attempt.type,
                 content: attempt.content, opaque: attempt.opaque, timeout: target.timeout)
-            requests.append((request, attempt))
+            requests.append((request, attempt, notBefore: attempt.notBefore))
         }
         if !requests.isEmpty { client.send(requests) }
         if !unsendable.isEmpty { outcomes(unsendable) }

@@ -68,7 +68,8 @@ extension ReceivedWebhook {
             guard let content = webhookContent(try parser.parse(body)) else {
                 return ReceivedWebhook(app: app, body: body, statuses: [], problem: "it has no entry")
             }
-            return ReceivedWebhook(app: app, body: body, statuses: content.statuses)
+            return ReceivedWebhook(
+                app: app, body: body, statuses: content.statuses, inbound: content.inbound)
         } catch {
             return ReceivedWebhook(app: app, body: body, statuses: [], problem: "\(error)")
         }

@@ -45,6 +45,8 @@ struct ReceivedWebhook: Sendable {
     var app: String
     var body: [UInt8]
     var statuses: [StatusReport]
+    /// Messages received, by number.
+    var inbound: [String: Int] = [:]
     /// Why nothing could be read out of it.
     var problem: String?
 }

@@ -13,6 +13,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var goOn = false
         /// Take the next turn then at the latest.
         var wake: Timestamp?
+        /// Or at this moment of the steady clock.
+        var wakeTick: UInt64?
         var pong: WriterPong?
         /// To be called when the other outputs are on their way.
         var barriers: [@Sendable () -> Void] = []
@@ -36,12 +38,17 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var claims = true
     /// Lines of which nothing gets through at the moment, or did lately.
     private var holds: [Int64: LineHold] = [:]
+    /// Every line that has sent or received.
+    private var paces: [Int64: Pace] = [:]
     /// Webhooks that are on disk and not applied.
     private var toApply: [(id: Int64, statuses: [StatusReport])] = []
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
 
     private static var retryAfterFailure: Duration { .seconds(1) }
+    /// How long before its slot a message may be claimed, in nanoseconds: long enough for a commit on a slow disk,
+    /// short enough that little is open in a crash.
+    private static var horizon: UInt64 { 20_000_000 }
 
     /// `shown` masks phone numbers.
     init(queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String) {
@@ -53,16 +60,17 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     func close() throws { try queue.close() }
 
-    func turn(_ inputs: [WriterInput], now: Timestamp) -> Outputs {
+    /// `tick` is `now` on the steady clock, in nanoseconds.
+    func turn(_ inputs: [WriterInput], now: Timestamp, tick: UInt64) -> Outputs {
         var outputs = Outputs()
         let operations = plan(inputs, now, &outputs)
         var results = [Effect](repeating: Effect(), count: operations.count)
         let ending = queue.together(operations.count) { index in
-            results[index] = try perform(operations[index], now)
+            results[index] = try perform(operations[index], now, tick)
         }
         switch ending {
         case .nothing(let error): failed(operations, error, now, &outputs)
-        case .done(let kept): finish(operations, results, kept, now, &outputs)
+        case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
         }
         return outputs
     }
@@ -102,7 +110,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var goOn = false
     }
 
-    private func perform(_ operation: Operation, _ now: Timestamp) throws -> Effect {
+    private func perform(_ operation: Operation, _ now: Timestamp, _ tick: UInt64) throws -> Effect {
         switch operation {
         case .input(let input): return try perform(input, now)
         case .apply(let id, let statuses): return try apply(id, statuses, now)
@@ -110,7 +118,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .claim:
             guard claims else { return Effect() }
             let attempts = try queue.claim(slots: slotsMax - underWay, now: now) { line, ready in
-                holds[line]?.allowed(ready, now: now) ?? ready
+                let held = holds[line]?.allowed(ready, now: now) ?? ready
+                return held == 0 ? 0 : pace(line, tick).allowed(held, now: tick, horizon: Self.horizon)
             }
             return Effect(attempts: attempts)
         }
@@ -195,7 +204,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     // MARK: After it
 
     private func finish(
-        _ operations: [Operation], _ effects: [Effect], _ kept: [StoreError?], _ now: Timestamp,
+        _ operations: [Operation], _ effects: [Effect], _ kept: [StoreError?], _ now: Timestamp, _ tick: UInt64,
         _ outputs: inout Outputs
     ) {
         for (index, effect) in effects.enumerated() {
@@ -203,9 +212,13 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 refused(operations[index], error, &outputs)
                 continue
             }
-            if case .line(let line, _) = effect.reply?.1 { holds[line.id] = nil }
+            if case .line(let line, _) = effect.reply?.1 {
+                holds[line.id] = nil
+                paces[line.id]?.set(perSecond: line.settings.messagesPerSecond)
+            }
+            if case .input(.webhook(_, let webhook)) = operations[index] { received(webhook, tick) }
             if let reply = effect.reply { outputs.replies.append(reply) }
-            outputs.attempts += effect.attempts
+            outputs.attempts += effect.attempts.map { paced($0, tick) }
             outputs.log += effect.log
             outputs.goOn = outputs.goOn || effect.goOn
             if let webhook = effect.toApply { toApply.append(webhook) }
@@ -215,6 +228,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         outputs.goOn = outputs.goOn || !toApply.isEmpty
         do {
             outputs.wake = [try queue.nextWake(), nextProbe(now)].compactMap { $0 }.min()
+            outputs.wakeTick = nextSlot(now, tick)
         } catch let error as StoreError {
             outputs.fatal = error
         } catch {
@@ -239,6 +253,41 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if wasHolding { outputs.log.append(words.released(outcome.attempt)) }
         }
         holds[line] = hold.isHolding ? hold : nil
+    }
+
+    // MARK: Pace
+
+    private func pace(_ line: Int64, _ tick: UInt64) -> Pace {
+        let rate = queue.line(line)?.settings.messagesPerSecond ?? LineSettings.messagesPerSecondDefault
+        let pace = paces[line] ?? Pace(perSecond: rate, now: tick)
+        paces[line] = pace
+        return pace
+    }
+
+    /// Gives a claimed message its slot.
+    private func paced(_ attempt: Attempt, _ tick: UInt64) -> Attempt {
+        var attempt = attempt
+        var pace = pace(attempt.line, tick)
+        attempt.notBefore = pace.take(now: tick)
+        paces[attempt.line] = pace
+        return attempt
+    }
+
+    private func received(_ webhook: ReceivedWebhook, _ tick: UInt64) {
+        for (number, count) in webhook.inbound {
+            for line in queue.lines(ofNumber: number) {
+                var pace = pace(line, tick)
+                pace.spend(count, now: tick)
+                paces[line] = pace
+            }
+        }
+    }
+
+    /// When the next slot of a line with messages ready comes near enough to claim one.
+    private func nextSlot(_ now: Timestamp, _ tick: UInt64) -> UInt64? {
+        guard claims, underWay < slotsMax else { return nil }
+        let ready = queue.readyLines.filter { holds[$0]?.allowed(1, now: now) != 0 }
+        return ready.map { max(pace($0, tick).next(now: tick), tick + Self.horizon) - Self.horizon / 2 }.min()
     }
 
     /// When a held line with messages ready may try again.

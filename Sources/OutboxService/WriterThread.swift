@@ -58,8 +58,9 @@ final class WriterThread: Sendable {
         let timer = WallTimer()
         var ending = false
         var goOn = true
+        var wakeTick: UInt64?
         while true {
-            if !goOn { sleep(inbox.bell, timer) }
+            if !goOn { sleep(inbox.bell, timer, until: wakeTick) }
             var inputs: [WriterInput] = []
             for mail in inbox.mailbox.take() {
                 switch mail {
@@ -67,7 +68,8 @@ final class WriterThread: Sendable {
                 case .end: ending = true
                 }
             }
-            let outputs = step.turn(inputs, now: Timestamp(milliseconds: wallClockMilliseconds()))
+            let outputs = step.turn(
+                inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds())
             // Sends first: they take longest.
             if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
             if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
@@ -77,6 +79,7 @@ final class WriterThread: Sendable {
             for reached in outputs.barriers { reached() }
             timer.set(outputs.wake?.milliseconds)
             goOn = outputs.goOn
+            wakeTick = outputs.wakeTick
             if ending, !goOn { break }
         }
         do {
@@ -86,12 +89,17 @@ final class WriterThread: Sendable {
         }
     }
 
-    private static func sleep(_ bell: Bell, _ timer: WallTimer) {
+    private static func sleep(_ bell: Bell, _ timer: WallTimer, until tick: UInt64?) {
         var waits = [
             pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        poll(&waits, 2, -1)
+        var milliseconds: Int32 = -1
+        if let tick {
+            let now = steadyNanoseconds()
+            milliseconds = Int32(clamping: (max(tick, now) - now + 999_999) / 1_000_000)
+        }
+        poll(&waits, 2, milliseconds)
         bell.clear()
         timer.clear()
     }

@@ -13,6 +13,8 @@ package struct Attempt: Equatable, Sendable {
     package var to: String
     package var type: String
     package var content: [UInt8]
+    /// Its slot in the line's pace, in nanoseconds of the steady clock.
+    package var notBefore: UInt64 = 0
 }
 
 extension Queue {
@@ -108,6 +110,9 @@ extension Queue {
         try save(&record, .claimed, at: now)
         return number
     }
+
+    /// The lines that have messages whose turn it is.
+    package var readyLines: [Int64] { memory.lines.keys.filter { memory.counters[$0, .queued] > 0 } }
 
     /// Whether a line has messages whose turn it is.
     package func hasReady(line: Int64) -> Bool { memory.counters[line, .queued] > 0 }

@@ -10,7 +10,8 @@ package enum LineRemoval: Equatable, Sendable {
 
 extension Line {
     static let columns = """
-        id, account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace, created_at, updated_at
+        id, account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
+        messages_per_second, created_at, updated_at
         """
 
     init(_ row: Row) {
@@ -19,8 +20,8 @@ extension Line {
             settings: LineSettings(
                 name: row.text(2), phoneNumberID: row.text(3), wabaID: row.optionalText(4), credential: row.text(5),
                 unknownPolicy: UnknownPolicy(rawValue: row.integer(6)) ?? .hold,
-                unknownGrace: .seconds(row.integer(7))),
-            createdAt: Timestamp(milliseconds: row.integer(8)), updatedAt: Timestamp(milliseconds: row.integer(9)))
+                unknownGrace: .seconds(row.integer(7)), messagesPerSecond: row.integer(8)),
+            createdAt: Timestamp(milliseconds: row.integer(9)), updatedAt: Timestamp(milliseconds: row.integer(10)))
     }
 }
 
@@ -28,6 +29,13 @@ extension Queue {
     func loadLines() throws -> [Int64: Line] {
         let lines = try database.prepare("SELECT \(Line.columns) FROM line WHERE deleted_at IS NULL").all { Line($0) }
         return Dictionary(uniqueKeysWithValues: lines.map { ($0.id, $0) })
+    }
+
+    package func line(_ id: Int64) -> Line? { memory.lines[id] }
+
+    /// The lines that send from this number.
+    package func lines(ofNumber phoneNumberID: String) -> [Int64] {
+        memory.lines.values.filter { $0.settings.phoneNumberID == phoneNumberID }.map(\.id)
     }
 
     package func line(named name: String, account: Int64) -> Line? {
@@ -40,12 +48,12 @@ extension Queue {
             try database.prepare(
                 """
                 UPDATE line SET phone_number_id = :phone_number_id, waba_id = :waba_id, credential = :credential,
-                    unknown_policy = :policy, unknown_grace = :grace, updated_at = :now WHERE id = :id
+                    unknown_policy = :policy, unknown_grace = :grace, messages_per_second = :rate, updated_at = :now WHERE id = :id
                 """
             ).run(
                 .text(settings.phoneNumberID), .optional(settings.wabaID), .text(settings.credential),
                 .integer(settings.unknownPolicy.rawValue), .integer(settings.unknownGrace.components.seconds),
-                .integer(now.milliseconds), .integer(line.id))
+                .integer(settings.messagesPerSecond), .integer(now.milliseconds), .integer(line.id))
             let before = line.settings
             line.settings = settings
             line.updatedAt = now
@@ -59,14 +67,16 @@ extension Queue {
         let inserted = try database.prepare(
             """
             INSERT INTO line (account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
-                created_at, updated_at)
-            VALUES (:account, :name, :phone_number_id, :waba_id, :credential, :policy, :grace, :created_at, :updated_at)
+                messages_per_second, created_at, updated_at)
+            VALUES (:account, :name, :phone_number_id, :waba_id, :credential, :policy, :grace, :rate, :created_at,
+                :updated_at)
             RETURNING id
             """
         ).first(
             .integer(account), .text(settings.name), .text(settings.phoneNumberID), .optional(settings.wabaID),
             .text(settings.credential), .integer(settings.unknownPolicy.rawValue),
-            .integer(settings.unknownGrace.components.seconds), .integer(now.milliseconds), .integer(now.milliseconds)
+            .integer(settings.unknownGrace.components.seconds), .integer(settings.messagesPerSecond),
+            .integer(now.milliseconds), .integer(now.milliseconds)
         ) { $0.integer(0) }
         guard let id = inserted else { preconditionFailure("an INSERT with RETURNING answers its row") }
         let line = Line(id: id, account: account, settings: settings, createdAt: now, updatedAt: now)

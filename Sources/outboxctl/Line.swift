@@ -9,6 +9,7 @@ let lineAddCommand = Command(
         .init("token", value: "-", "read Meta's access token from standard input; never give it on the command line"),
         .init("token-secret", value: "NAME", "the credential or file in secrets/ that holds the token"),
         .init("on-unknown", value: "POLICY", "after a lost answer: hold (default), resend or fail"),
+        .init("messages-per-second", value: "N", "the number's throughput (default: 80, Meta's)"),
         .init("unknown-grace", value: "SECONDS", "how long to wait for Meta's status first (default: 300)"),
     ]
 ) { arguments, client in
@@ -21,6 +22,7 @@ let lineAddCommand = Command(
         }
         token = trimmed(try readStandardInput(bytesMax: 8192))
     }
+    let rate = try arguments.integer("messages-per-second", in: 1...10_000)
     let grace = try arguments.integer("unknown-grace", in: 1...2_592_000)
     var json = JSONWriter()
     json.object {
@@ -31,6 +33,7 @@ let lineAddCommand = Command(
             if let value = arguments[option] { $0.field(field, value) }
         }
         if let token { $0.field("token", token) }
+        if let rate { $0.field("messagesPerSecond", rate) }
         if let grace { $0.field("unknownGraceSeconds", grace) }
     }
     let line = try client.call("PUT", "/v1/lines/\(escaped(name))", body: json.bytes)

@@ -27,8 +27,10 @@ private struct Told {
                 "lose-answer@0.01", "--fault", "reset@0.01", "--fault", "drop@0.01", "--fault", "error=131016@0.02",
                 "--seed", "\(seed % 1_000_000)",
             ],
-            line: #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":3}"#)
-        try lab.call("PUT", "/v1/lines/hold", #"{"phoneNumberId":"107","token":"t"}"#)
+            line:
+                #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":3,"messagesPerSecond":5000}"#
+        )
+        try lab.call("PUT", "/v1/lines/hold", #"{"phoneNumberId":"107","token":"t","messagesPerSecond":5000}"#)
 
         let told = Lock(Told())
         let running = Lock(true)

@@ -76,8 +76,10 @@ final class Lab: @unchecked Sendable {
     var webhookSocket: String { folder.file("w.sock") }
     var state: String { folder.file("state") }
 
-    init(sandbox: [String] = [], daemon: [String] = [], line: String? = #"{"phoneNumberId":"106","token":"t"}"#) throws
-    {
+    init(
+        sandbox: [String] = [], daemon: [String] = [],
+        line: String? = #"{"phoneNumberId":"106","token":"t","messagesPerSecond":5000}"#
+    ) throws {
         daemonArguments = daemon
         try FileManager.default.createDirectory(
             atPath: folder.file("state/secrets"), withIntermediateDirectories: true)

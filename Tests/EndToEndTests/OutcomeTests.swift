@@ -86,6 +86,22 @@ import Testing
         for id in ids { try lab.wait(id, for: "read") }
     }
 
+    /// Measured where it arrives.
+    @Test func aLineKeepsItsRateOnTheWire() throws {
+        let lab = try Lab(line: #"{"phoneNumberId":"106","token":"t","messagesPerSecond":50}"#)
+        let items = (0..<150).map { #"{"to":"1415556\#(1000 + $0)","message":"a"}"# }.joined(separator: ",")
+        #expect(try lab.call("POST", "/v1/messages/bulk", #"{"messages":[\#(items)]}"#).status == 202)
+        let all = try eventually { try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer == 150 }
+        #expect(all)
+        let times = try lab.sandbox("GET", "ledger")?["data"]?.list.compactMap { $0["at"]?.string } ?? []
+        let formatter = ISO8601DateFormatter()
+        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
+        let moments = times.compactMap { formatter.date(from: $0)?.timeIntervalSince1970 }.sorted()
+        #expect(moments.count == 150)
+        // Ten more would be a fifth over the rate; the machine's own jitter moves one or two.
+        for index in moments.indices.dropFirst(60) { #expect(moments[index] - moments[index - 60] > 1) }
+    }
+
     // MARK: The webhook door
 
     private func webhook(_ lab: Lab, _ body: String, signature: String? = nil, path: String = "/webhooks/default")

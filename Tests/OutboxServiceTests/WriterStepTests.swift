@@ -14,15 +14,18 @@ private final class Desk {
     let queue: Queue
     let step: WriterStep<Dice>
     var now = Timestamp(milliseconds: 1_800_000_000_000)
+    var tick: UInt64 = 1_000_000_000_000
 
-    init(slots: Int = 8) throws {
+    init(slots: Int = 8, perSecond: Int64 = 10_000) throws {
         queue = try Queue(path: folder.file("outboxd.db"))
         step = WriterStep(queue: queue, slotsMax: slots, chance: Dice(seed: 5), shown: { $0 })
-        let settings = LineSettings(name: "main", phoneNumberID: "106", wabaID: nil, credential: "c")
+        let settings = LineSettings(
+            name: "main", phoneNumberID: "106", wabaID: nil, credential: "c", messagesPerSecond: perSecond)
         _ = queue.together(1) { _ in _ = try queue.put(settings, account: defaultAccount, now: now) }
     }
 
-    func turn(_ inputs: WriterInput...) -> WriterStep<Dice>.Outputs { step.turn(inputs, now: now) }
+    func turn(_ inputs: WriterInput...) -> WriterStep<Dice>.Outputs { turn(inputs) }
+    func turn(_ inputs: [WriterInput]) -> WriterStep<Dice>.Outputs { step.turn(inputs, now: now, tick: tick) }
 
     func submit(_ count: Int) throws {
         let draft = try Draft(
@@ -62,9 +65,10 @@ private final class Desk {
         for _ in 0..<10 {
             posts += attempts.count
             let inputs = attempts.map { WriterInput.outcome(AttemptOutcome(attempt: $0, outcome: down)) }
-            let outputs = desk.step.turn(inputs, now: desk.now)
+            let outputs = desk.turn(inputs)
             #expect(outputs.attempts.isEmpty)
             desk.now = try #require(outputs.wake)
+            desk.tick += 1_000_000_000
             attempts = desk.turn().attempts
             #expect(attempts.count == 1)
         }
@@ -73,12 +77,45 @@ private final class Desk {
         #expect(outputs.attempts.count == 4)
     }
 
+    @Test(arguments: [20, 80, 1000] as [Int64])
+    func noSecondHoldsMoreThanTheLinesRate(_ perSecond: Int64) throws {
+        let desk = try Desk(slots: 64, perSecond: perSecond)
+        try desk.submit(Int(perSecond) * 3)
+        var slots: [UInt64] = []
+        let end = desk.tick + 3_200_000_000
+        while desk.tick < end {
+            let outputs = desk.turn()
+            slots += outputs.attempts.map(\.notBefore)
+            // Each is sent at its slot and answered at once.
+            for attempt in outputs.attempts {
+                _ = desk.turn(.outcome(AttemptOutcome(attempt: attempt, outcome: .accepted(wamid: "w"))))
+                    .attempts.map { slots.append($0.notBefore) }
+            }
+            desk.tick = outputs.wakeTick ?? end
+        }
+        #expect(slots == slots.sorted())
+        for index in slots.indices.dropFirst(Int(perSecond)) {
+            #expect(slots[index] - slots[index - Int(perSecond)] > 1_000_000_000)
+        }
+        let average = Double(slots.count - 1) / (Double(slots[slots.count - 1] - slots[0]) / 1e9)
+        #expect(average >= Double(perSecond) * 0.99, "\(average)")
+    }
+
+    @Test func whatALineReceivesUsesItsSlotsToo() throws {
+        let desk = try Desk(slots: 64, perSecond: 100)
+        _ = desk.turn(.webhook(nil, ReceivedWebhook(app: "default", body: [1], statuses: [], inbound: ["106": 50])))
+        try desk.submit(1)
+        #expect(desk.turn().attempts.isEmpty)
+        desk.tick += 520_000_000
+        #expect(desk.turn().attempts.count == 1)
+    }
+
     @Test func anOperatorsMendingReleasesAtOnce() throws {
         let desk = try Desk(slots: 4)
         try desk.submit(50)
         let down = Outcome.refused(Failure(code: "190", message: "no"), .lineLater(askedFor: .seconds(60)))
         let inputs = desk.turn().attempts.map { WriterInput.outcome(AttemptOutcome(attempt: $0, outcome: down)) }
-        #expect(desk.step.turn(inputs, now: desk.now).attempts.isEmpty)
+        #expect(desk.turn(inputs).attempts.isEmpty)
         #expect(desk.turn(.releaseLines).attempts.count == 4)
     }
 
