@@ -36,20 +36,13 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Attempts out there whose outcome has not come back.
     private(set) var underWay = 0
     private var claims = true
-    /// Lines of which nothing gets through at the moment, or did lately.
-    private var holds: [Int64: LineHold] = [:]
-    /// Every line that has sent or received.
-    private var paces: [Int64: Pace] = [:]
+    private var gates = LineGates()
     /// Webhooks that are on disk and not applied.
     private var toApply: [(id: Int64, statuses: [StatusReport])] = []
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
 
     private static var retryAfterFailure: Duration { .seconds(1) }
-    /// How long before its slot a message may be claimed, in nanoseconds: long enough for a commit on a slow disk,
-    /// short enough that little is open in a crash.
-    private static var horizon: UInt64 { 20_000_000 }
-
     /// `shown` masks phone numbers.
     init(queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String) {
         self.queue = queue
@@ -83,14 +76,13 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         for input in inputs {
             switch input {
             case .stopClaiming: claims = false
-            case .releaseLines: holds = [:]
+            case .releaseLines: gates.release()
             case .barrier(let reached): outputs.barriers.append(reached)
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
             default:
                 if case .outcome(let outcome) = input {
                     underWay -= 1
-                    // Before this turn's claim, which would let out the next wave.
                     learn(outcome, now, &outputs)
                 }
                 operations.append(.input(input))
@@ -118,8 +110,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .claim:
             guard claims else { return Effect() }
             let attempts = try queue.claim(slots: slotsMax - underWay, now: now) { line, ready in
-                let held = holds[line]?.allowed(ready, now: now) ?? ready
-                return held == 0 ? 0 : pace(line, tick).allowed(held, now: tick, horizon: Self.horizon)
+                gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
             return Effect(attempts: attempts)
         }
@@ -213,22 +204,28 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 continue
             }
             if case .line(let line, _) = effect.reply?.1 {
-                holds[line.id] = nil
-                paces[line.id]?.set(perSecond: line.settings.messagesPerSecond)
+                gates.changed(subject(line.id))
             }
-            if case .input(.webhook(_, let webhook)) = operations[index] { received(webhook, tick) }
+            if case .input(.webhook(_, let webhook)) = operations[index] {
+                for (number, count) in webhook.inbound {
+                    for line in queue.lines(ofNumber: number) {
+                        gates.received(count, by: subject(line), tick: tick)
+                    }
+                }
+            }
             if let reply = effect.reply { outputs.replies.append(reply) }
-            outputs.attempts += effect.attempts.map { paced($0, tick) }
+            for var attempt in effect.attempts {
+                attempt.notBefore = gates.claimed(subject(attempt.line), tick: tick)
+                outputs.attempts.append(attempt)
+            }
             outputs.log += effect.log
             outputs.goOn = outputs.goOn || effect.goOn
             if let webhook = effect.toApply { toApply.append(webhook) }
         }
         underWay += outputs.attempts.count
-        for attempt in outputs.attempts { holds[attempt.line]?.claimed(1) }
         outputs.goOn = outputs.goOn || !toApply.isEmpty
         do {
-            outputs.wake = [try queue.nextWake(), nextProbe(now)].compactMap { $0 }.min()
-            outputs.wakeTick = nextSlot(now, tick)
+            try setWakes(now, tick, &outputs)
         } catch let error as StoreError {
             outputs.fatal = error
         } catch {
@@ -236,63 +233,21 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         }
     }
 
-    /// Holds a line, or lets it go, by how an attempt of it ended.
+    /// Before this turn's claim, which would let out the next wave.
     private func learn(_ outcome: AttemptOutcome, _ now: Timestamp, _ outputs: inout Outputs) {
-        let line = outcome.attempt.line
-        var hold = holds[line] ?? LineHold()
-        let wasHolding = hold.isHolding
-        switch outcome.outcome {
-        case .refused(let failure, .lineLater(let askedFor)):
-            hold.attemptEnded(held: true, askedFor: askedFor, now: now, chance: &chance)
-            if !wasHolding { outputs.log.append(words.held(outcome.attempt, failure)) }
-        case .unknown where wasHolding:
-            // No sign that anything gets through.
-            hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &chance)
-        case .accepted, .refused, .unknown:
-            hold.attemptEnded(held: false, askedFor: nil, now: now, chance: &chance)
-            if wasHolding { outputs.log.append(words.released(outcome.attempt)) }
-        }
-        holds[line] = hold.isHolding ? hold : nil
+        let change = gates.attemptEnded(outcome.outcome, line: outcome.attempt.line, now: now, chance: &chance)
+        if let change { outputs.log.append(words.line(outcome, change)) }
     }
 
-    // MARK: Pace
-
-    private func pace(_ line: Int64, _ tick: UInt64) -> Pace {
+    private func subject(_ line: Int64) -> LineGates.Subject {
         let rate = queue.line(line)?.settings.messagesPerSecond ?? LineSettings.messagesPerSecondDefault
-        let pace = paces[line] ?? Pace(perSecond: rate, now: tick)
-        paces[line] = pace
-        return pace
+        return LineGates.Subject(line: line, perSecond: rate)
     }
 
-    /// Gives a claimed message its slot.
-    private func paced(_ attempt: Attempt, _ tick: UInt64) -> Attempt {
-        var attempt = attempt
-        var pace = pace(attempt.line, tick)
-        attempt.notBefore = pace.take(now: tick)
-        paces[attempt.line] = pace
-        return attempt
-    }
-
-    private func received(_ webhook: ReceivedWebhook, _ tick: UInt64) {
-        for (number, count) in webhook.inbound {
-            for line in queue.lines(ofNumber: number) {
-                var pace = pace(line, tick)
-                pace.spend(count, now: tick)
-                paces[line] = pace
-            }
-        }
-    }
-
-    /// When the next slot of a line with messages ready comes near enough to claim one.
-    private func nextSlot(_ now: Timestamp, _ tick: UInt64) -> UInt64? {
-        guard claims, underWay < slotsMax else { return nil }
-        let ready = queue.readyLines.filter { holds[$0]?.allowed(1, now: now) != 0 }
-        return ready.map { max(pace($0, tick).next(now: tick), tick + Self.horizon) - Self.horizon / 2 }.min()
-    }
-
-    /// When a held line with messages ready may try again.
-    private func nextProbe(_ now: Timestamp) -> Timestamp? {
-        holds.compactMap { line, hold in queue.hasReady(line: line) ? hold.wake : nil }.filter { $0 > now }.min()
+    private func setWakes(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {
+        let ready = queue.readyLines.map { subject($0) }
+        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now)].compactMap { $0 }.min()
+        if claims, underWay < slotsMax { outputs.wakeTick = gates.nextSlot(of: ready, now: now, tick: tick) }
     }
 
     /// One operation was undone; the others hold.

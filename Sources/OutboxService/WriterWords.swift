@@ -7,15 +7,16 @@ struct WriterWords {
     /// Masks phone numbers.
     let shown: (String) -> String
 
-    func held(_ attempt: Attempt, _ failure: Failure) -> LogLine {
-        LogLine(
+    func line(_ outcome: AttemptOutcome, _ change: LineGates.Change) -> LogLine {
+        let attempt = outcome.attempt
+        guard change == .held, case .refused(let failure, _) = outcome.outcome else {
+            return LogLine(
+                .notice, .lineReleased, "messages of this line get through again", [(.line, attempt.lineName)])
+        }
+        return LogLine(
             .warning, .lineHeld,
             "nothing of this line gets through; one message at a time will try: \(failure.message)",
             [(.line, attempt.lineName), (.code, failure.code)])
-    }
-
-    func released(_ attempt: Attempt) -> LogLine {
-        LogLine(.notice, .lineReleased, "messages of this line get through again", [(.line, attempt.lineName)])
     }
 
     func submitted(_ results: [SubmitResult<Submitted>]) -> [LogLine] {

@@ -114,9 +114,6 @@ extension Queue {
     /// The lines that have messages whose turn it is.
     package var readyLines: [Int64] { memory.lines.keys.filter { memory.counters[$0, .queued] > 0 } }
 
-    /// Whether a line has messages whose turn it is.
-    package func hasReady(line: Int64) -> Bool { memory.counters[line, .queued] > 0 }
-
     // MARK: The opaque id
 
     func opaque(_ id: MessageID, _ attempt: Int64) -> String { "\(codec.text(id)).\(attempt)" }
