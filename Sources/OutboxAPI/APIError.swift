@@ -53,8 +53,13 @@ package struct APIError: Error, Equatable, Sendable {
     private var ownStatus: Int?
 
     package var status: Int { ownStatus ?? code.status }
+    /// The methods this path knows, for the Allow header.
+    package var allow: String?
 
-    package init(_ code: Code, _ message: String, _ details: [FieldError] = [], status: Int? = nil) {
+    package init(
+        _ code: Code, _ message: String, _ details: [FieldError] = [], status: Int? = nil, allow: String? = nil
+    ) {
+        self.allow = allow
         self.code = code
         self.message = message
         self.details = details

@@ -32,12 +32,12 @@ package enum Route: Equatable, Sendable {
         // HEAD is GET without the body.
         if method == "HEAD", let route = routes.first(where: { $0.method == "GET" })?.route { return route }
         let allowed = routes.map(\.method).joined(separator: ", ")
-        throw APIError(.methodNotAllowed, "\(method) is not allowed here; allowed: \(allowed)")
+        throw APIError(.methodNotAllowed, "\(method) is not allowed here; allowed: \(allowed)", allow: allowed)
     }
 
     private static func table(_ path: [String]) -> [(method: String, route: Route)] {
         if path == ["healthz"] { return [("GET", .health)] }
-        guard path.first == "v1" else { return [] }
+        guard path.first == "v1", !path.contains("") else { return [] }
         switch path.dropFirst().map({ $0 }) {
         case ["messages"]: return [("GET", .list), ("POST", .submit)]
         case ["messages", "bulk"]: return [("POST", .submitBulk)]

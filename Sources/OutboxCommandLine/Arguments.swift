@@ -35,6 +35,8 @@ package struct Arguments: Sendable {
                 let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 let option = options.first { $0.name == parts[0] }
                 try take(option, argument, parts.count > 1 ? String(parts[1]) : nil, &rest)
+            } else if argument.hasPrefix("-"), argument.count > 2 {
+                throw Problem("\(argument) is not known here; write -- before words that begin with -")
             } else if argument.hasPrefix("-"), argument.count == 2 {
                 try take(options.first { $0.short == argument.last }, argument, nil, &rest)
             } else {

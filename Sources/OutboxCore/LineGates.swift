@@ -60,7 +60,7 @@ package struct LineGates: Sendable {
         switch outcome {
         case .refused(_, .lineLater(let askedFor)):
             hold.attemptEnded(held: true, askedFor: askedFor, now: now, chance: &chance)
-        case .unknown where wasHolding:
+        case .unknown where wasHolding, .refused(_, .forNow) where wasHolding:
             // No sign that anything gets through.
             hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &chance)
         case .accepted, .refused, .unknown:

@@ -44,12 +44,12 @@ extension Listener {
                 guard errno == EADDRINUSE, connect(descriptor, address, length) != 0, errno == ECONNREFUSED else {
                     return false
                 }
-                // Left behind by a process that was killed.
-                return unlink(path) == 0 && bind(descriptor, address, length) == 0
+                // Left behind by a process that was killed; anything but a socket is somebody's file.
+                return isSocket(path) && unlink(path) == 0 && bind(descriptor, address, length) == 0
             }
         }
         guard bound else {
-            let error = errno == 0 || errno == EISCONN ? inUse(path) : failure("bind", path)
+            let error = isSocket(path) ? inUse(path) : failure("bind", path)
             close(descriptor)
             throw error
         }
@@ -96,6 +96,12 @@ extension Listener {
 
     private static func failure(_ call: String, _ what: String) -> ListenError {
         ListenError(description: "\(what): \(call): \(String(cString: strerror(errno)))")
+    }
+
+    /// Itself, not what a symbolic link leads to.
+    private static func isSocket(_ path: String) -> Bool {
+        var info = stat()
+        return lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFSOCK
     }
 
     private static func inUse(_ path: String) -> ListenError {

@@ -44,7 +44,9 @@ package final class JSONParser {
             ob_json_parse(handle, buffer.baseAddress, count, Self.depthMax, &nodes, &nodeCount)
         }
         guard code == 0, nodeCount > 0 else {
-            throw JSONError(description: "not valid JSON: \(String(cString: ob_json_error(code)))")
+            let words = String(cString: ob_json_error(code))
+            let advice = words.contains("parsing a number") ? "; a number beyond 64 bits must be sent as a string" : ""
+            throw JSONError(description: "not valid JSON: \(words)\(advice)")
         }
         let document = JSONDocument(bytes: bytes, nodes: UnsafeBufferPointer(start: nodes, count: nodeCount))
         return JSONValue(document: document, index: 0)

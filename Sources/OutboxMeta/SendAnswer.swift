@@ -39,7 +39,9 @@ private func refusal(_ error: JSONValue, _ status: Int, _ headers: [HTTPHeader])
     }
     guard let code, let known = MetaError.of(code) else {
         if error["is_transient"]?.bool == true { return .refused(failure, .forNow(askedFor: askedFor)) }
-        if status == 429 { return .refused(failure, .lineLater(askedFor: askedFor)) }
+        if status == 429 {
+            return .refused(failure, .lineLater(askedFor: askedFor ?? MetaErrorClass.lineLater.leastWait))
+        }
         return status >= 500 ? .unknown(failure) : .refused(failure, .forGood)
     }
     switch known.errorClass {
@@ -56,7 +58,8 @@ private func refusal(_ error: JSONValue, _ status: Int, _ headers: [HTTPHeader])
 private func withoutMetasWord(_ status: Int, _ headers: [HTTPHeader]) -> Outcome {
     let failure = Failure(code: "HTTP_\(status)", message: "HTTP \(status) without a word of Meta's")
     switch status {
-    case 429: return .refused(failure, .lineLater(askedFor: retryAfter(headers)))
+    case 429:
+        return .refused(failure, .lineLater(askedFor: retryAfter(headers) ?? MetaErrorClass.lineLater.leastWait))
     case 408: return .unknown(failure)
     case 300...499: return .refused(failure, .forNow(askedFor: nil))
     default: return .unknown(failure)

@@ -23,6 +23,8 @@ struct BulkJob {
     private var refusedSinceSlice = 0
     /// NDJSON: the beginning of a line whose end has not come.
     var partial: [UInt8] = []
+    /// NDJSON: lines read, blank ones included.
+    var lines = 0
     var bodyEnded = false
 
     /// Errors listed in the answer; all are counted.
@@ -41,13 +43,20 @@ struct BulkJob {
     /// What is wrong with an atomic bulk, as far as it is listed.
     var listedDetails: [FieldError] { Array(errors.flatMap(\.details).prefix(Self.errorsListedMax)) }
 
+    /// An item that is no message at all.
+    mutating func refuseNext(_ detail: FieldError) {
+        refuse(total, [detail])
+        total += 1
+        refusedSinceSlice += 1
+    }
+
     mutating func take(_ value: JSONValue, path: String, now: Timestamp) {
         let index = total
         total += 1
         switch MessageBody.read(value, path: path, now: now) {
         case .complete(let message) where message.dryRun:
             refuse(
-                index, [FieldError(path + "dryRun", "is for single messages; a whole bulk takes it beside messages")])
+                index, [FieldError(path + "dryRun", "is for single messages and, beside messages, for a bulk array")])
             refusedSinceSlice += 1
         case .complete(let message): waiting.append((index, message.draft))
         case .wrong(let details):
@@ -107,7 +116,8 @@ extension Frontend {
         job.partial += rest
         guard job.partial.count <= limits.ndjsonLineBytesMax else {
             bulks[exchange] = nil
-            let error = APIError(.tooLarge, "line \(job.total + 1) is longer than \(limits.ndjsonLineBytesMax) bytes")
+            let error = APIError(
+                .tooLarge, "line \(job.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes")
             return server.respond(exchange, finished(job, error))
         }
         bulks[exchange] = job
@@ -115,12 +125,16 @@ extension Frontend {
     }
 
     private func takeLine(_ line: [UInt8], _ job: inout BulkJob) {
+        job.lines += 1
         if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
+        guard line.count <= limits.ndjsonLineBytesMax else {
+            return job.refuseNext(
+                FieldError("body", "line \(job.lines) of the body is longer than \(limits.ndjsonLineBytesMax) bytes"))
+        }
         do throws(APIError) {
             job.take(try parse(line), path: "", now: now)
         } catch {
-            job.refuse(job.total, [FieldError("line \(job.total + 1)", error.message)])
-            job.total += 1
+            job.refuseNext(FieldError("body", "line \(job.lines) of the body: \(error.message)"))
         }
     }
 

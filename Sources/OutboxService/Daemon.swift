@@ -35,6 +35,10 @@ package final class Daemon: Sendable {
         self.settings = settings
         self.journal = journal
         journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
+        if getgrnam(settings.sendGroup) == nil {
+            let text = "there is no group \(settings.sendGroup): only root and the service's own user may send"
+            journal.write(LogLine(.warning, .callerRefused, text))
+        }
         umask(0o077)
         let directory = try StateDirectory(path: settings.stateDirectory)
         secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
@@ -63,7 +67,7 @@ package final class Daemon: Sendable {
                 writer: inbox, reader: reader, secrets: secrets, journal: journal, idKey: queue.idKey,
                 access: Access(sendGroup: settings.sendGroup),
                 pong: { number in pulse.withLock { $0.front = number } },
-                reload: { [secrets] in try reloadParts(load, secrets, sender, inbox, journal) }))
+                reload: { [secrets] in try reloadParts(load, settings, secrets, sender, inbox, journal) }))
         writer = WriterThread(
             inbox: inbox, start: { step.value }, journal: journal,
             outlets: WriterThread.Outlets(
@@ -107,7 +111,7 @@ package final class Daemon: Sendable {
 
     private func reloadOnSignal() {
         do {
-            try reloadParts(load, secrets, sender, inbox, journal)
+            try reloadParts(load, settings, secrets, sender, inbox, journal)
         } catch {
             journal.write(LogLine(.error, .reloaded, "nothing was reloaded: \(error)"))
         }
@@ -193,13 +197,19 @@ private func startFront(
 }
 
 private func reloadParts(
-    _ load: () throws -> Settings, _ secrets: Secrets, _ sender: Sender, _ inbox: WriterInbox, _ journal: Journal
+    _ load: () throws -> Settings, _ atStart: Settings, _ secrets: Secrets, _ sender: Sender, _ inbox: WriterInbox,
+    _ journal: Journal
 ) throws {
     let settings = try load()
     secrets.reload()
     sender.set(Sender.Target(endpoint: settings.graph, timeout: settings.requestTimeout))
     journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
     inbox.post(.releaseLines)
+    let waiting = atStart.needsRestart(for: settings)
+    if !waiting.isEmpty {
+        let text = "changed, and counts after a restart: \(waiting.joined(separator: ", "))"
+        journal.write(LogLine(.warning, .reloaded, text))
+    }
     journal.write(LogLine(.notice, .reloaded, "settings and secrets were read again"))
 }
 

@@ -89,6 +89,7 @@ final class Frontend: HTTPHandler {
         do throws(APIError) {
             let route = try route(head)
             try authorize(route, peer)
+            if case .list = route {} else { try refuseParameters(head) }
             switch route {
             case .submitBulk where isNDJSON(head):
                 bulks[exchange] = BulkJob(stream: true, limits: limits)
@@ -108,6 +109,16 @@ final class Frontend: HTTPHandler {
             path.append(decoded)
         }
         return try Route.of(method: head.method, path: path)
+    }
+
+    /// A parameter that is passed over would be a wish that is not heard.
+    private func refuseParameters(_ head: RequestHead) throws(APIError) {
+        guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
+        guard !parameters.isEmpty else { return }
+        throw .validation(
+            parameters.prefix(10).map {
+                FieldError($0.name, "is no parameter of this call; its fields stand in the body")
+            })
     }
 
     private func authorize(_ route: Route, _ peer: Peer) throws(APIError) {

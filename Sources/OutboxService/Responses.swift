@@ -15,7 +15,8 @@ extension HTTPResponse {
     }
 
     static func error(_ error: APIError) -> HTTPResponse {
-        HTTPResponse(status: error.status, headers: [jsonType], body: error.body + [0x0A])
+        let allow = error.allow.map { [HTTPHeader("allow", $0)] } ?? []
+        return HTTPResponse(status: error.status, headers: [jsonType] + allow, body: error.body + [0x0A])
     }
 
     static func text(_ status: Int, _ text: String) -> HTTPResponse {

@@ -21,6 +21,9 @@ package struct Settings: Equatable, Sendable {
 
     package init() {}
 
+    /// Read when no other file is named and it is there.
+    package static let defaultFile = "/etc/outboxd/outboxd.conf"
+
     package struct Problem: Error, CustomStringConvertible, Sendable {
         package let description: String
     }
@@ -81,6 +84,15 @@ package struct Settings: Equatable, Sendable {
         }
     }
 
+    /// The names of what differs in `other` and is read at the start alone.
+    func needsRestart(for other: Settings) -> [String] {
+        [
+            ("state-dir", stateDirectory != other.stateDirectory), ("socket", socket != other.socket),
+            ("webhook-socket", webhookSocket != other.webhookSocket), ("connections", connections != other.connections),
+            ("stop-timeout", stopTimeout != other.stopTimeout), ("send-group", sendGroup != other.sendGroup),
+        ].filter(\.1).map(\.0)
+    }
+
     /// Defaults, then the environment, then the settings file, then flags; the later one counts.
     package static func load(file: String?, flags: [(name: String, value: String)]) throws(Problem) -> Settings {
         var settings = Settings()
@@ -92,8 +104,15 @@ package struct Settings: Equatable, Sendable {
             let variable = "OUTBOXD_" + name.uppercased().map { $0 == "-" ? "_" : $0 }
             if let value = environment(variable) { try settings.set(name, value) }
         }
-        if let file { try settings.read(file) }
+        if let file {
+            try settings.read(file)
+        } else if access(defaultFile, F_OK) == 0 {
+            try settings.read(defaultFile)
+        }
         for (name, value) in flags { try settings.set(name, value) }
+        if settings.socket == settings.webhookSocket {
+            throw Problem(description: "socket and webhook-socket must be two different paths")
+        }
         return settings
     }
 

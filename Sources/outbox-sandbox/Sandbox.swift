@@ -255,8 +255,12 @@ final class Sandbox: HTTPHandler {
 
     private func setFaults(_ body: [UInt8]) -> HTTPResponse {
         do {
-            let texts = try parser.parse(body)["rules"]?.elements.compactMap(\.string) ?? []
-            rules = try texts.map { try FaultRule($0) }
+            let list = try parser.parse(body)["rules"]
+            let texts = list?.elements.map(\.string)
+            guard let texts, list?.kind == .array, !texts.contains(nil) else {
+                return graphError(status: 400, code: 100, message: "rules must be an array of strings")
+            }
+            rules = try texts.compactMap { $0 }.map { try FaultRule($0) }
             return faults()
         } catch {
             return graphError(status: 400, code: 100, message: "\(error)")

@@ -19,6 +19,7 @@ private func each(_ arguments: Arguments, _ client: Client, _ verb: String) thro
             if !client.wantsJSON { print("\(id)\t\(plain(data?["status"]))") }
         } catch let status as ExitStatus {
             if status == .notRunning { throw status }
+            complain("  that was \(id)")
             refusal = status
         }
     }

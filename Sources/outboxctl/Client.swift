@@ -8,12 +8,19 @@ struct Client {
     static let defaultSocket = "/run/outboxd/outboxd.sock"
 
     private let socket: String
-    let wantsJSON: Bool
+    private(set) var wantsJSON: Bool
 
     init(_ arguments: Arguments) {
         let environment = getenv("OUTBOXD_SOCKET").map { String(cString: $0) }
         socket = arguments["socket"] ?? environment ?? Self.defaultSocket
         wantsJSON = arguments.has("json")
+    }
+
+    /// The same without printing answers.
+    func quietly<Value>(_ body: (Client) throws -> Value) rethrows -> Value {
+        var client = self
+        client.wantsJSON = false
+        return try body(client)
     }
 
     /// The answer's `data`, or nil when there is none. With `--json` the whole answer is printed first.
@@ -86,7 +93,12 @@ func readStandardInput(bytesMax: Int) throws -> String {
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {
         let count = read(STDIN_FILENO, &buffer, buffer.count)
-        if count <= 0 { return String(decoding: bytes, as: UTF8.self) }
+        if count <= 0 {
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw Arguments.Problem("standard input is not UTF-8")
+            }
+            return text
+        }
         bytes += buffer[..<count]
         guard bytes.count <= bytesMax else {
             throw Arguments.Problem("standard input is longer than \(bytesMax) bytes")

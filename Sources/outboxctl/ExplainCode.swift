@@ -1,22 +1,66 @@
 import OutboxCommandLine
+import OutboxJSON
 import OutboxMeta
 
 let explainCodeCommand = Command(
     name: "explain-code", words: "CODE",
-    summary: "what one of Meta's error codes means, what outboxd does, what you can do"
-) { arguments, _ in
+    summary: "what an errorCode means, Meta's or outboxd's, what outboxd does, what you can do"
+) { arguments, client in
     let word = try words(arguments, "CODE")[0]
-    guard let code = Int64(word) else { throw Arguments.Problem("\(word): a code is a number, such as 131026") }
-    guard let error = MetaError.of(code) else {
+    guard let rows = ownWords(word) ?? Int64(word).flatMap(MetaError.of).map(metaWords) else {
         complain(
-            "outboxctl: \(code) is no code outboxd knows; with HTTP 5xx the outcome counts as unknown, "
+            "outboxctl: \(word) is no code outboxd knows; with HTTP 5xx the outcome counts as unknown, "
                 + "marked transient it is tried again, else the message fails")
         throw ExitStatus.notFound
     }
-    print("\(error.code)  \(error.title)")
-    print("means   \(error.meaning)")
-    print("sent    no")
-    print("then    \(error.errorClass.action)")
-    print("remedy  \(error.remedy)")
-    print("source  \(error.source.rawValue)")
+    if client.wantsJSON {
+        var json = JSONWriter()
+        json.object { json in json.object("data") { for (name, text) in rows { $0.field(name, text) } } }
+        print(String(decoding: json.bytes, as: UTF8.self))
+    } else {
+        for (name, text) in rows { print("\(name)\(String(repeating: " ", count: 8 - name.count))\(text)") }
+    }
+}
+
+private func metaWords(_ error: MetaError) -> [(String, String)] {
+    [
+        ("code", String(error.code)), ("title", error.title), ("means", error.meaning), ("sent", "no"),
+        ("then", error.errorClass.action), ("remedy", error.remedy), ("source", error.source.rawValue),
+    ]
+}
+
+/// Codes of outboxd's own.
+private func ownWords(_ word: String) -> [(String, String)]? {
+    func rows(_ means: String, _ sent: String, _ then: String, _ remedy: String) -> [(String, String)] {
+        [("code", word), ("means", means), ("sent", sent), ("then", then), ("remedy", remedy), ("source", "outboxd")]
+    }
+    switch word {
+    case "EXPIRED":
+        return rows("its expiresAt passed before it could leave", "no", "the message fails", "submit a new one")
+    case "OUTCOME_UNKNOWN":
+        return rows(
+            "outboxd ended while it was on its way, or no answer and no status came in time", "perhaps",
+            "what the line's onUnknown says", "outboxctl line add NAME --on-unknown hold|resend|fail")
+    case "NO_ANSWER":
+        return rows(
+            "the request may have arrived, no whole answer came", "perhaps", "what the line's onUnknown says",
+            "wait for Meta's webhook; check that webhooks arrive")
+    case "NOT_CONNECTED":
+        return rows(
+            "Meta could not be reached", "no", "the line is held, one message at a time tries; no try counts",
+            "check network, DNS and proxy")
+    case "NO_TOKEN":
+        return rows(
+            "the secret with the line's access token is missing", "no", "the line is held",
+            "outboxctl line add NAME --token -, or put the file there and outboxctl reload")
+    case "NO_CODE":
+        return rows("Meta's error has no code", "no", "the message fails", "see errorMessage")
+    case _ where word.hasPrefix("HTTP_"):
+        return rows(
+            "an answer without Meta's own words: a proxy, Meta's edge, or a wrong graph-url",
+            word.hasPrefix("HTTP_5") || word == "HTTP_408" || word.hasPrefix("HTTP_2") ? "perhaps" : "no",
+            "5xx, 408, 2xx: what the line's onUnknown says; 429: the line is held; others: tried again",
+            "check graph-url and the proxy")
+    default: return nil
+    }
 }

@@ -2,9 +2,9 @@ import OutboxCommandLine
 import OutboxJSON
 
 let lineAddCommand = Command(
-    name: "line add", words: "NAME", summary: "add a line or change the one of that name",
+    name: "line add", words: "NAME", summary: "add a line, or change what is given of the one of that name",
     options: [
-        .init("phone-number-id", value: "ID", "Meta's id of the number (required)"),
+        .init("phone-number-id", value: "ID", "Meta's id of the number (required for a new line)"),
         .init("waba-id", value: "ID", "Meta's id of the WhatsApp business account"),
         .init("token", value: "-", "read Meta's access token from standard input; never give it on the command line"),
         .init("token-secret", value: "NAME", "the credential or file in secrets/ that holds the token"),
@@ -23,6 +23,7 @@ let lineAddCommand = Command(
         token = trimmed(try readStandardInput(bytesMax: 8192))
     }
     let rate = try arguments.integer("messages-per-second", in: 1...10_000)
+    let before = try client.quietly { try $0.call("GET", "/v1/lines") }?.elements.first { $0["line"]?.string == name }
     let grace = try arguments.integer("unknown-grace", in: 1...2_592_000)
     var json = JSONWriter()
     json.object {
@@ -30,11 +31,17 @@ let lineAddCommand = Command(
             ("phone-number-id", "phoneNumberId"), ("waba-id", "wabaId"), ("token-secret", "tokenSecret"),
             ("on-unknown", "onUnknown"),
         ] {
-            if let value = arguments[option] { $0.field(field, value) }
+            // What is not given stays as it is.
+            let kept = field == "tokenSecret" && token != nil ? nil : before?[field]?.string
+            if let value = arguments[option] ?? kept { $0.field(field, value) }
         }
         if let token { $0.field("token", token) }
-        if let rate { $0.field("messagesPerSecond", rate) }
-        if let grace { $0.field("unknownGraceSeconds", grace) }
+        if let rate = rate.map(Int64.init) ?? before?["messagesPerSecond"]?.integer {
+            $0.field("messagesPerSecond", rate)
+        }
+        if let grace = grace.map(Int64.init) ?? before?["unknownGraceSeconds"]?.integer {
+            $0.field("unknownGraceSeconds", grace)
+        }
     }
     let line = try client.call("PUT", "/v1/lines/\(escaped(name))", body: json.bytes)
     if !client.wantsJSON { print("line \(plain(line?["line"])) sends from \(plain(line?["phoneNumberId"]))") }
@@ -49,9 +56,11 @@ let lineListCommand = Command(
 ) { arguments, client in
     _ = try words(arguments)
     guard let lines = try client.call("GET", "/v1/lines"), !client.wantsJSON else { return }
-    var table = Table(["LINE", "PHONE NUMBER ID", "WABA ID", "TOKEN SECRET", "ON UNKNOWN"])
+    var table = Table(["LINE", "PHONE NUMBER ID", "WABA ID", "TOKEN SECRET", "ON UNKNOWN", "GRACE S", "PER SECOND"])
     for line in lines.elements {
-        table.add(["line", "phoneNumberId", "wabaId", "tokenSecret", "onUnknown"].map { plain(line[$0]) })
+        table.add(
+            ["line", "phoneNumberId", "wabaId", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond"]
+                .map { plain(line[$0]) })
     }
     table.show()
 }

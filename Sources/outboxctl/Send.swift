@@ -21,6 +21,7 @@ let sendCommand = Command(
     guard (1...2).contains(arguments.words.count) else {
         throw Arguments.Problem("send takes TO and TEXT, or TO and --template; see --help")
     }
+    try refuseMixtures(arguments)
     let body = try messageBody(arguments)
     guard let data = try client.call("POST", "/v1/messages", body: body), !client.wantsJSON else { return }
     if arguments.has("dry-run") {
@@ -30,6 +31,16 @@ let sendCommand = Command(
                 + "\(estimate?["ahead"]?.integer ?? 0) ahead, not before \(estimate?["notBefore"]?.string ?? "?")")
     } else {
         print(data["id"]?.string ?? "")
+    }
+}
+
+/// An option that would be passed over is refused.
+private func refuseMixtures(_ arguments: Arguments) throws {
+    for option in ["language", "param", "components"] where arguments.has(option) && !arguments.has("template") {
+        throw Arguments.Problem("--\(option) belongs to --template")
+    }
+    if arguments.has("components"), arguments.has("param") {
+        throw Arguments.Problem("--components and --param exclude each other")
     }
 }
 
@@ -43,7 +54,12 @@ private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
         }
     }
     var text = arguments.words.count > 1 ? arguments.words[1] : nil
-    if text == "-" { text = try readStandardInput(bytesMax: 65_536) }
+    if text == "-" {
+        var input = try readStandardInput(bytesMax: 65_536)
+        // The line end of echo and of editors is not part of the message.
+        if input.hasSuffix("\n") || input.hasSuffix("\r\n") { input.removeLast() }
+        text = input
+    }
     let components = try raw("components")
     let metadata = try raw("metadata")
     var json = JSONWriter()

@@ -3,7 +3,8 @@ import OutboxService
 
 private let options =
     [
-        Arguments.Option("config", value: "FILE", "settings file, lines NAME = VALUE with the names below"),
+        Arguments.Option(
+            "config", value: "FILE", "settings file, lines NAME = VALUE (default: \(Settings.defaultFile), if there)"),
         Arguments.Option("version", "print the version and end"),
         Arguments.Option("help", short: "h", "print this and end"),
     ] + Settings.known.map { Arguments.Option($0.name, value: $0.value, $0.help) }
@@ -16,7 +17,7 @@ private let usage = """
     \(Arguments.help(options))
     Flags count over the settings file, that over the environment (OUTBOXD_GRAPH_URL for --graph-url, and so on).
     Settings marked * are read again on SIGHUP and on outboxctl reload, and so are the files in DIR/secrets.
-    Everything about lines is set over the socket: see outboxctl line --help.
+    Everything about lines is set over the socket: see outboxctl line add --help.
 
     exit status: 0 stopped as told; 64 wrong usage; 65 database damaged, foreign or of a later version; 69 a socket
     cannot be had; 73 database cannot be opened; 74 the disk failed; 75 another outboxd has the state directory;

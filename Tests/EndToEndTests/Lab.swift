@@ -196,7 +196,9 @@ final class Lab: @unchecked Sendable {
         return message
     }
 
-    func ctl(_ arguments: String...) throws -> (status: Int32?, text: String) {
+    func ctl(_ arguments: String...) throws -> (status: Int32?, text: String) { try ctl(list: arguments) }
+
+    func ctl(list arguments: [String]) throws -> (status: Int32?, text: String) {
         let file = folder.file("ctl-\(UInt32.random(in: 0 ... .max)).log")
         let program = try Program(
             "outboxctl", arguments, environment: ["OUTBOXD_SOCKET": socket], output: file)

@@ -78,6 +78,22 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder.file("elsewhere")))
     }
 
+    @Test func onlyASocketMakesRoomForASocket() throws {
+        let folder = TemporaryFolder()
+        try "precious".write(toFile: folder.file("plain"), atomically: true, encoding: .utf8)
+        let program = try Program(
+            "outboxd",
+            ["--state-dir", folder.file("s"), "--socket", folder.file("plain"), "--webhook-socket", folder.file("w")],
+            output: folder.file("log"))
+        #expect(program.exitStatus() == 69)
+        #expect(try String(contentsOfFile: folder.file("plain"), encoding: .utf8) == "precious")
+        let same = try Program(
+            "outboxd",
+            ["--state-dir", folder.file("s"), "--socket", folder.file("w"), "--webhook-socket", folder.file("w")],
+            output: folder.file("log2"))
+        #expect(same.exitStatus() == 78)
+    }
+
     @Test func aStateFolderBehindALinkAndALookWithSqliteDoNoHarm() throws {
         let lab = try Lab()
         #expect(lab.stopDaemon() == 0)
@@ -193,6 +209,22 @@ import Testing
         #expect(try lab.ctl("send").status == 64)
         #expect(try lab.ctl("dance").status == 64)
         #expect(try lab.ctl("line", "add", "x", "--token", "in-the-open").status == 64)
+        for wrong in [["-hello"], ["hi", "-p", "A"], ["hi", "--language", "de"]] {
+            #expect(try lab.ctl(list: ["send", "14155550100"] + wrong).status == 64, "\(wrong)")
+        }
+        #expect(try lab.ctl("send", "14155550100", "--dry-run", "--", "-hello").status == 0)
+        #expect(try lab.ctl("explain-code", "131026").text.contains("Message undeliverable"))
+        #expect(try lab.ctl("explain-code", "EXPIRED").status == 0)
+        #expect(try lab.ctl("explain-code", "12345").status == 4)
+        // What is not given of a line stays as it is.
+        #expect(try lab.ctl("line", "add", "main", "--on-unknown", "resend", "--waba-id", "55").status == 0)
+        #expect(try lab.ctl("line", "add", "main", "--unknown-grace", "77").status == 0)
+        let line = try #require(try lab.call("GET", "/v1/lines/main").json?["data"])
+        #expect(line["onUnknown"]?.string == "resend" && line["wabaId"]?.string == "55")
+        #expect(line["unknownGraceSeconds"]?.integer == 77 && line["messagesPerSecond"]?.integer == 5000)
+        let after = try lab.ctl("send", "14155550100", "still sends").text.trimmingCharacters(
+            in: .whitespacesAndNewlines)
+        try lab.wait(after, for: "read")
         #expect(try lab.ctl("line", "rm", "main").status == 0)
         #expect(try lab.ctl("--help").status == 0)
         #expect(try lab.ctl("send", "--help").text.contains("--template"))

@@ -69,6 +69,18 @@ import Testing
         #expect(try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer == 0)
     }
 
+    @Test func aParameterThatWouldNotBeHeardIsRefused() throws {
+        let lab = try Lab()
+        let body = #"{"to":"14155550100","message":"x"}"#
+        for path in ["/v1/messages?dryRun=true", "/v1/messages/bulk?atomic=1", "/v1/status?x=1"] {
+            let answer = try lab.call(
+                path.contains("status") ? "GET" : "POST", path, path.contains("status") ? "" : body)
+            #expect(answer.status == 400, "\(path)")
+        }
+        #expect(try lab.call("POST", "/v1/messages/", body).status == 404)
+        #expect(try lab.call("GET", "/v1/messages").json?["data"]?.list.isEmpty == true)
+    }
+
     @Test func aBulkJudgesEachItemByItself() throws {
         let lab = try Lab()
         let answer = try lab.call(

@@ -83,7 +83,7 @@ import Testing
         let failure = Failure(code: "999999", message: "m")
         #expect(of(400, "") == .refused(failure, .forGood))
         #expect(of(400, #","is_transient":true"#) == .refused(failure, .forNow(askedFor: nil)))
-        #expect(of(429, "") == .refused(failure, .lineLater(askedFor: nil)))
+        #expect(of(429, "") == .refused(failure, .lineLater(askedFor: .seconds(5))))
     }
 
     @Test func aNumberThatDoesNotExistHoldsTheLineAndFailsNoMessage() {
