@@ -89,7 +89,7 @@ final class Frontend: HTTPHandler {
         do throws(APIError) {
             let route = try route(head)
             try authorize(route, peer)
-            if case .list = route {} else { try refuseParameters(head) }
+            if route != .list, route != .health { try refuseParameters(head) }
             switch route {
             case .submitBulk where isNDJSON(head):
                 bulks[exchange] = BulkJob(stream: true, limits: limits)
