@@ -62,8 +62,8 @@ let package = Package(
                 "CSystemd", "CLinux",
             ]),
         module("OutboxCommandLine", []),
-        program("outboxd", ["OutboxService", "OutboxCommandLine"]),
-        program("outboxctl", ["OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCommandLine", "CLinux"]),
+        program("outboxd", ["OutboxService", "OutboxCore", "OutboxCommandLine"]),
+        program("outboxctl", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCommandLine", "CLinux"]),
         program(
             "outbox-sandbox",
             [
@@ -72,7 +72,7 @@ let package = Package(
 
         .executableTarget(
             name: "outbox-load", dependencies: ["OutboxSystem", "CLinux"], path: "Tests/Load", swiftSettings: strict),
-        .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: strict),
+        .target(name: "TestKit", dependencies: ["OutboxSystem"], path: "Tests/TestKit", swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
         tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),
         tests("OutboxStoreTests", ["OutboxStore", "OutboxCore", "TestKit", "CSQLite"]),
@@ -85,7 +85,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "TestKit", "outboxd", "outboxctl",
+                "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "TestKit", "outboxd",
+                "outboxctl",
                 "outbox-sandbox",
             ]),
     ],

@@ -23,12 +23,6 @@ static inline CURLcode ob_curl_set_seek_callback(CURL *easy, ob_curl_seek_callba
 static inline CURLcode ob_curl_get_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }
-static inline CURLcode ob_curl_get_off(CURL *easy, CURLINFO info, curl_off_t *value) {
-    return curl_easy_getinfo(easy, info, value);
-}
-static inline CURLcode ob_curl_get_pointer(CURL *easy, CURLINFO info, void **value) {
-    return curl_easy_getinfo(easy, info, value);
-}
 static inline CURLMcode ob_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }

@@ -8,7 +8,3 @@ static inline int ob_bind_text_copy(sqlite3_stmt *statement, int index, const vo
 static inline int ob_bind_blob_copy(sqlite3_stmt *statement, int index, const void *bytes, int length) {
     return sqlite3_bind_blob(statement, index, bytes, length, SQLITE_TRANSIENT);
 }
-// The bytes must stay where they are until the statement is reset.
-static inline int ob_bind_text_borrowed(sqlite3_stmt *statement, int index, const void *bytes, int length) {
-    return sqlite3_bind_text(statement, index, (const char *)bytes, length, SQLITE_STATIC);
-}

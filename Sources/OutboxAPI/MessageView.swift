@@ -2,7 +2,7 @@ package import OutboxCore
 package import OutboxJSON
 
 extension StoredMessage {
-    /// The message as the socket shows it. `text` writes ids; `parser` reads the content back.
+    /// The message as the socket shows it; `parser` reads the content back.
     package func write(
         to json: inout JSONWriter, name: String? = nil, id: String, batchID: String?, timeline: [StoredEvent]?,
         parser: JSONParser

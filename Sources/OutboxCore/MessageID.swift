@@ -11,9 +11,6 @@ package struct MessageID: Hashable, Comparable, Sendable {
     /// Bits of the count within a millisecond.
     package static let countBits = 16
 
-    /// The time part, never below that of an id given out before.
-    package var time: Timestamp { Timestamp(milliseconds: rawValue >> Self.countBits) }
-
     /// The least id of that time; times no id can have are brought to the nearest one.
     package static func first(at moment: Timestamp) -> MessageID {
         MessageID(rawValue: min(max(moment.milliseconds, 0), Int64.max >> countBits) << countBits)

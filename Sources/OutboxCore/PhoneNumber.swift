@@ -19,12 +19,9 @@ package struct PhoneNumber: Hashable, Sendable {
         guard digits.count >= 7, digits[0] != UInt8(ascii: "0") else { return nil }
         self.digits = String(decoding: digits, as: UTF8.self)
     }
-
-    /// For journals and screens others may see: the country code's first digits and the last two.
-    package var masked: String { maskedNumber(digits) }
 }
 
-/// `14155552671` → `141******71`
+/// For journals and screens others may see, the first digits and the last two: `14155552671` → `141******71`
 package func maskedNumber(_ digits: String) -> String {
     guard digits.count > 5 else { return String(repeating: "*", count: digits.count) }
     return digits.prefix(3) + String(repeating: "*", count: digits.count - 5) + digits.suffix(2)

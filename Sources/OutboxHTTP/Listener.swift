@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import OutboxSystem
 
 /// A socket that takes connections.
 package struct Listener: Sendable {
@@ -28,25 +29,19 @@ extension Listener {
 
     /// Binds a Unix socket, taking the place of one that nobody listens on any more.
     package static func unix(path: String, mode: UInt32, tag: Int) throws -> Listener {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw ListenError(description: "\(path): a socket's path has 1 to 107 bytes")
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw failure("socket", path) }
-        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                if bind(descriptor, address, length) == 0 { return true }
-                guard errno == EADDRINUSE, connect(descriptor, address, length) != 0, errno == ECONNREFUSED else {
-                    return false
-                }
-                // Left behind by a process that was killed; anything but a socket is somebody's file.
-                return isSocket(path) && unlink(path) == 0 && bind(descriptor, address, length) == 0
+        let bound = withUnixAddress(path) { address, length in
+            if bind(descriptor, address, length) == 0 { return true }
+            guard errno == EADDRINUSE, connect(descriptor, address, length) != 0, errno == ECONNREFUSED else {
+                return false
             }
+            // Left behind by a process that was killed; anything but a socket is somebody's file.
+            return isSocket(path) && unlink(path) == 0 && bind(descriptor, address, length) == 0
+        }
+        guard let bound else {
+            close(descriptor)
+            throw ListenError(description: "\(path): a socket's path has 1 to 107 bytes")
         }
         guard bound else {
             let error = isSocket(path) ? inUse(path) : failure("bind", path)

@@ -139,7 +139,7 @@ struct Answerer {
         }
         return .json(200) { json in
             json.object("data") {
-                $0.field("version", outboxdVersion)
+                $0.field("version", outboxVersion)
                 $0.field("startedAt", facts.startedAt.rfc3339)
                 $0.field("connections", facts.connections)
                 $0.object("messages") { for (state, count) in total { $0.field(state.name, count) } }

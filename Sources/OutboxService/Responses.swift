@@ -2,8 +2,6 @@ import OutboxAPI
 import OutboxHTTP
 import OutboxJSON
 
-package let outboxdVersion = "0.1.0"
-
 extension HTTPResponse {
     static let jsonType = HTTPHeader("content-type", "application/json")
 

@@ -15,10 +15,6 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
     package var isPassing: Bool { [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM].contains(code & 0xFF) }
     /// A rule of the schema stood against it.
     package var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT }
-    /// Reading or writing the disk failed, or the file is damaged: nothing can be promised any more.
-    package var isStorage: Bool {
-        [SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, SQLITE_CANTOPEN].contains(code & 0xFF)
-    }
 }
 
 extension StoreError {

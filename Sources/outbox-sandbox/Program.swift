@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import OutboxCommandLine
+import OutboxCore
 import OutboxHTTP
 import OutboxSystem
 
@@ -48,7 +49,7 @@ func runSandbox(_ words: [String]) -> Int32 {
             return 0
         }
         if arguments.has("version") {
-            print("outbox-sandbox 0.1.0")
+            print("outbox-sandbox \(outboxVersion)")
             return 0
         }
         if let word = arguments.words.first { throw Arguments.Problem("\(word): only options are taken; see --help") }

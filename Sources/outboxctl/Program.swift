@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxCore
 
 /// What outboxctl exits with.
 enum ExitStatus: Int32, Error {
@@ -68,7 +69,7 @@ private func commandFirst(_ words: [String]) -> [String] {
 func runOutboxctl(_ words: [String]) -> Int32 {
     let words = commandFirst(words)
     if words.first == "--version" {
-        print("outboxctl 0.1.0")
+        print("outboxctl \(outboxVersion)")
         return 0
     }
     guard let command = commands.first(where: { words.starts(with: $0.name.split(separator: " ").map(String.init)) })

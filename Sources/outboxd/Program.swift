@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxCore
 import OutboxService
 
 private let options =
@@ -38,7 +39,7 @@ func runOutboxd(_ words: [String]) -> Int32 {
         return 0
     }
     if arguments.has("version") {
-        print("outboxd \(outboxdVersion)")
+        print("outboxd \(outboxVersion)")
         return 0
     }
     if let word = arguments.words.first {

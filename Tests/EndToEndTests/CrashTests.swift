@@ -1,4 +1,5 @@
 import Foundation
+import OutboxCore
 import OutboxJSON
 import OutboxSystem
 import TestKit

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import OutboxJSON
+import OutboxSystem
 import TestKit
 import Testing
 
@@ -14,14 +15,7 @@ import Testing
         init(_ path: String) {
             self.path = path
             descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-            let bound = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-                }
-            }
+            let bound = withUnixAddress(path) { bind(descriptor, $0, $1) == 0 } ?? false
             precondition(bound, "no notify socket: errno \(errno)")
             var patience = timeval(tv_sec: 20, tv_usec: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))

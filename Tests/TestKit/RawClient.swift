@@ -1,4 +1,5 @@
 import Glibc
+import OutboxSystem
 
 /// A client that says exactly the bytes it is given, over a Unix socket.
 package final class RawClient {
@@ -7,14 +8,7 @@ package final class RawClient {
 
     package init(_ path: String) {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
-        }
+        let connected = withUnixAddress(path) { connect(descriptor, $0, $1) == 0 } ?? false
         precondition(connected, "no connection to \(path): errno \(errno)")
         setPatience(milliseconds: 20_000)
     }
