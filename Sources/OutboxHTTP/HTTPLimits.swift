@@ -16,5 +16,9 @@ package struct HTTPLimits: Sendable {
     /// A refused client's remaining bytes are read this long, so that it gets to see the answer.
     package var lingerSeconds: Double = 2
 
+    /// After `drain`: for everybody to get what was asked for, and for who has connected to ask at all.
+    package var drainSeconds: Double = 5
+    package var firstRequestSeconds: Double = 1
+
     package init() {}
 }

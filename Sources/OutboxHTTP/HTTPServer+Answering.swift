@@ -12,7 +12,7 @@ extension HTTPServer {
         }
         // A client that closed its sending half may have sent more requests before.
         let isLast = connection.inputEnded && connection.unreadCount == 0
-        let keepAlive = connection.keepAlive && !response.closes && !draining && !isLast
+        let keepAlive = connection.keepAlive && !response.closes && drainsUntil == nil && !isLast
         connection.append(encode(response, keepAlive: keepAlive, isHead: connection.isHead))
         connection.isHead = false
         connection.stage = .head

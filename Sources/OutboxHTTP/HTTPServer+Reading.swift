@@ -66,7 +66,7 @@ extension HTTPServer {
     func begin(_ connection: Connection, _ head: RequestHead) -> Bool {
         lastSerial += 1
         connection.serial = lastSerial
-        connection.keepAlive = head.keepAlive && !draining
+        connection.keepAlive = head.keepAlive && drainsUntil == nil
         connection.isHead = head.method == "HEAD"
         switch handler.plan(head, peer: connection.peer, listener: connection.listener, exchange(connection)) {
         case .refuse(let response):

@@ -18,7 +18,8 @@ package final class HTTPServer {
     var sweepAt: UInt64 = .max
     var handlerWakesAt: UInt64?
     var running = true
-    var draining = false
+    /// Takes no more connections; ends when the last one has gone, at this moment of the steady clock at the latest.
+    var drainsUntil: UInt64?
     /// Given up to tell one more client that all descriptors are used.
     var spareDescriptor: Int32
     var serving: (any HTTPHandler)?
@@ -65,7 +66,7 @@ package final class HTTPServer {
             let now = steadyNanoseconds()
             if now >= sweepAt { sweep(now) }
             if let at = handlerWakesAt, now >= at { handlerWakesAt = handler.timeUp(nowNanoseconds: now) }
-            if draining, connections.isEmpty { running = false }
+            if let drainsUntil, connections.isEmpty || now >= drainsUntil { running = false }
         }
         for listener in listeners.values {
             close(listener.descriptor)
@@ -75,16 +76,20 @@ package final class HTTPServer {
 
     package func stop() { running = false }
 
-    /// Takes no new connections, answers what is with the handler, closes idle connections, then stops.
+    /// Takes no new connections, answers what has been asked, closes connections that served and are idle, then stops.
+    ///
+    /// Whoever connected and has not asked yet gets a moment for it: a client takes a connection closed before its
+    /// first request for a server that is not there.
     package func drain() {
-        guard !draining else { return }
-        draining = true
+        guard drainsUntil == nil else { return }
+        drainsUntil = steadyNanoseconds() + UInt64(limits.drainSeconds * 1e9)
         for descriptor in listeners.keys { watch(descriptor, 0, EPOLL_CTL_DEL) }
         for connection in Array(connections.values) {
             // A request may lie in the socket already: its sender shall not wonder what became of it.
             if case .head = connection.stage, !connection.hasOutput { read(connection) }
             guard connections[connection.descriptor] === connection else { continue }
-            if case .head = connection.stage, connection.unreadCount == 0, !connection.hasOutput { drop(connection) }
+            guard case .head = connection.stage, connection.unreadCount == 0, !connection.hasOutput else { continue }
+            if connection.serial == 0 { setDeadline(connection, limits.firstRequestSeconds) } else { drop(connection) }
         }
     }
 
@@ -94,7 +99,7 @@ package final class HTTPServer {
     package var connectionCount: Int { connections.count }
 
     func timeoutMilliseconds() -> Int32 {
-        let next = min(sweepAt, handlerWakesAt ?? .max)
+        let next = min(sweepAt, handlerWakesAt ?? .max, drainsUntil ?? .max)
         if next == .max { return -1 }
         let now = steadyNanoseconds()
         return next <= now ? 0 : Int32(min((next - now) / 1_000_000 + 1, 3_600_000))

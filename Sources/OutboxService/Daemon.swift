@@ -125,9 +125,9 @@ package final class Daemon: Sendable {
         inbox.post(.stopClaiming)
         waitForWriter()
         sender.finish(within: settings.stopTimeout)
-        waitForWriter()
-        frontMail.post(.stop)
+        // The writer still answers whoever has asked.
         front.join()
+        waitForWriter()
         writer.finish()
         reader.finish()
         journal.write(LogLine(.notice, .stopped, "stopped"))

@@ -21,7 +21,6 @@ final class Frontend: HTTPHandler {
         /// Answer what is there, take nothing new.
         case drain
         /// Now.
-        case stop
     }
 
     struct Limits {
@@ -294,7 +293,6 @@ final class Frontend: HTTPHandler {
             case .answers(let answers): for (exchange, response) in answers { server.respond(exchange, response) }
             case .ping(let number): parts.pong(number)
             case .drain: server.drain()
-            case .stop: server.stop()
             }
         }
     }

@@ -4,18 +4,20 @@ import OutboxSystem
 import TestKit
 import Testing
 
+private enum Ending { case no, drain, stop }
+
 /// Answers every request with what it understood; `/stream` is handed over piece by piece, `/never` waits.
 private final class Echo: HTTPHandler {
     unowned let server: HTTPServer
     private var streamed: [Exchange: Int] = [:]
-    let stopping: Lock<Bool>
+    let ending: Lock<Ending>
 
     private let ownMax: Int
 
-    init(server: HTTPServer, stopping: Lock<Bool>, ownMax: Int) {
+    init(server: HTTPServer, ending: Lock<Ending>, ownMax: Int) {
         self.ownMax = ownMax
         self.server = server
-        self.stopping = stopping
+        self.ending = ending
     }
 
     func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
@@ -46,7 +48,14 @@ private final class Echo: HTTPHandler {
         HTTPResponse(status: refusal.status, body: Array(refusal.message.utf8))
     }
 
-    func bellRang() { if stopping.withLock({ $0 }) { server.stop() } }
+    func bellRang() {
+        switch ending.withLock({ $0 }) {
+        case .no: break
+        case .drain: server.drain()
+        case .stop: server.stop()
+        }
+    }
+
     func timeUp(nowNanoseconds: UInt64) -> UInt64? { nil }
 }
 
@@ -54,24 +63,28 @@ private final class Echo: HTTPHandler {
 private final class Running {
     let folder = TemporaryFolder()
     private let bell = Bell()
-    private let stopping = Lock(false)
+    private let ending = Lock(Ending.no)
     private let thread: Thread
 
     var path: String { folder.file("s") }
 
     init(_ limits: HTTPLimits = HTTPLimits(), ownMax: Int = .max) throws {
         let listener = try Listener.unix(path: folder.file("s"), mode: 0o600, tag: 0)
-        let (bell, stopping) = (bell, stopping)
+        let (bell, ending) = (bell, ending)
         thread = Thread("echo") {
             let server = HTTPServer(listeners: [listener], bell: bell, limits: limits)
-            server.run(Echo(server: server, stopping: stopping, ownMax: ownMax))
+            server.run(Echo(server: server, ending: ending, ownMax: ownMax))
         }
     }
 
     deinit {
-        stopping.withLock { $0 = true }
-        bell.ring()
+        end(.stop)
         thread.join()
+    }
+
+    func end(_ way: Ending) {
+        ending.withLock { $0 = way }
+        bell.ring()
     }
 }
 
@@ -83,6 +96,22 @@ private final class Running {
             client.say("POST /\(index) HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
             #expect(client.hear()?.body == "POST /\(index) ab")
         }
+    }
+
+    @Test func whoHasConnectedMayStillAskWhenTheServerStops() throws {
+        var limits = HTTPLimits()
+        (limits.drainSeconds, limits.firstRequestSeconds) = (60, 60)
+        let running = try Running(limits)
+        let (served, fresh, asking) = (RawClient(running.path), RawClient(running.path), RawClient(running.path))
+        served.say("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(served.hear()?.body == "GET /1 ")
+        asking.say("POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+        running.end(.drain)
+        #expect(served.hear() == nil, "idle, and served before")
+        fresh.say("GET /3 HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(fresh.hear()?.body == "GET /3 ")
+        asking.say("b")
+        #expect(asking.hear()?.body == "POST /2 ab")
     }
 
     @Test func pipelinedRequestsAreAnsweredInTheirOrder() throws {
