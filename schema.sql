@@ -22,6 +22,85 @@ CREATE TABLE account (
 
 INSERT INTO account (id, name, created_at) VALUES (1, 'default', 0);
 
+-- The clock Meta's limits are kept by (LimitClock): where it stood when something was last kept by it. One row.
+CREATE TABLE limit_clock (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    boot      TEXT    NOT NULL,  -- of the machine
+    offset    INTEGER NOT NULL,  -- to the boot clock
+    seen      INTEGER NOT NULL,
+    seen_wall INTEGER NOT NULL
+) STRICT;
+
+-- Lines whose people are counted together against one tier. Times here are of the limits' clock.
+CREATE TABLE pool (
+    id              INTEGER PRIMARY KEY,
+    account         INTEGER NOT NULL REFERENCES account (id),
+    name            TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
+    tier            INTEGER CHECK (tier BETWEEN 0 AND 6),          -- Tier, as set; null: as learned
+    tier_learned    INTEGER CHECK (tier_learned BETWEEN 0 AND 6),
+    kept_for_high   INTEGER NOT NULL CHECK (kept_for_high BETWEEN 0 AND 100),  -- percent
+    elsewhere       INTEGER NOT NULL DEFAULT 0 CHECK (elsewhere >= 0),         -- people other senders wrote to
+    elsewhere_until INTEGER,
+    UNIQUE (account, name)
+) STRICT;
+
+-- The people a pool has written to outside a window, each until 24 hours after the last attempt can have ended.
+CREATE TABLE tier_slot (
+    pool    INTEGER NOT NULL REFERENCES pool (id),
+    person  TEXT    NOT NULL,
+    free_at INTEGER NOT NULL,
+    PRIMARY KEY (pool, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tier_slot_free ON tier_slot (pool, free_at);
+
+-- What a line knows of a person. Times here are of the limits' clock.
+CREATE TABLE contact (
+    line               INTEGER NOT NULL,
+    person             TEXT    NOT NULL,
+    window_until       INTEGER,  -- free-form text may be sent
+    ad_until           INTEGER,  -- an answer to the clicked ad opens the free entry point
+    free_entry_until   INTEGER,
+    pair_full_at       INTEGER,  -- PairLimit
+    quiet_until        INTEGER,  -- Meta asked to wait with this person
+    no_marketing_until INTEGER,
+    wake_at            INTEGER,  -- messages wait here for time alone
+    PRIMARY KEY (line, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX contact_wake ON contact (wake_at) WHERE wake_at IS NOT NULL;
+
+-- Numbers Meta knows a person by under another name, as its answers say.
+CREATE TABLE alias (
+    account INTEGER NOT NULL,
+    address TEXT    NOT NULL,
+    person  TEXT    NOT NULL,
+    PRIMARY KEY (account, address)
+) STRICT, WITHOUT ROWID;
+
+-- What somebody holds back until it is resumed.
+CREATE TABLE pause (
+    id         INTEGER PRIMARY KEY,
+    account    INTEGER NOT NULL REFERENCES account (id),
+    scope      INTEGER NOT NULL CHECK (scope BETWEEN 0 AND 4),  -- PauseScope
+    line       INTEGER REFERENCES line (id),  -- null: every line
+    target     TEXT,                          -- template, batch or priority
+    reason     TEXT,
+    who        TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    until      INTEGER                        -- null: until resumed
+) STRICT;
+
+-- A line, or Meta as a whole (0), through which nothing gets: survives a restart.
+CREATE TABLE breaker (
+    line     INTEGER PRIMARY KEY,
+    failures INTEGER NOT NULL CHECK (failures >= 1),
+    since    INTEGER NOT NULL,
+    until    INTEGER NOT NULL,  -- the next try
+    code     TEXT    NOT NULL,
+    message  TEXT    NOT NULL
+) STRICT;
+
 -- A WhatsApp business phone number messages are sent from. Never removed, for messages point to it: deleted_at.
 CREATE TABLE line (
     id              INTEGER PRIMARY KEY,
@@ -33,6 +112,14 @@ CREATE TABLE line (
     unknown_policy  INTEGER NOT NULL CHECK (unknown_policy BETWEEN 0 AND 2),
     unknown_grace   INTEGER NOT NULL CHECK (unknown_grace BETWEEN 1 AND 2592000),  -- seconds
     messages_per_second INTEGER NOT NULL CHECK (messages_per_second BETWEEN 1 AND 10000),
+    pool            INTEGER NOT NULL REFERENCES pool (id),
+    pair_limit      INTEGER NOT NULL CHECK (pair_limit IN (0, 1)),
+    when_full       INTEGER NOT NULL CHECK (when_full BETWEEN 0 AND 1),       -- WhenFull
+    closed_window   INTEGER NOT NULL CHECK (closed_window BETWEEN 0 AND 1),   -- ClosedWindow
+    attempts_max    INTEGER NOT NULL CHECK (attempts_max BETWEEN 1 AND 1000),
+    first_wait      INTEGER NOT NULL CHECK (first_wait BETWEEN 1 AND 86400000),  -- milliseconds
+    wait_max        INTEGER NOT NULL CHECK (wait_max BETWEEN 1 AND 86400000),    -- milliseconds
+    age_max         INTEGER CHECK (age_max BETWEEN 1 AND 31536000),              -- seconds; null: none
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     deleted_at      INTEGER
@@ -58,6 +145,9 @@ CREATE TABLE message (
     state          INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),
     priority       INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
     due_at         INTEGER NOT NULL,             -- scheduled, retrying: when it is queued; later: since when
+    turn           INTEGER NOT NULL DEFAULT 0,   -- place among the queued of its line and class (FairTurns)
+    gate           INTEGER NOT NULL DEFAULT 0 CHECK (gate BETWEEN 0 AND 6),  -- Gate it waits at, off the queue
+    gated_at       INTEGER,                      -- since when
     attempt        INTEGER NOT NULL DEFAULT 0,   -- the last attempt number given out
     failures       INTEGER NOT NULL DEFAULT 0,   -- attempts that count against the allowed number
     closed_attempt INTEGER NOT NULL DEFAULT 0,   -- attempts an explicit retry left behind
@@ -65,8 +155,12 @@ CREATE TABLE message (
     grace_until    INTEGER,                      -- unknown: when the line's policy decides; null: never
     last_event     INTEGER NOT NULL,             -- head of this message's chain in event
     recipient      TEXT    NOT NULL CHECK (length(recipient) BETWEEN 7 AND 15 AND recipient NOT GLOB '*[^0-9]*'),
+    person         TEXT    NOT NULL,             -- the recipient, or whom Meta's answers say it stands for
     type           TEXT    NOT NULL CHECK (type <> ''),
     content        TEXT    NOT NULL,             -- JSON: what Meta gets under `type`
+    template       TEXT,                         -- its template, name/language
+    fallback       TEXT,                         -- JSON: the template that goes when the window is closed
+    any_order      INTEGER NOT NULL DEFAULT 0 CHECK (any_order IN (0, 1)),
     metadata       TEXT,                         -- JSON: the caller's own
     send_at        INTEGER,                      -- as asked for
     expires_at     INTEGER,
@@ -81,6 +175,7 @@ CREATE TABLE message (
     error_code     TEXT,                         -- of the last failure
     error_message  TEXT,
     CHECK (state <> 0 OR (send_at IS NOT NULL AND attempt = 0)),
+    CHECK (gate = 0 OR state = 1),
     CHECK (state NOT IN (2, 3) OR attempt >= 1),
     CHECK (unknown = 0 OR state = 2),
     CHECK (grace_until IS NULL OR unknown = 1),
@@ -93,7 +188,9 @@ CREATE TABLE message (
 ) STRICT;
 
 -- Each serves one statement and holds live messages alone, so that history costs nothing.
-CREATE INDEX message_ready   ON message (line, priority, due_at, id) WHERE state = 1;
+CREATE INDEX message_ready   ON message (line, priority, turn) WHERE state = 1 AND gate = 0;
+CREATE INDEX message_parked  ON message (line, gate, priority, turn) WHERE state = 1 AND gate <> 0;
+CREATE INDEX message_person  ON message (line, person, priority, state) WHERE state IN (1, 2, 3);
 CREATE INDEX message_due     ON message (due_at) WHERE state IN (0, 3);
 CREATE INDEX message_expiry  ON message (expires_at) WHERE expires_at IS NOT NULL AND state IN (0, 1, 3);
 CREATE INDEX message_claimed ON message (id) WHERE state = 2;
@@ -118,10 +215,12 @@ CREATE TABLE event (
 
 -- How many messages of a line stand where, kept in the transaction that changes it.
 CREATE TABLE counter (
-    line  INTEGER NOT NULL,
-    state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),
-    count INTEGER NOT NULL CHECK (count >= 0),
-    PRIMARY KEY (line, state)
+    line     INTEGER NOT NULL,
+    state    INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),
+    priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
+    gate     INTEGER NOT NULL CHECK (gate BETWEEN 0 AND 6),
+    count    INTEGER NOT NULL CHECK (count >= 0),
+    PRIMARY KEY (line, state, priority, gate)
 ) STRICT, WITHOUT ROWID;
 
 -- Meta's calls as received, until what they tell has been applied.

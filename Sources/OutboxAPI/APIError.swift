@@ -24,6 +24,9 @@ package struct APIError: Error, Equatable, Sendable {
         case notFound = "NOT_FOUND"
         case methodNotAllowed = "METHOD_NOT_ALLOWED"
         case conflict = "CONFLICT"
+        /// Outside the person's 24 hours only templates may be sent: the hosted systems' code for Meta's 131047.
+        case windowClosed = "63016"
+        case limitReached = "RATE_LIMITED"
         case tooLate = "TOO_LATE"
         case tooLarge = "TOO_LARGE"
         case unavailable = "UNAVAILABLE"
@@ -38,6 +41,8 @@ package struct APIError: Error, Equatable, Sendable {
             case .notFound: 404
             case .methodNotAllowed: 405
             case .conflict, .tooLate: 409
+            case .windowClosed: 422
+            case .limitReached: 429
             case .tooLarge: 413
             case .unavailable: 503
             case .storageFull: 507

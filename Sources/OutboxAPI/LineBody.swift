@@ -14,6 +14,8 @@ package struct LineBody: Equatable, Sendable {
 
     private static let fields = [
         "phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond",
+        "pool", "pairLimit", "whenFull", "closedWindow", "attemptsMax", "firstWaitSeconds", "maxWaitSeconds",
+        "maxAgeSeconds",
     ]
 
     package static func read(_ value: JSONValue, name: String) -> Reading {
@@ -34,22 +36,39 @@ package struct LineBody: Equatable, Sendable {
             reader.refuse(
                 "token", "is missing: give Meta's access token, or tokenSecret, the name of a secret that holds it")
         }
-        var policy = UnknownPolicy.hold
-        if let name = reader.string("onUnknown") {
-            if let named = UnknownPolicy(name: name) {
-                policy = named
-            } else {
-                reader.refuse("onUnknown", "must be \"hold\", \"resend\" or \"fail\"")
-            }
-        }
+        let policy =
+            reader.choice("onUnknown", UnknownPolicy.init(name:), UnknownPolicy.allCases.map(\.name)) ?? .hold
         let grace = reader.integer("unknownGraceSeconds", in: 1...2_592_000).map { Duration.seconds($0) }
         let rate = reader.integer("messagesPerSecond", in: 1...10_000)
+        let pool = reader.string("pool")
+        if let pool, !isLineName(pool) { reader.refuse("pool", "must be 1 to 64 of a-z, A-Z, 0-9, _ and -") }
+        let pairLimit = reader.bool("pairLimit") ?? true
+        let whenFull = reader.choice("whenFull", WhenFull.init(name:), WhenFull.allCases.map(\.name)) ?? .wait
+        let closedWindow =
+            reader.choice("closedWindow", ClosedWindow.init(name:), ClosedWindow.allCases.map(\.name)) ?? .refuse
+        let retry = retry(&reader)
+        let ageMax = reader.integer("maxAgeSeconds", in: 1...31_536_000).map { Duration.seconds($0) }
         guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }
-        let settings = LineSettings(
+        var settings = LineSettings(
             name: name, phoneNumberID: number, wabaID: waba, credential: secret ?? tokenSecretName(line: name),
             unknownPolicy: policy, unknownGrace: grace ?? LineSettings.unknownGraceDefault,
             messagesPerSecond: rate ?? LineSettings.messagesPerSecondDefault)
+        settings.pool = pool
+        settings.pairLimit = pairLimit
+        settings.whenFull = whenFull
+        settings.closedWindow = closedWindow
+        settings.retry = retry
+        settings.ageMax = ageMax
         return .complete(LineBody(settings: settings, token: token))
+    }
+
+    private static func retry(_ reader: inout ObjectReader) -> RetrySchedule {
+        var retry = RetrySchedule()
+        if let attempts = reader.integer("attemptsMax", in: 1...1000) { retry.attemptsMax = attempts }
+        if let first = reader.integer("firstWaitSeconds", in: 1...86_400) { retry.firstWait = .seconds(first) }
+        if let longest = reader.integer("maxWaitSeconds", in: 1...86_400) { retry.waitMax = .seconds(longest) }
+        if retry.waitMax < retry.firstWait { reader.refuse("maxWaitSeconds", "must not be less than firstWaitSeconds") }
+        return retry
     }
 
     /// The secret in which a token given over the socket is kept.

@@ -14,6 +14,7 @@ package struct MessageBody: Equatable, Sendable {
 
     private static let fields = [
         "line", "to", "message", "previewUrl", "template", "sendAt", "expiresAt", "priority", "metadata", "dryRun",
+        "fallback", "order", "whenFull",
     ]
 
     package enum Reading: Equatable, Sendable {
@@ -34,13 +35,18 @@ package struct MessageBody: Equatable, Sendable {
         if let expiresAt, expiresAt <= max(now, sendAt ?? now) {
             reader.refuse("expiresAt", "must lie in the future and after sendAt; it is now \(now.rfc3339)")
         }
-        let priority = priority(&reader)
+        let priority = reader.choice("priority", Priority.init(name:), Priority.allCases.map(\.name)) ?? .normal
+        let anyOrder = reader.choice("order", { ["given": false, "any": true][$0] }, ["given", "any"]) ?? false
+        let whenFull = reader.choice("whenFull", WhenFull.init(name:), WhenFull.allCases.map(\.name))
+        let fallback = fallback(&reader, path)
         let metadata = metadata(&reader)
         let dryRun = reader.bool("dryRun") ?? false
         guard reader.errors.isEmpty, let to, let content else { return .wrong(reader.errors) }
-        let draft = Draft(
+        var draft = Draft(
             line: line, to: to, type: content.type, content: content.json, sendAt: sendAt, expiresAt: expiresAt,
-            priority: priority, metadata: metadata)
+            priority: priority, metadata: metadata, template: content.template, fallback: fallback)
+        draft.anyOrder = anyOrder
+        draft.whenFull = whenFull
         return .complete(MessageBody(draft: draft, dryRun: dryRun))
     }
 
@@ -61,13 +67,6 @@ package struct MessageBody: Equatable, Sendable {
         return nil
     }
 
-    private static func priority(_ reader: inout ObjectReader) -> Priority {
-        guard let name = reader.string("priority") else { return .normal }
-        if let priority = Priority(name: name) { return priority }
-        reader.refuse("priority", "must be \"high\", \"normal\" or \"low\"")
-        return .normal
-    }
-
     private static func metadata(_ reader: inout ObjectReader) -> [UInt8]? {
         guard let value = reader["metadata"] else { return nil }
         guard value.kind == .object else {
@@ -83,7 +82,13 @@ package struct MessageBody: Equatable, Sendable {
 
     // MARK: Content
 
-    private static func content(_ reader: inout ObjectReader, _ path: String) -> (type: String, json: [UInt8])? {
+    private struct Content {
+        var type: String
+        var json: [UInt8]
+        var template: TemplateName?
+    }
+
+    private static func content(_ reader: inout ObjectReader, _ path: String) -> Content? {
         let preview = reader.bool("previewUrl")
         switch (reader["message"], reader["template"]) {
         case (.some, .some):
@@ -93,13 +98,28 @@ package struct MessageBody: Equatable, Sendable {
             reader.refuse("message", "is missing: give message (a text) or template")
             return nil
         case (.some(let message), nil):
-            return text(&reader, message, preview).map { ("text", $0) }
+            return text(&reader, message, preview).map { Content(type: "text", json: $0) }
         case (nil, .some(let template)):
             if preview != nil { reader.refuse("previewUrl", "belongs to message, not to template") }
-            var json: [UInt8]?
-            reader.adopt(TemplateBody.read(template, path: path + "template.", into: &json))
-            return json.map { ("template", $0) }
+            if reader["fallback"] != nil { reader.refuse("fallback", "belongs to message: a template needs none") }
+            var message: TemplateMessage?
+            reader.adopt(TemplateBody.read(template, path: path + "template.", into: &message))
+            return message.map { Content(type: "template", json: $0.content, template: $0.template) }
         }
+    }
+
+    /// `{"template": {...}}`: goes when the person's window is closed.
+    private static func fallback(_ reader: inout ObjectReader, _ path: String) -> TemplateMessage? {
+        guard let value = reader["fallback"] else { return nil }
+        var inner = ObjectReader(value, path: path + "fallback.", known: ["template"])
+        var message: TemplateMessage?
+        if let template = inner["template"] {
+            inner.adopt(TemplateBody.read(template, path: path + "fallback.template.", into: &message))
+        } else if value.kind == .object {
+            inner.refuse("template", "is missing: give the template that goes when the window is closed")
+        }
+        reader.adopt(inner.errors)
+        return message
     }
 
     private static func text(_ reader: inout ObjectReader, _ value: JSONValue, _ preview: Bool?) -> [UInt8]? {
@@ -115,63 +135,5 @@ package struct MessageBody: Equatable, Sendable {
             if let preview { $0.field("preview_url", preview) }
         }
         return json.bytes
-    }
-}
-
-/// A template as callers name it: `{"name", "language", "components"}`.
-enum TemplateBody {
-    /// Answers what is wrong; with nothing wrong `json` holds the object Meta expects.
-    static func read(_ value: JSONValue, path: String, into json: inout [UInt8]?) -> [FieldError] {
-        var reader = ObjectReader(value, path: path, known: ["name", "language", "components"])
-        guard value.kind == .object else { return reader.errors }
-        let name = reader.requiredString("name", example: "\"hello_world\"")
-        if let name, !isTemplateName(name) {
-            reader.refuse("name", "must be 1 to \(MessageBody.templateNameLengthMax) of a-z, 0-9 and _")
-        }
-        let language = reader.requiredString("language", example: "\"en_US\"")
-        if let language, !isLanguage(language) {
-            reader.refuse("language", "must be a language code such as \"en\" or \"en_US\"")
-        }
-        if let components = reader["components"] { check(components, &reader) }
-        guard reader.errors.isEmpty, let name, let language else { return reader.errors }
-        var writer = JSONWriter(capacity: value.raw.count + 32)
-        writer.object {
-            $0.field("name", name)
-            $0.object("language") { $0.field("code", language) }
-            if let components = reader["components"] { $0.field("components", raw: components.raw) }
-        }
-        json = writer.bytes
-        return []
-    }
-
-    private static func check(_ components: JSONValue, _ reader: inout ObjectReader) {
-        guard components.kind == .array else { return reader.refuse("components", "must be an array") }
-        guard components.raw.count <= MessageBody.contentBytesMax else {
-            return reader.refuse(
-                "components", "is \(components.raw.count) bytes long; \(MessageBody.contentBytesMax) are allowed")
-        }
-        for (index, component) in components.elements.enumerated() where reader.errors.count < 50 {
-            let place = "components[\(index)]"
-            guard component.kind == .object else {
-                reader.refuse(place, "must be an object")
-                continue
-            }
-            if component["type"]?.string?.isEmpty ?? true {
-                reader.refuse("\(place).type", "must be \"header\", \"body\" or \"button\"")
-            }
-            if let parameters = component["parameters"], parameters.kind != .array {
-                reader.refuse("\(place).parameters", "must be an array")
-            }
-        }
-    }
-
-    private static func isTemplateName(_ name: String) -> Bool {
-        (1...MessageBody.templateNameLengthMax).contains(name.utf8.count)
-            && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
-    }
-
-    private static func isLanguage(_ code: String) -> Bool {
-        (2...15).contains(code.utf8.count)
-            && code.utf8.allSatisfy { (0x61...0x7A).contains($0 | 0x20) || (0x30...0x39).contains($0) || $0 == 0x5F }
     }
 }

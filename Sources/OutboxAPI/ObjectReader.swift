@@ -62,6 +62,16 @@ struct ObjectReader {
         return string(name)
     }
 
+    /// One of some words.
+    mutating func choice<Value>(_ name: String, _ named: (String) -> Value?, _ words: [String]) -> Value? {
+        guard let text = string(name) else { return nil }
+        if let value = named(text) { return value }
+        let list = words.map { "\"\($0)\"" }
+        let all = list.dropLast().joined(separator: ", ") + (list.count > 1 ? " or " : "") + (list.last ?? "")
+        refuse(name, "must be \(all)")
+        return nil
+    }
+
     mutating func bool(_ name: String) -> Bool? {
         guard let value = self[name] else { return nil }
         guard let flag = value.bool else {

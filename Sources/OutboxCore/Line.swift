@@ -3,17 +3,51 @@ package struct Line: Equatable, Sendable {
     package let id: Int64
     package let account: Int64
     package var settings: LineSettings
+    /// The pool it is counted in.
+    package var pool: Int64
     package var createdAt: Timestamp
     package var updatedAt: Timestamp
 
     package var name: String { settings.name }
 
-    package init(id: Int64, account: Int64, settings: LineSettings, createdAt: Timestamp, updatedAt: Timestamp) {
+    package init(
+        id: Int64, account: Int64, settings: LineSettings, pool: Int64, createdAt: Timestamp, updatedAt: Timestamp
+    ) {
+        self.pool = pool
         self.id = id
         self.account = account
         self.settings = settings
         self.createdAt = createdAt
         self.updatedAt = updatedAt
+    }
+}
+
+/// What becomes of a message when its pool has no room for one more person. The numbers are stored.
+package enum WhenFull: Int64, CaseIterable, Sendable {
+    /// It waits; it leaves when a place becomes free.
+    case wait = 0
+    /// Its submission is refused.
+    case refuse = 1
+
+    package var name: String { String(describing: self) }
+
+    package init?(name: String) {
+        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = value
+    }
+}
+
+/// What becomes of a free-form message to somebody whose window is closed, as far as we know. The numbers are stored.
+package enum ClosedWindow: Int64, CaseIterable, Sendable {
+    case refuse = 0
+    /// Meta decides: for lines whose webhooks do not come here.
+    case leave = 1
+
+    package var name: String { String(describing: self) }
+
+    package init?(name: String) {
+        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = value
     }
 }
 
@@ -32,6 +66,16 @@ package struct LineSettings: Equatable, Sendable {
     /// Messages of any direction in a second. Meta: 80 unless the number was upgraded to 1,000, 20 for numbers that
     /// also live in the WhatsApp Business app.
     package var messagesPerSecond: Int64
+
+    /// The pool its people are counted in; nil: one of the line's own name.
+    package var pool: String?
+    /// Whether Meta's limit for one recipient is kept; test numbers may do without.
+    package var pairLimit = true
+    package var whenFull = WhenFull.wait
+    package var closedWindow = ClosedWindow.refuse
+    package var retry = RetrySchedule()
+    /// A message that does not say when it expires does so this long after it could first leave; nil: never.
+    package var ageMax: Duration?
 
     package static let messagesPerSecondDefault: Int64 = 80
     package static let unknownGraceDefault = Duration.seconds(300)

@@ -1,4 +1,5 @@
-/// What holds whole lines back: nothing gets through (`LineHold`), or the second is full (`Pace`).
+/// What holds whole lines back: nothing gets through (`LineHold`), of one line or to Meta at all, or the second is full
+/// (`Pace`).
 ///
 /// Moments in `tick` are nanoseconds of the steady clock.
 package struct LineGates: Sendable {
@@ -13,16 +14,24 @@ package struct LineGates: Sendable {
         }
     }
 
-    package enum Change: Equatable, Sendable { case held, released }
+    package enum Change: Equatable, Sendable { case held, released, metaHeld, metaReleased }
+
+    /// Stands for Meta as a whole among the lines.
+    package static let meta: Int64 = 0
 
     /// How long before its slot a message may be claimed, in nanoseconds: long enough for a commit on a slow disk,
     /// short enough that little is open in a crash.
     private static let horizon: UInt64 = 20_000_000
+    /// Meta's words for "too fast": the rate is narrowed.
+    private static let throttles: Set<String> = ["4", "17", "341", "613", "80007", "130429", "HTTP_429"]
 
-    private var holds: [Int64: LineHold] = [:]
+    private var holds: [Int64: LineHold]
     private var paces: [Int64: Pace] = [:]
+    /// Lines, or Meta, whose stored state is not the one here.
+    package private(set) var unsaved: Set<Int64> = []
 
-    package init() {}
+    /// Goes on with the holds of the process before.
+    package init(_ stored: [Int64: LineHold.State] = [:]) { holds = stored.mapValues { LineHold($0) } }
 
     private mutating func pace(_ subject: Subject, _ tick: UInt64) -> Pace {
         let pace = paces[subject.line] ?? Pace(perSecond: subject.perSecond, now: tick)
@@ -32,12 +41,14 @@ package struct LineGates: Sendable {
 
     /// How many of a line's ready messages may be claimed now.
     package mutating func allowed(_ ready: Int, of subject: Subject, now: Timestamp, tick: UInt64) -> Int {
-        let released = holds[subject.line]?.allowed(ready, now: now) ?? ready
+        let open = holds[Self.meta]?.allowed(ready, now: now) ?? ready
+        let released = holds[subject.line]?.allowed(open, now: now) ?? open
         return released == 0 ? 0 : pace(subject, tick).allowed(released, now: tick, horizon: Self.horizon)
     }
 
     /// A message was claimed: answers the moment of its slot.
     package mutating func claimed(_ subject: Subject, tick: UInt64) -> UInt64 {
+        holds[Self.meta]?.claimed(1)
         holds[subject.line]?.claimed(1)
         var pace = pace(subject, tick)
         defer { paces[subject.line] = pace }
@@ -51,43 +62,73 @@ package struct LineGates: Sendable {
         paces[subject.line] = pace
     }
 
-    /// Holds a line, or lets it go, by how an attempt of it ended.
+    /// Holds a line or Meta, or lets it go, by how an attempt ended.
     package mutating func attemptEnded(
-        _ outcome: Outcome, line: Int64, now: Timestamp, chance: inout some RandomNumberGenerator
-    ) -> Change? {
-        var hold = holds[line] ?? LineHold()
-        let wasHolding = hold.isHolding
+        _ outcome: Outcome, line: Int64, now: Timestamp, tick: UInt64, chance: inout some RandomNumberGenerator
+    ) -> [Change] {
+        var (ofLine, ofMeta) = (LineHold.Sign.through, LineHold.Sign.through)
         switch outcome {
-        case .refused(_, .lineLater(let askedFor)):
-            hold.attemptEnded(held: true, askedFor: askedFor, now: now, chance: &chance)
-        case .unknown where wasHolding, .refused(_, .forNow) where wasHolding:
-            // No sign that anything gets through.
-            hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &chance)
-        case .accepted, .refused, .unknown:
-            hold.attemptEnded(held: false, askedFor: nil, now: now, chance: &chance)
+        case .refused(let failure, .lineLater(let askedFor)):
+            ofLine = .blocked(failure, askedFor: askedFor)
+            if failure.code == "NOT_CONNECTED" { ofMeta = .weak(failure) }
+            if Self.throttles.contains(failure.code) { paces[line]?.throttled(now: tick) }
+        case .refused(let failure, .forNow), .unknown(let failure):
+            ofLine = .weak(failure)
+            ofMeta = .weak(failure)
+        case .accepted, .refused: break
         }
-        holds[line] = hold.isHolding ? hold : nil
-        return hold.isHolding == wasHolding ? nil : wasHolding ? .released : .held
+        return change(line, ofLine, now, &chance, .held, .released)
+            + change(Self.meta, ofMeta, now, &chance, .metaHeld, .metaReleased)
+    }
+
+    private mutating func change(
+        _ key: Int64, _ sign: LineHold.Sign, _ now: Timestamp, _ chance: inout some RandomNumberGenerator,
+        _ held: Change, _ released: Change
+    ) -> [Change] {
+        var hold = holds[key] ?? LineHold()
+        let before = hold.state
+        hold.attemptEnded(sign, now: now, chance: &chance)
+        holds[key] = hold.isIdle ? nil : hold
+        if hold.state != before { unsaved.insert(key) }
+        if (before == nil) == (hold.state == nil) { return [] }
+        return [before == nil ? held : released]
     }
 
     /// An operator changed the line: it may try at once, at its new rate.
     package mutating func changed(_ subject: Subject) {
-        holds[subject.line] = nil
+        forget(subject.line)
         paces[subject.line]?.set(perSecond: subject.perSecond)
     }
 
     /// Something was mended for all.
-    package mutating func release() { holds = [:] }
+    package mutating func release() { for key in holds.keys { forget(key) } }
+
+    private mutating func forget(_ key: Int64) {
+        if holds.removeValue(forKey: key)?.isHolding ?? false { unsaved.insert(key) }
+    }
+
+    /// What is to be stored of a line, or Meta; nil: nothing is held.
+    package func state(_ key: Int64) -> LineHold.State? { holds[key]?.state }
+
+    package mutating func saved() { unsaved = [] }
 
     // MARK: When to look again
 
     /// The next moment at which one of these lines, which have messages ready, may try whether it gets through.
     package func nextProbe(of ready: [Subject], now: Timestamp) -> Timestamp? {
-        ready.compactMap { holds[$0.line]?.wake }.filter { $0 > now }.min()
+        let meta = holds[Self.meta]
+        // A probe that is out decides when it comes back.
+        if let meta, meta.isHolding, meta.wake == nil { return nil }
+        return ready.compactMap { subject in
+            let hold = holds[subject.line]
+            if let hold, hold.isHolding, hold.wake == nil { return nil }
+            return [hold?.wake, meta?.wake].compactMap { $0 }.max()
+        }.filter { $0 > now }.min()
     }
 
     /// The next moment at which a slot of one of these lines is near enough to claim a message for it.
     package mutating func nextSlot(of ready: [Subject], now: Timestamp, tick: UInt64) -> UInt64? {
+        if holds[Self.meta]?.allowed(1, now: now) == 0 { return nil }
         var soonest: UInt64?
         for subject in ready where holds[subject.line]?.allowed(1, now: now) != 0 {
             let near = max(pace(subject, tick).next(now: tick), tick + Self.horizon) - Self.horizon / 2

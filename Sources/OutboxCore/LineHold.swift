@@ -1,49 +1,83 @@
-/// Holds a line back while nothing of it gets through, so that a dead network or a bad token costs one probe now and
-/// then and not the whole backlog again and again.
-///
-/// Kept in memory: a restart probes at once.
+/// Holds a line, or Meta as a whole, back while nothing gets through, so that a dead network or a bad token costs one
+/// real message now and then and not the whole backlog again and again: a circuit breaker.
 package struct LineHold: Equatable, Sendable {
-    /// Failures since the last one that got through; those that were under way together count once.
-    private var failures: Int64 = 0
-    private var until: Timestamp?
+    /// What of it is stored: a restart goes on waiting.
+    package struct State: Equatable, Sendable {
+        /// Failures since the last one that got through; those that were under way together count once.
+        package var failures: Int64
+        package var since: Timestamp
+        package var until: Timestamp
+        package var failure: Failure
+
+        package init(failures: Int64, since: Timestamp, until: Timestamp, failure: Failure) {
+            self.failures = failures
+            self.since = since
+            self.until = until
+            self.failure = failure
+        }
+    }
+
+    /// Nil: nothing is held.
+    package private(set) var state: State?
     /// Its outcome decides whether the hold ends.
     private var probing = false
+    /// Failures in a row that do not hold alone.
+    private var inARow = 0
 
     private static let firstWait = Duration.seconds(1)
     private static let waitMax = Duration.seconds(60)
+    /// Bad moments of Meta's in a row that are one too many.
+    package static let inARowMax = 10
 
-    package init() {}
+    package init(_ state: State? = nil) { self.state = state }
 
-    package var isHolding: Bool { until != nil }
+    package var isHolding: Bool { state != nil }
+    package var isIdle: Bool { state == nil && inARow == 0 }
 
     /// When the next message may try; nil while nothing is held or the probe is out.
-    package var wake: Timestamp? { probing ? nil : until }
+    package var wake: Timestamp? { probing ? nil : state?.until }
 
     /// How many of `wanted` messages may leave now: all, none, or one to see whether it gets through.
     package func allowed(_ wanted: Int, now: Timestamp) -> Int {
-        guard let until else { return wanted }
-        return probing || now < until ? 0 : min(wanted, 1)
+        guard let state else { return wanted }
+        return probing || now < state.until ? 0 : min(wanted, 1)
     }
 
     /// That many were let out.
     package mutating func claimed(_ count: Int) {
-        if until != nil, count > 0 { probing = true }
+        if state != nil, count > 0 { probing = true }
     }
 
-    /// An attempt ended; `held` when it met what holds the whole line.
-    package mutating func attemptEnded(
-        held: Bool, askedFor: Duration?, now: Timestamp, chance: inout some RandomNumberGenerator
-    ) {
-        guard held else {
-            self = LineHold()
-            return
+    /// What an attempt's end says about the way to Meta.
+    package enum Sign: Equatable, Sendable {
+        case through
+        /// Meta had a bad moment: many in a row hold.
+        case weak(Failure)
+        /// Nothing gets through: holds at once.
+        case blocked(Failure, askedFor: Duration?)
+    }
+
+    package mutating func attemptEnded(_ sign: Sign, now: Timestamp, chance: inout some RandomNumberGenerator) {
+        switch sign {
+        case .through: self = LineHold()
+        case .weak(let failure):
+            inARow += 1
+            if state != nil || inARow >= Self.inARowMax { hold(failure, nil, now, &chance) }
+        case .blocked(let failure, let askedFor): hold(failure, askedFor, now, &chance)
         }
+    }
+
+    private mutating func hold(
+        _ failure: Failure, _ askedFor: Duration?, _ now: Timestamp, _ chance: inout some RandomNumberGenerator
+    ) {
         // One of many that were under way when the hold began.
-        if let until, !probing, now < until { return }
-        failures += 1
+        if let state, !probing, now < state.until { return }
+        let failures = (state?.failures ?? 0) + 1
         probing = false
         let bound = min(Self.firstWait.wholeMilliseconds << min(failures - 1, 16), Self.waitMax.wholeMilliseconds)
         let wait = Duration.milliseconds(Int64.random(in: bound / 2...bound, using: &chance))
-        until = now + max(wait, askedFor ?? .zero)
+        state = State(
+            failures: failures, since: state?.since ?? now, until: now + max(wait, askedFor ?? .zero),
+            failure: failure)
     }
 }

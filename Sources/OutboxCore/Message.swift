@@ -26,11 +26,22 @@ package struct Draft: Equatable, Sendable {
     package var priority: Priority
     /// A JSON object of the caller's, returned everywhere.
     package var metadata: [UInt8]?
+    /// Its template; nil for free-form messages.
+    package var template: TemplateName?
+    /// Goes instead when it is free-form and the person's window is closed.
+    package var fallback: TemplateMessage?
+    /// It need not wait for others to the same person.
+    package var anyOrder = false
+    /// What to do when its pool is full; nil: as the line says.
+    package var whenFull: WhenFull?
 
     package init(
         line: String?, to: PhoneNumber, type: String, content: [UInt8], sendAt: Timestamp? = nil,
-        expiresAt: Timestamp? = nil, priority: Priority = .normal, metadata: [UInt8]? = nil
+        expiresAt: Timestamp? = nil, priority: Priority = .normal, metadata: [UInt8]? = nil,
+        template: TemplateName? = nil, fallback: TemplateMessage? = nil
     ) {
+        self.template = template
+        self.fallback = fallback
         self.line = line
         self.to = to
         self.type = type
@@ -39,6 +50,37 @@ package struct Draft: Equatable, Sendable {
         self.expiresAt = expiresAt
         self.priority = priority
         self.metadata = metadata
+    }
+}
+
+/// Meta knows templates by name and language.
+package struct TemplateName: Hashable, Sendable {
+    package var name: String
+    package var language: String
+
+    package init(name: String, language: String) {
+        self.name = name
+        self.language = language
+    }
+
+    /// `order_ready/en_US`; names hold no slash.
+    package var text: String { "\(name)/\(language)" }
+
+    package init?(text: String) {
+        guard let slash = text.firstIndex(of: "/") else { return nil }
+        self.init(name: String(text[..<slash]), language: String(text[text.index(after: slash)...]))
+    }
+}
+
+/// A template and what is filled into it.
+package struct TemplateMessage: Equatable, Sendable {
+    package var template: TemplateName
+    /// JSON of the object Meta expects under `template`.
+    package var content: [UInt8]
+
+    package init(template: TemplateName, content: [UInt8]) {
+        self.template = template
+        self.content = content
     }
 }
 
@@ -57,7 +99,8 @@ package struct Failure: Equatable, Sendable {
 
 /// How one POST to Meta ended.
 package enum Outcome: Equatable, Sendable {
-    case accepted(wamid: String)
+    /// `person` is whom Meta knows the recipient as.
+    case accepted(wamid: String, person: String? = nil)
     case refused(Failure, Refused)
     case unknown(Failure)
 }

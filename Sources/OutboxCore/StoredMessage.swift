@@ -23,6 +23,21 @@ package struct StoredMessage: Equatable, Sendable {
     package var cancelledAt: Timestamp?
     package var failure: Failure?
     package var lastEvent: Int64
+    /// Where it waits, and since when.
+    package var waits = Waits()
+
+    /// What is known of a message that waits.
+    package struct Waits: Equatable, Sendable {
+        package var gate = Gate.none
+        package var since: Timestamp?
+        package var turn: Int64 = 0
+        package var person = ""
+        package var template: TemplateName?
+        package var hasFallback = false
+        package var anyOrder = false
+
+        package init() {}
+    }
 
     package init(
         id: MessageID, line: String, batch: MessageID?, state: MessageState, priority: Priority,

@@ -21,10 +21,15 @@ package func outcome(of result: HTTPResult, parser: JSONParser) -> Outcome {
             let wamid = json?["messages"]?.elements.first(where: { _ in true })?["id"]?.string,
             !wamid.isEmpty
         {
-            return .accepted(wamid: wamid)
+            return .accepted(wamid: wamid, person: person(json))
         }
         return withoutMetasWord(status, headers)
     }
+}
+
+/// Whom Meta knows the recipient as, in digits: in Brazil and Mexico that may be another number than the one sent to.
+private func person(_ json: JSONValue?) -> String? {
+    json?["contacts"]?.elements.first { _ in true }?["wa_id"]?.string.flatMap(PhoneNumber.init)?.digits
 }
 
 private func refusal(_ error: JSONValue, _ status: Int, _ headers: [HTTPHeader]) -> Outcome {

@@ -42,7 +42,12 @@ package final class Daemon: Sendable {
         umask(0o077)
         let directory = try StateDirectory(path: settings.stateDirectory)
         secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
-        let queue = try Queue(path: directory.database)
+        let queue = try Queue(
+            path: directory.database,
+            reading: LimitClock.Reading(
+                boot: bootName(), tick: steadyNanoseconds(), wall: Timestamp(milliseconds: wallClockMilliseconds()),
+                isSynchronised: wallClockIsSynchronised()),
+            attemptMax: settings.requestTimeout + .seconds(1))
         let step = Handover(
             WriterStep(
                 queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),

@@ -19,11 +19,11 @@ struct ReplyWords {
                     $0.field("scheduledFor", submitted.sendAt?.rfc3339)
                 }
             }
-        case .submitted(.refused(let refusal)): return .error(.validation([refusal.fieldError()]))
+        case .submitted(.refused(let refusal)): return .error(refusal.error)
         case .estimated(let results):
             switch results.first {
             case .done(let estimate): return dryRunResponse(estimate, draft)
-            case .refused(let refusal): return .error(.validation([refusal.fieldError()]))
+            case .refused(let refusal): return .error(refusal.error)
             case nil: return .error(APIError(.internalError, "nothing was estimated"))
             }
         case .request(let result): return requestResponse(result)
@@ -85,10 +85,28 @@ struct ReplyWords {
 }
 
 extension SubmitRefusal {
+    var error: APIError {
+        switch self {
+        case .poolFull: APIError(.limitReached, "the tier is used up: nothing is stored", [fieldError()])
+        case .windowClosed: APIError(.windowClosed, "the person's window is closed: nothing is stored", [fieldError()])
+        case .noSuchLine, .noLines, .lineNotNamed: .validation([fieldError()])
+        }
+    }
+
     func fieldError(path: String = "") -> FieldError {
         switch self {
         case .noSuchLine(let name): FieldError(path + "line", "there is no line \(name); see outboxctl line ls")
         case .noLines: FieldError(path + "line", "there is no line yet; add one with outboxctl line add")
+        case .windowClosed:
+            FieldError(
+                path + "message",
+                "cannot be sent (63016, Meta's 131047): this person has not written to the line in the last 24 hours; "
+                    + "send a template, or give one as fallback")
+        case .poolFull(let pool, let tier, let until):
+            FieldError(
+                path + "to",
+                "the pool \(pool) has written to as many people as \(tier.name) allows in 24 hours"
+                    + (until.map { "; the next place is free at \($0.rfc3339)" } ?? ""))
         case .lineNotNamed: FieldError(path + "line", "is missing: there are several lines, name one of them")
         }
     }

@@ -26,6 +26,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case input(WriterInput)
         case apply(id: Int64, [StatusReport])
         case clock
+        case breakers
         case claim
     }
 
@@ -36,7 +37,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Attempts out there whose outcome has not come back.
     private(set) var underWay = 0
     private var claims = true
-    private var gates = LineGates()
+    private var gates: LineGates
     /// Webhooks that are on disk and not applied.
     private var toApply: [(id: Int64, statuses: [StatusReport])] = []
     /// Outcomes a full disk did not let us record.
@@ -48,6 +49,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         self.queue = queue
         self.slotsMax = slotsMax
         self.chance = chance
+        gates = LineGates((try? queue.breakers()) ?? [:])
         words = WriterWords(idText: { queue.codec.text($0) }, shown: shown)
     }
 
@@ -56,7 +58,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// `tick` is `now` on the steady clock, in nanoseconds.
     func turn(_ inputs: [WriterInput], now: Timestamp, tick: UInt64) -> Outputs {
         var outputs = Outputs()
-        let operations = plan(inputs, now, &outputs)
+        queue.set(tick: tick, wall: now)
+        let operations = plan(inputs, now, tick, &outputs)
         var results = [Effect](repeating: Effect(), count: operations.count)
         let ending = queue.together(operations.count) { index in
             results[index] = try perform(operations[index], now, tick)
@@ -68,7 +71,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         return outputs
     }
 
-    private func plan(_ inputs: [WriterInput], _ now: Timestamp, _ outputs: inout Outputs) -> [Operation] {
+    private func plan(_ inputs: [WriterInput], _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs)
+        -> [Operation]
+    {
         var operations = unrecorded.map { Operation.input(.outcome($0)) }
         unrecorded = []
         operations += toApply.map { .apply(id: $0.id, $0.statuses) }
@@ -83,11 +88,12 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             default:
                 if case .outcome(let outcome) = input {
                     underWay -= 1
-                    learn(outcome, now, &outputs)
+                    learn(outcome, now, tick, &outputs)
                 }
                 operations.append(.input(input))
             }
         }
+        if !gates.unsaved.isEmpty { operations.append(.breakers) }
         return operations + [.clock, .claim]
     }
 
@@ -106,14 +112,22 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         switch operation {
         case .input(let input): return try perform(input, now)
         case .apply(let id, let statuses): return try apply(id, statuses, now)
-        case .clock: return Effect(goOn: try queue.clockMoved(now))
+        case .clock: return try clockMoved(now)
+        case .breakers:
+            for key in gates.unsaved { try queue.saveBreaker(key, gates.state(key)) }
+            return Effect()
         case .claim:
             guard claims else { return Effect() }
-            let attempts = try queue.claim(slots: slotsMax - underWay, now: now) { line, ready in
+            let claimed = try queue.claim(slots: slotsMax - underWay, now: now) { line, ready in
                 gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
-            return Effect(attempts: attempts)
+            return Effect(attempts: claimed.attempts, goOn: claimed.goOn)
         }
+    }
+
+    private func clockMoved(_ now: Timestamp) throws -> Effect {
+        let ended = try queue.expirePauses(now)
+        return Effect(log: ended.map { words.resumed($0, by: nil) }, goOn: try queue.clockMoved(now))
     }
 
     private func perform(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
@@ -122,7 +136,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             let result = try queue.submit(draft, account: defaultAccount, batch: nil, now: now)
             return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
         case .estimate(let exchange, let drafts):
-            let results = drafts.map { queue.estimate($0, account: defaultAccount, now: now) }
+            let results = try drafts.map { try queue.estimate($0, account: defaultAccount, now: now) }
             return Effect(reply: (exchange, .estimated(results)))
         case .slice(let exchange, let slice): return try store(slice, exchange, now)
         case .cancel(let exchange, let id):
@@ -149,7 +163,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     private func store(_ slice: BulkSlice, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
         if slice.atomic {
-            let estimates = slice.drafts.map { queue.estimate($0, account: defaultAccount, now: now) }
+            let estimates = try slice.drafts.map { try queue.estimate($0, account: defaultAccount, now: now) }
             if estimates.contains(where: { if case .refused = $0 { true } else { false } }) {
                 return Effect(reply: (exchange, .sliceRefused(estimates)))
             }
@@ -187,8 +201,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     private func record(_ outcome: AttemptOutcome, _ now: Timestamp) throws -> Effect {
         let attempt = outcome.attempt
-        let recorded = try queue.record(
-            outcome.outcome, message: attempt.message, attempt: attempt.number, now: now, chance: &chance)
+        let recorded = try queue.record(outcome.outcome, attempt, now: now, chance: &chance)
         return Effect(log: [words.recorded(outcome, recorded)])
     }
 
@@ -203,6 +216,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 refused(operations[index], error, &outputs)
                 continue
             }
+            if case .breakers = operations[index] { gates.saved() }
             if case .line(let line, _) = effect.reply?.1 {
                 gates.changed(subject(line.id))
             }
@@ -234,9 +248,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     }
 
     /// Before this turn's claim, which would let out the next wave.
-    private func learn(_ outcome: AttemptOutcome, _ now: Timestamp, _ outputs: inout Outputs) {
-        let change = gates.attemptEnded(outcome.outcome, line: outcome.attempt.line, now: now, chance: &chance)
-        if let change { outputs.log.append(words.line(outcome, change)) }
+    private func learn(_ outcome: AttemptOutcome, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
+        let changes = gates.attemptEnded(
+            outcome.outcome, line: outcome.attempt.line, now: now, tick: tick, chance: &chance)
+        outputs.log += changes.map { words.line(outcome, $0) }
     }
 
     private func subject(_ line: Int64) -> LineGates.Subject {
@@ -247,7 +262,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private func setWakes(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {
         let ready = queue.readyLines.map { subject($0) }
         outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now)].compactMap { $0 }.min()
-        if claims, underWay < slotsMax { outputs.wakeTick = gates.nextSlot(of: ready, now: now, tick: tick) }
+        guard claims, underWay < slotsMax else { return }
+        outputs.wakeTick = [gates.nextSlot(of: ready, now: now, tick: tick), try queue.nextGate().map(queue.tick(of:))]
+            .compactMap { $0 }.min()
     }
 
     /// One operation was undone; the others hold.
@@ -259,7 +276,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .apply(let id, _):
             // The raw call stays on disk, marked, and Meta was told 200 for it already.
             _ = queue.together(1) { _ in try queue.keepWebhook(id, problem: "\(error)") }
-        case .clock, .claim: break
+        case .clock, .breakers, .claim: break
         }
     }
 
@@ -275,7 +292,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                     outputs.replies.append((exchange, .storageFailed(full: error.isFull)))
                 }
             case .apply(let id, let statuses): toApply.append((id, statuses))
-            case .clock, .claim: break
+            case .clock, .breakers, .claim: break
             }
         }
         outputs.log.append(LogLine(.error, .storage, "nothing could be written: \(error)"))

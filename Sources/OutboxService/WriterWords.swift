@@ -1,6 +1,11 @@
 import OutboxCore
 import OutboxStore
 
+extension Pause {
+    /// `template order_ready`
+    var words: String { target.map { "\(scope.name) \($0)" } ?? scope.name }
+}
+
 /// What the journal says of the writer's deeds, one line a fact.
 struct WriterWords {
     let idText: (MessageID) -> String
@@ -8,15 +13,36 @@ struct WriterWords {
     let shown: (String) -> String
 
     func line(_ outcome: AttemptOutcome, _ change: LineGates.Change) -> LogLine {
-        let attempt = outcome.attempt
-        guard change == .held, case .refused(let failure, _) = outcome.outcome else {
+        let line: [(LogLine.Field, String)] = [(.line, outcome.attempt.lineName)]
+        let failure: Failure? =
+            switch outcome.outcome {
+            case .refused(let failure, _), .unknown(let failure): failure
+            case .accepted: nil
+            }
+        let code = failure.map { [(LogLine.Field.code, $0.code)] } ?? []
+        let reason = failure.map { ": \($0.message)" } ?? ""
+        switch change {
+        case .held:
             return LogLine(
-                .notice, .lineReleased, "messages of this line get through again", [(.line, attempt.lineName)])
+                .warning, .lineHeld, "nothing of this line gets through; one message at a time will try\(reason)",
+                line + code)
+        case .released: return LogLine(.notice, .lineReleased, "messages of this line get through again", line)
+        case .metaHeld:
+            return LogLine(
+                .warning, .metaHeld, "nothing gets through to Meta; one message at a time will try\(reason)", code)
+        case .metaReleased: return LogLine(.notice, .metaReleased, "messages get through to Meta again")
         }
-        return LogLine(
-            .warning, .lineHeld,
-            "nothing of this line gets through; one message at a time will try: \(failure.message)",
-            [(.line, attempt.lineName), (.code, failure.code)])
+    }
+
+    func paused(_ pause: Pause) -> LogLine {
+        let until = pause.until.map { " until \($0.rfc3339)" } ?? ""
+        let reason = pause.reason.map { ": \($0)" } ?? ""
+        return LogLine(.notice, .paused, "\(pause.words) paused\(until) by \(pause.who)\(reason)")
+    }
+
+    /// `who` is nil when its time was over.
+    func resumed(_ pause: Pause, by who: String?) -> LogLine {
+        LogLine(.notice, .resumed, "\(pause.words) resumed \(who.map { "by \($0)" } ?? "at the end of its time")")
     }
 
     func submitted(_ results: [SubmitResult<Submitted>]) -> [LogLine] {

@@ -1,4 +1,5 @@
 package import OutboxCore
+import OutboxJSON
 
 /// One POST that is to be made now. The row says `processing` before anybody gets to see this.
 package struct Attempt: Equatable, Sendable {
@@ -15,6 +16,37 @@ package struct Attempt: Equatable, Sendable {
     package var content: [UInt8]
     /// Its slot in the line's pace, in nanoseconds of the steady clock.
     package var notBefore: UInt64 = 0
+    /// Its place in the tier; nil when it needed none.
+    package var slot: TierSlot?
+    /// By the limits' clock.
+    package var claimedAt = Timestamp(milliseconds: 0)
+}
+
+/// A message whose turn it is, with what leaves.
+private struct ReadyRow {
+    var record: Record
+    var to: String
+    var type: String
+    var content: [UInt8]
+    var fallback: [UInt8]?
+
+    init(_ row: Row) {
+        let next = Record.columnCount
+        record = Record(row)
+        to = row.text(next)
+        type = row.text(next + 1)
+        content = row.bytes(next + 2)
+        fallback = row.optionalBytes(next + 3)
+    }
+}
+
+/// What a claim did.
+package struct Claimed: Equatable, Sendable {
+    package var attempts: [Attempt] = []
+    /// There is more to look at.
+    package var goOn = false
+
+    package init() {}
 }
 
 extension Queue {
@@ -38,63 +70,163 @@ extension Queue {
     }
 
     private func expire(_ id: MessageID, _ now: Timestamp) throws {
+        try giveUp(id, Failure(code: "EXPIRED", message: "its expiresAt passed before it could leave"), now)
+    }
+
+    /// A message that has not left will not.
+    private func giveUp(_ id: MessageID, _ failure: Failure, _ now: Timestamp) throws {
         guard var record = try load(id), case .move(let state) = record.standing.decide(.expired) else { return }
         record.enter(state)
         record.standing.failedBy = .ours
         record.failedAt = now
-        record.failure = Failure(code: "EXPIRED", message: "its expiresAt passed before it could leave")
-        try save(&record, .failed, at: now, detail: record.failure?.detail)
+        record.failure = failure
+        try save(&record, .failed, at: now, detail: failure.detail)
     }
 
     private func becomeDue(_ id: MessageID, _ now: Timestamp) throws {
         guard var record = try load(id), case .move(let state) = record.standing.decide(.due) else { return }
         let failure = record.failure
+        let isNew = record.standing.state == .scheduled
         record.enter(state)
         record.failure = failure
+        if isNew { record.turn = nextTurn(record.line, record.priority, record.batch) }
+        record.gate = try gateOnEntry(record.line, record.priority, record.person)
+        if record.gate != .none { record.gatedAt = now }
         try save(&record, .due, at: now)
     }
 
-    /// Gives up to `slots` ready messages an attempt, fairly among lines and in order of class, due time and age.
-    /// `allowed` may let fewer of a line out than are ready.
-    package func claim(
-        slots: Int, now: Timestamp, allowed: (_ line: Int64, _ ready: Int) -> Int = { $1 }
-    ) throws -> [Attempt] {
-        guard slots > 0 else { return [] }
-        let ready = memory.lines.keys.sorted()
-            .map { (line: $0, count: allowed($0, Int(memory.counters[$0, .queued]))) }
-            .filter { $0.count > 0 }
-        var attempts: [Attempt] = []
-        for share in fairShare(slots: slots, ready: ready, after: memory.lastLineServed) {
-            attempts += try claim(line: share.line, count: share.count, now: now)
-            memory.lastLineServed = share.line
-        }
-        return attempts
+    func nextTurn(_ line: Int64, _ priority: Priority, _ batch: MessageID?) -> Int64 {
+        memory.turns[LineClass(line: line, priority: priority), default: FairTurns()].next(batch: batch)
     }
 
-    private func claim(line id: Int64, count: Int, now: Timestamp) throws -> [Attempt] {
-        guard let line = memory.lines[id] else { return [] }
-        var attempts: [Attempt] = []
-        for priority in Priority.allCases where attempts.count < count {
-            let rows = try statements.ready.all(
-                .integer(id), .integer(priority.rawValue), .integer(Int64(count - attempts.count))
-            ) { row in
-                let next = Record.columnCount
-                return (Record(row), to: row.text(next), type: row.text(next + 1), content: row.bytes(next + 2))
-            }
-            for (record, to, type, content) in rows {
-                if let expiresAt = record.expiresAt, expiresAt <= now {
-                    try expire(record.id, now)
-                    continue
+    /// Who needs a place in a tier that is full waits there from the start, so that nobody behind has to wait for that
+    /// to be found out.
+    func gateOnEntry(_ line: Int64, _ priority: Priority, _ person: String) throws -> Gate {
+        guard let line = memory.lines[line], let room = room(line, priority), room <= 0 else { return .none }
+        if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return .none }
+        let window = try contact(line.id, person)?.windowUntil
+        return GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax) ? .none : .tier
+    }
+
+    // MARK: Claim
+
+    /// Messages looked at for one claim, so that one-time codes never wait long for it.
+    private static let looksMax = 500
+
+    /// Gives up to `slots` ready messages an attempt, fairly among lines, their classes by weight, and in each class one
+    /// of every batch in turn. `allowed` may let fewer of a line out than are ready.
+    package func claim(
+        slots: Int, now: Timestamp, allowed: (_ line: Int64, _ ready: Int) -> Int = { $1 }
+    ) throws -> Claimed {
+        var claimed = Claimed()
+        guard slots > 0 else { return claimed }
+        try freeSlots()
+        claimed.goOn = try wakeContacts()
+        claimed.goOn = try sweepOn() || claimed.goOn
+        let ready =
+            readyLines
+            .map { (line: $0, count: allowed($0, readyCount($0))) }
+            .filter { $0.count > 0 }
+        var looks = Self.looksMax
+        for share in fairShare(slots: slots, ready: ready, after: memory.lastLineServed) {
+            try claim(line: share.line, count: share.count, now, &looks, &claimed)
+            memory.lastLineServed = share.line
+        }
+        claimed.goOn = claimed.goOn || looks <= 0
+        return claimed
+    }
+
+    private func claim(
+        line id: Int64, count: Int, _ now: Timestamp, _ looks: inout Int, _ claimed: inout Claimed
+    ) throws {
+        guard let line = memory.lines[id] else { return }
+        var left = count
+        while left > 0, looks > 0 {
+            let share = memory.shares[id] ?? ClassShare()
+            guard let priority = share.next(of: readyClasses(line)),
+                let row = try statements.ready.first(.integer(id), .integer(priority.rawValue), body: { ReadyRow($0) })
+            else { return }
+            looks -= 1
+            memory.turns[LineClass(line: id, priority: priority), default: FairTurns()].served(row.record.turn)
+            guard let attempt = try look(at: row, line, now) else { continue }
+            memory.shares[id, default: ClassShare()].served(priority)
+            claimed.attempts.append(attempt)
+            left -= 1
+        }
+    }
+
+    /// A message whose turn it is leaves, waits at a gate, or ends.
+    private func look(at row: ReadyRow, _ line: Line, _ now: Timestamp) throws -> Attempt? {
+        var row = row
+        if let expiresAt = row.record.expiresAt, expiresAt <= now {
+            try expire(row.record.id, now)
+            return nil
+        }
+        while true {
+            let facts = try facts(row, line)
+            switch facts.decide(now: limitsNow, deadline: attemptMax) {
+            case .pass(let takesSlot): return try leave(row, line, takesSlot: takesSlot, facts, now)
+            case .wait(let gate, let until):
+                try park(row.record, gate, until: until, now)
+                return nil
+            case .windowClosed:
+                guard let fallback = row.fallback, let template = Self.templateName(fallback) else {
+                    try windowClosed(row.record, now)
+                    return nil
                 }
-                let number = try claim(record, now)
-                attempts.append(
-                    Attempt(
-                        message: record.id, number: number, opaque: opaque(record.id, number), line: id,
-                        lineName: line.name, phoneNumberID: line.settings.phoneNumberID,
-                        credential: line.settings.credential, to: to, type: type, content: content))
+                try limits.useFallback.run(.text(template.text), .integer(row.record.id.rawValue))
+                row.fallback = nil
+                (row.type, row.content) = ("template", fallback)
+                row.record.template = template
             }
         }
-        return attempts
+    }
+
+    private func facts(_ row: ReadyRow, _ line: Line) throws -> GateFacts {
+        let record = row.record
+        var facts = GateFacts(priority: record.priority, isTemplate: row.type == "template")
+        facts.isPaused = isPaused(record)
+        facts.trustsWindow = line.settings.closedWindow == .leave
+        facts.countsPairs = line.settings.pairLimit
+        facts.isMarketing = facts.isTemplate && record.priority == .low
+        if let contact = try contact(line.id, record.person) {
+            facts.windowUntil = contact.windowUntil
+            facts.quietUntil = contact.quietUntil
+            facts.noMarketingUntil = contact.noMarketingUntil
+            facts.pairFullAt = contact.pairFullAt
+        }
+        if !record.anyOrder {
+            facts.isBehind =
+                try limits.isBehind.first(
+                    .integer(line.id), .text(record.person), .integer(record.priority.rawValue),
+                    .integer(record.id.rawValue)
+                ) { $0.integer(0) != 0 } ?? false
+        }
+        facts.room = room(line, record.priority)
+        if facts.room != nil { facts.slotFreeAt = try slotFreeAt(line.pool, record.person) }
+        return facts
+    }
+
+    private func leave(
+        _ row: ReadyRow, _ line: Line, takesSlot: Bool, _ facts: GateFacts, _ now: Timestamp
+    ) throws -> Attempt {
+        let number = try claim(row.record, now)
+        var attempt = Attempt(
+            message: row.record.id, number: number, opaque: opaque(row.record.id, number), line: line.id,
+            lineName: line.name, phoneNumberID: line.settings.phoneNumberID, credential: line.settings.credential,
+            to: row.to, type: row.type, content: row.content)
+        attempt.claimedAt = limitsNow
+        if facts.countsPairs {
+            try change(line.id, row.record.person) {
+                $0.pairFullAt = PairLimit.taken(fullAt: $0.pairFullAt, now: limitsNow)
+            }
+            memory.clockUsed = true
+        }
+        if takesSlot {
+            let counted = facts.slotFreeAt.flatMap { $0 > limitsNow ? $0 : nil }
+            attempt.slot = try takeSlot(line, row.record, freeAt: counted)
+        }
+        return attempt
     }
 
     private func claim(_ record: Record, _ now: Timestamp) throws -> Int64 {
@@ -111,8 +243,31 @@ extension Queue {
         return number
     }
 
-    /// The lines that have messages whose turn it is.
-    package var readyLines: [Int64] { memory.lines.keys.filter { memory.counters[$0, .queued] > 0 } }
+    private func windowClosed(_ record: Record, _ now: Timestamp) throws {
+        try giveUp(
+            record.id,
+            Failure(
+                code: "131047",
+                message: "the person's 24-hour window closed before the message could leave: send a template"), now)
+    }
+
+    /// The lines that have messages whose turn it is and that nobody holds back.
+    package var readyLines: [Int64] {
+        memory.lines.values.filter { !readyClasses($0).isEmpty }.map(\.id).sorted()
+    }
+
+    private func readyCount(_ id: Int64) -> Int {
+        guard let line = memory.lines[id] else { return 0 }
+        return Int(readyClasses(line).reduce(0) { $0 + memory.counters.ready(id, $1) })
+    }
+
+    /// The name and language in a template's JSON, as the API writes it.
+    private static func templateName(_ content: [UInt8]) -> TemplateName? {
+        guard let value = try? JSONParser().parse(content), let name = value["name"]?.string,
+            let language = value["language"]?["code"]?.string
+        else { return nil }
+        return TemplateName(name: name, language: language)
+    }
 
     // MARK: The opaque id
 

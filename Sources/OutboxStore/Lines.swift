@@ -11,16 +11,25 @@ package enum LineRemoval: Equatable, Sendable {
 extension Line {
     static let columns = """
         id, account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
-        messages_per_second, created_at, updated_at
+        messages_per_second, created_at, updated_at, pool, pair_limit, when_full, closed_window, attempts_max,
+        first_wait, wait_max, age_max, (SELECT p.name FROM pool AS p WHERE p.id = line.pool)
         """
 
     init(_ row: Row) {
+        var settings = LineSettings(
+            name: row.text(2), phoneNumberID: row.text(3), wabaID: row.optionalText(4), credential: row.text(5),
+            unknownPolicy: UnknownPolicy(rawValue: row.integer(6)) ?? .hold, unknownGrace: .seconds(row.integer(7)),
+            messagesPerSecond: row.integer(8))
+        settings.pool = row.text(19)
+        settings.pairLimit = row.integer(12) != 0
+        settings.whenFull = WhenFull(rawValue: row.integer(13)) ?? .wait
+        settings.closedWindow = ClosedWindow(rawValue: row.integer(14)) ?? .refuse
+        settings.retry.attemptsMax = row.integer(15)
+        settings.retry.firstWait = .milliseconds(row.integer(16))
+        settings.retry.waitMax = .milliseconds(row.integer(17))
+        settings.ageMax = row.optionalInteger(18).map { .seconds($0) }
         self.init(
-            id: row.integer(0), account: row.integer(1),
-            settings: LineSettings(
-                name: row.text(2), phoneNumberID: row.text(3), wabaID: row.optionalText(4), credential: row.text(5),
-                unknownPolicy: UnknownPolicy(rawValue: row.integer(6)) ?? .hold,
-                unknownGrace: .seconds(row.integer(7)), messagesPerSecond: row.integer(8)),
+            id: row.integer(0), account: row.integer(1), settings: settings, pool: row.integer(11),
             createdAt: Timestamp(milliseconds: row.integer(9)), updatedAt: Timestamp(milliseconds: row.integer(10)))
     }
 }
@@ -44,44 +53,64 @@ extension Queue {
 
     /// Makes a line or changes the one of that name. Answers it, and whether it is new.
     package func put(_ settings: LineSettings, account: Int64, now: Timestamp) throws -> (line: Line, isNew: Bool) {
-        if var line = line(named: settings.name, account: account) {
-            try database.prepare(
-                """
-                UPDATE line SET phone_number_id = :phone_number_id, waba_id = :waba_id, credential = :credential,
-                    unknown_policy = :policy, unknown_grace = :grace, messages_per_second = :rate, updated_at = :now WHERE id = :id
-                """
-            ).run(
-                .text(settings.phoneNumberID), .optional(settings.wabaID), .text(settings.credential),
-                .integer(settings.unknownPolicy.rawValue), .integer(settings.unknownGrace.components.seconds),
-                .integer(settings.messagesPerSecond), .integer(now.milliseconds), .integer(line.id))
-            let before = line.settings
-            line.settings = settings
-            line.updatedAt = now
+        let pool = try poolForLine(settings.pool ?? settings.name, account: account)
+        var settings = settings
+        settings.pool = pool.name
+        guard var line = line(named: settings.name, account: account) else {
+            let line = try insert(settings, pool, account, now)
             memory.lines[line.id] = line
-            if before.unknownPolicy != settings.unknownPolicy || before.unknownGrace != settings.unknownGrace {
-                let until = graceUntil(line: line.id, now)
-                try statements.changeGrace.run(.optional(until?.milliseconds), .integer(line.id))
-            }
-            return (line, false)
+            return (line, true)
         }
-        let inserted = try database.prepare(
-            """
-            INSERT INTO line (account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
-                messages_per_second, created_at, updated_at)
-            VALUES (:account, :name, :phone_number_id, :waba_id, :credential, :policy, :grace, :rate, :created_at,
-                :updated_at)
-            RETURNING id
-            """
-        ).first(
-            .integer(account), .text(settings.name), .text(settings.phoneNumberID), .optional(settings.wabaID),
-            .text(settings.credential), .integer(settings.unknownPolicy.rawValue),
-            .integer(settings.unknownGrace.components.seconds), .integer(settings.messagesPerSecond),
-            .integer(now.milliseconds), .integer(now.milliseconds)
-        ) { $0.integer(0) }
-        guard let id = inserted else { preconditionFailure("an INSERT with RETURNING answers its row") }
-        let line = Line(id: id, account: account, settings: settings, createdAt: now, updatedAt: now)
-        memory.lines[id] = line
-        return (line, true)
+        try update(line.id, settings, pool, now)
+        let before = line
+        line.settings = settings
+        line.pool = pool.id
+        line.updatedAt = now
+        memory.lines[line.id] = line
+        if before.settings.unknownPolicy != settings.unknownPolicy
+            || before.settings.unknownGrace != settings.unknownGrace
+        {
+            let until = graceUntil(line: line.id, now)
+            try statements.changeGrace.run(.optional(until?.milliseconds), .integer(line.id))
+        }
+        if before.pool != line.pool { sweep(.tier, line: line.id) }
+        return (line, false)
+    }
+
+    private static let settingsColumns = """
+        phone_number_id, waba_id, credential, unknown_policy, unknown_grace, messages_per_second, pool, pair_limit,
+        when_full, closed_window, attempts_max, first_wait, wait_max, age_max, updated_at
+        """
+
+    private func values(_ settings: LineSettings, _ pool: Pool, _ now: Timestamp) -> [SQLValue] {
+        [
+            .text(settings.phoneNumberID), .optional(settings.wabaID), .text(settings.credential),
+            .integer(settings.unknownPolicy.rawValue), .integer(settings.unknownGrace.components.seconds),
+            .integer(settings.messagesPerSecond), .integer(pool.id), .integer(settings.pairLimit ? 1 : 0),
+            .integer(settings.whenFull.rawValue), .integer(settings.closedWindow.rawValue),
+            .integer(settings.retry.attemptsMax), .integer(settings.retry.firstWait.wholeMilliseconds),
+            .integer(settings.retry.waitMax.wholeMilliseconds), .optional(settings.ageMax?.components.seconds),
+            .integer(now.milliseconds),
+        ]
+    }
+
+    private func update(_ id: Int64, _ settings: LineSettings, _ pool: Pool, _ now: Timestamp) throws {
+        let marks = (1...15).map { "?\($0)" }.joined(separator: ", ")
+        _ = try database.prepare("UPDATE line SET (\(Self.settingsColumns)) = (\(marks)) WHERE id = ?16")
+            .all(list: values(settings, pool, now) + [.integer(id)]) { _ in }
+    }
+
+    private func insert(_ settings: LineSettings, _ pool: Pool, _ account: Int64, _ now: Timestamp) throws -> Line {
+        let marks = (1...18).map { "?\($0)" }.joined(separator: ", ")
+        let ids = try database.prepare(
+            "INSERT INTO line (\(Self.settingsColumns), account, name, created_at) VALUES (\(marks)) RETURNING id"
+        ).all(
+            list: values(settings, pool, now) + [.integer(account), .text(settings.name), .integer(now.milliseconds)]
+        ) {
+            $0.integer(0)
+        }
+        guard let id = ids.first else { preconditionFailure("an INSERT with RETURNING answers its row") }
+        return Line(id: id, account: account, settings: settings, pool: pool.id, createdAt: now, updatedAt: now)
     }
 
     /// Removes a line nothing waits on. Its ended messages stay.

@@ -27,16 +27,52 @@ extension Failure {
 extension Queue {
     /// Writes how an attempt ended, if it still holds the message.
     package func record(
-        _ outcome: Outcome, message id: MessageID, attempt: Int64, now: Timestamp,
-        chance: inout some RandomNumberGenerator
+        _ outcome: Outcome, _ attempt: Attempt, now: Timestamp, chance: inout some RandomNumberGenerator
     ) throws -> Recorded {
-        guard var record = try load(id) else { return .nothing }
+        guard var record = try load(attempt.message) else { return .nothing }
+        try countEnd(of: attempt, record)
         switch outcome {
-        case .accepted(let wamid): return try accepted(&record, attempt, wamid, now)
-        case .unknown(let failure): return try unknown(&record, attempt, failure, now)
+        case .accepted(let wamid, let person):
+            if let person { try learn(attempt.to, is: person, account: record.account) }
+            try answered(record.line, person ?? record.person)
+            return try accepted(&record, attempt.number, wamid, now)
+        case .unknown(let failure): return try unknown(&record, attempt.number, failure, now)
         case .refused(let failure, let refused):
-            return try self.refused(&record, attempt, failure, refused, now, &chance)
+            if let slot = attempt.slot { try giveBack(slot) }
+            try hold(record, failure, refused)
+            return try self.refused(&record, attempt.number, failure, refused, now, &chance)
         }
+    }
+
+    /// Meta may have counted the message as late as now.
+    private func countEnd(of attempt: Attempt, _ record: Record) throws {
+        guard memory.lines[record.line]?.settings.pairLimit ?? false,
+            limitsNow - PairLimit.slack > attempt.claimedAt
+        else { return }
+        let underWay = try limits.underWay.first(.integer(record.line), .text(record.person)) { $0.integer(0) } ?? 1
+        try change(record.line, record.person) {
+            let corrected = PairLimit.ended(
+                fullAt: $0.pairFullAt, claimed: attempt.claimedAt, underWay: underWay, now: limitsNow)
+            if let corrected { $0.pairFullAt = corrected }
+        }
+    }
+
+    /// What a refusal says of the person, not of the message alone.
+    func hold(_ record: Record, _ failure: Failure, _ refused: Refused) throws {
+        switch (failure.code, refused) {
+        case ("131056", .throttled(let askedFor)):
+            let until = limitsNow + max(askedFor ?? .zero, PairLimit.interval)
+            try change(record.line, record.person) { $0.quietUntil = max($0.quietUntil ?? until, until) }
+        case ("131049", _): try holdMarketing(record)
+        default: break
+        }
+    }
+
+    /// Meta chose not to deliver marketing to this person; to try within 24 hours is itself held against the sender.
+    func holdMarketing(_ record: Record) throws {
+        let until = limitsNow + .seconds(86_400)
+        try change(record.line, record.person) { $0.noMarketingUntil = max($0.noMarketingUntil ?? until, until) }
+        memory.clockUsed = true
     }
 
     private func accepted(_ record: inout Record, _ attempt: Int64, _ wamid: String, _ now: Timestamp) throws
@@ -65,19 +101,20 @@ extension Queue {
         _ record: inout Record, _ attempt: Int64, _ failure: Failure, _ refused: Refused, _ now: Timestamp,
         _ chance: inout some RandomNumberGenerator
     ) throws -> Recorded {
+        let schedule = schedule(of: record.line)
         var final = true
         var wait = Duration.zero
         var failures = record.failures + 1
         switch refused {
         case .forGood: break
         case .forNow(let askedFor):
-            final = failures >= retrySchedule.attemptsMax
-            wait = retrySchedule.wait(afterFailures: failures, askedFor: askedFor, chance: &chance)
+            final = failures >= schedule.attemptsMax
+            wait = schedule.wait(afterFailures: failures, askedFor: askedFor, chance: &chance)
         case .throttled(let askedFor):
             final = false
             failures -= 1
             let tries = attempt - record.standing.closedAttempt
-            wait = retrySchedule.wait(afterFailures: tries, askedFor: askedFor, chance: &chance)
+            wait = schedule.wait(afterFailures: tries, askedFor: askedFor, chance: &chance)
         case .lineLater(let askedFor):
             // The line is held; the message itself need not learn patience.
             final = false
@@ -111,6 +148,8 @@ extension Queue {
         }
         try save(&record, state == .failed ? .failed : .retrying, at: now, detail: failure.detail)
     }
+
+    private func schedule(of line: Int64) -> RetrySchedule { memory.lines[line]?.settings.retry ?? RetrySchedule() }
 
     // MARK: Unknown outcomes
 
@@ -157,7 +196,7 @@ extension Queue {
             try save(&record, .noted, at: now)
             return
         }
-        let spent = record.failures + 1 >= retrySchedule.attemptsMax
+        let spent = record.failures + 1 >= schedule(of: record.line).attemptsMax
         let resend = policy == .resend && !spent
         guard case .move(let state) = record.standing.decide(.settled(resend: resend)) else { return }
         record.failures += 1

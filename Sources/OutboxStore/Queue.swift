@@ -10,7 +10,13 @@ package final class Queue {
     package let codec: IDCodec
     /// For ids in other threads.
     package let idKey: [UInt8]
-    package let retrySchedule: RetrySchedule
+    let limits: LimitStatements
+    private let clock: LimitClock
+    /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
+    package private(set) var limitsNow: Timestamp
+    /// The longest an attempt can be on its way.
+    package let attemptMax: Duration
+    private var wallNow: Timestamp
 
     /// What the writer remembers of the file; goes back when a transaction does.
     struct Memory {
@@ -20,16 +26,37 @@ package final class Queue {
         var counters = Counters()
         var earlyStatuses: Int64 = 0
         var lastLineServed: Int64?
+        var lastLineReleased: Int64?
+        var pools: [Int64: Pool] = [:]
+        /// People counted in each pool, and when the first of them no longer counts.
+        var slotsUsed: [Int64: Int64] = [:]
+        var nextSlotFree: [Int64: Timestamp] = [:]
+        var turns: [LineClass: FairTurns] = [:]
+        var shares: [Int64: ClassShare] = [:]
+        var pauses: [Pause] = []
+        var sweeps: [Sweep] = []
+        var knowsAliases = false
+        /// Something was kept by the limits' clock: where it stands is to be stored.
+        var clockUsed = false
+    }
+
+    struct LineClass: Hashable {
+        var line: Int64
+        var priority: Priority
     }
     var memory = Memory()
 
-    /// Opens or makes the file.
-    package init(path: String, retrySchedule: RetrySchedule = RetrySchedule()) throws {
+    /// Opens or makes the file. `reading` is what the machine's clocks say now, `attemptMax` how long one POST may take.
+    package init(path: String, reading: LimitClock.Reading, attemptMax: Duration = .seconds(31)) throws {
         database = try Database.openQueue(path: path)
         statements = try Statements(database)
+        limits = try LimitStatements(database)
+        self.attemptMax = attemptMax
+        clock = LimitClock(after: try database.clockMark(), reading)
+        limitsNow = clock.moment(tick: reading.tick)
+        wallNow = reading.wall
         idKey = try database.idKey()
         codec = IDCodec(key: idKey)
-        self.retrySchedule = retrySchedule
         try remember()
     }
 
@@ -42,6 +69,35 @@ package final class Queue {
         memory.earlyStatuses = try database.integer("SELECT count(*) FROM early_status")
         memory.lines = try loadLines()
         memory.counters = try Counters(database)
+        memory.pools = try loadPools()
+        for pool in memory.pools.keys {
+            memory.slotsUsed[pool] = try database.integer("SELECT count(*) FROM tier_slot WHERE pool = \(pool)")
+            memory.nextSlotFree[pool] =
+                (try limits.nextSlot.first(.integer(pool)) { $0.optionalInteger(0) } ?? nil)
+                .map(Timestamp.init(milliseconds:))
+        }
+        memory.pauses = try loadPauses()
+        memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
+        for line in memory.lines.keys {
+            for priority in Priority.allCases where memory.counters.ready(line, priority) > 0 {
+                let first = try limits.firstTurn.first(.integer(line), .integer(priority.rawValue)) { $0.integer(0) }
+                memory.turns[LineClass(line: line, priority: priority)] = FairTurns(current: first ?? 0)
+            }
+        }
+        // What these gates knew before may have changed while nobody looked.
+        sweepAll(.pause)
+        sweepAll(.template)
+    }
+
+    /// The moment of this turn: nanoseconds of the boot clock, and the wall clock's time.
+    package func set(tick: UInt64, wall: Timestamp) {
+        limitsNow = max(limitsNow, clock.moment(tick: tick))
+        wallNow = wall
+    }
+
+    /// A moment of the limits' clock as the boot clock will show it, in nanoseconds.
+    package func tick(of moment: Timestamp) -> UInt64 {
+        UInt64(max(0, moment.milliseconds - clock.offset)) * 1_000_000
     }
 
     // MARK: Transactions
@@ -105,6 +161,13 @@ package final class Queue {
 
     private func commit() throws {
         try memory.counters.save(statements)
+        if memory.clockUsed {
+            let mark = clock.mark(at: limitsNow, wall: wallNow)
+            try limits.saveClock.run(
+                .text(mark.boot), .integer(mark.offset), .integer(mark.seen.milliseconds),
+                .integer(mark.seenWall.milliseconds))
+            memory.clockUsed = false
+        }
         try database.execute("COMMIT")
     }
 
@@ -122,9 +185,23 @@ package final class Queue {
 
     /// The next moment at which something falls due without anybody doing anything; nil: never.
     package func nextWake() throws -> Timestamp? {
-        let moments = [statements.nextDue, statements.nextExpiry, statements.nextGrace]
-        return try moments.compactMap { try $0.first { $0.optionalInteger(0) } ?? nil }.min()
+        let statements = [statements.nextDue, statements.nextExpiry, statements.nextGrace]
+        var moments = try statements.compactMap { try $0.first { $0.optionalInteger(0) } ?? nil }
             .map(Timestamp.init(milliseconds:))
+        moments += memory.pauses.compactMap(\.until)
+        return moments.min()
+    }
+
+    /// The next moment of the limits' clock at which a gate opens for somebody who waits at it.
+    package func nextGate() throws -> Timestamp? {
+        var moments = [
+            (try limits.nextContact.first { $0.optionalInteger(0) } ?? nil).map(Timestamp.init(milliseconds:))
+        ]
+        for line in memory.lines.values where memory.counters.parked(line.id, .tier) > 0 {
+            moments.append(memory.nextSlotFree[line.pool])
+            moments.append(memory.pools[line.pool]?.elsewhereUntil)
+        }
+        return moments.compactMap { $0 }.filter { $0 > limitsNow }.min()
     }
 
     /// Messages that have not left and are not given up, of all lines.

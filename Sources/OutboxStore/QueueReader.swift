@@ -76,7 +76,8 @@ extension StoredMessage {
     static let columns = """
         m.id, (SELECT name FROM line WHERE id = m.line), m.batch, m.state, m.priority, m.unknown, m.due_at, m.attempt,
         m.recipient, m.type, m.content, m.metadata, m.send_at, m.expires_at, m.created_at, m.wamid, m.sent_at,
-        m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event
+        m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event,
+        m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order
         """
 
     init(_ row: Row) {
@@ -93,5 +94,12 @@ extension StoredMessage {
             sentAt: time(16), deliveredAt: time(17), readAt: time(18), failedAt: time(19), cancelledAt: time(20),
             failure: row.optionalText(21).map { Failure(code: $0, message: row.text(22)) },
             lastEvent: row.integer(23))
+        waits.gate = Gate(rawValue: row.integer(24)) ?? .none
+        waits.since = time(25)
+        waits.turn = row.integer(26)
+        waits.person = row.text(27)
+        waits.template = row.optionalText(28).flatMap(TemplateName.init(text:))
+        waits.hasFallback = row.integer(29) != 0
+        waits.anyOrder = row.integer(30) != 0
     }
 }

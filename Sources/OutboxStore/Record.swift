@@ -5,7 +5,13 @@ struct Record {
     let id: MessageID
     let account: Int64
     let line: Int64
+    let priority: Priority
+    let batch: MessageID?
+    let person: String
+    let anyOrder: Bool
     private(set) var loadedState: MessageState
+    private(set) var loadedGate: Gate
+    private(set) var loadedUnknown: Bool
     private(set) var loadedAttempt: Int64
 
     var standing: Standing
@@ -21,12 +27,17 @@ struct Record {
     var cancelledAt: Timestamp?
     var failure: Failure?
     let expiresAt: Timestamp?
+    var turn: Int64
+    var gate: Gate
+    var gatedAt: Timestamp?
+    var template: TemplateName?
 
     static let columns = """
         id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
-        wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at
+        wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at,
+        priority, batch, person, any_order, turn, gate, gated_at, template
         """
-    static let columnCount: Int32 = 21
+    static let columnCount: Int32 = 29
 
     init(_ row: Row) {
         func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
@@ -54,6 +65,37 @@ struct Record {
         cancelledAt = time(17)
         failure = row.optionalText(18).map { Failure(code: $0, message: row.text(19)) }
         expiresAt = time(20)
+        priority = Priority(rawValue: row.integer(21)) ?? .normal
+        batch = row.optionalInteger(22).map(MessageID.init(rawValue:))
+        person = row.text(23)
+        anyOrder = row.integer(24) != 0
+        turn = row.integer(25)
+        gate = Gate(rawValue: row.integer(26)) ?? .none
+        gatedAt = time(27)
+        loadedGate = gate
+        loadedUnknown = standing.outcomeUnknown
+        template = row.optionalText(28).flatMap(TemplateName.init(text:))
+    }
+
+    /// Others to the same person, of the same class, wait for it.
+    func goesFirst(in state: MessageState, unknown: Bool, gate: Gate) -> Bool {
+        if anyOrder { return false }
+        switch state {
+        case .processing: return !unknown
+        case .retrying: return true
+        case .queued: return gate == .none || gate.concernsPerson
+        case .scheduled, .sent, .delivered, .read, .failed, .cancelled: return false
+        }
+    }
+
+    var goesFirst: Bool { goesFirst(in: standing.state, unknown: standing.outcomeUnknown, gate: gate) }
+
+    fileprivate var counted: Counters.Key {
+        Counters.Key(line: line, state: standing.state, priority: priority, gate: gate)
+    }
+
+    fileprivate var countedBefore: Counters.Key {
+        Counters.Key(line: line, state: loadedState, priority: priority, gate: loadedGate)
     }
 
     /// Enters a state: what is known only in the state before goes.
@@ -62,6 +104,8 @@ struct Record {
         standing.outcomeUnknown = false
         standing.failedBy = nil
         graceUntil = nil
+        gate = .none
+        gatedAt = nil
         if state != .failed { failedAt = nil }
         if state == .sent || state == .delivered || state == .read || state == .queued { failure = nil }
     }
@@ -69,6 +113,8 @@ struct Record {
     fileprivate mutating func markSaved() {
         loadedState = standing.state
         loadedAttempt = standing.attempt
+        loadedGate = gate
+        loadedUnknown = standing.outcomeUnknown
     }
 }
 
@@ -82,8 +128,15 @@ extension Queue {
         record.lastEvent = try appendEvent(
             account: record.account, message: record.id, previous: record.lastEvent, at: now, kind: kind,
             state: record.standing.state, attempt: record.standing.attempt, detail: detail)
+        try store(&record)
+    }
+
+    /// Writes a changed record alone. Whoever waited for it to go first is let go.
+    func store(_ record: inout Record) throws {
+        let wentFirst = record.goesFirst(in: record.loadedState, unknown: record.loadedUnknown, gate: record.loadedGate)
         let changed = try statements.saveRecord.run(
-            .integer(record.standing.state.rawValue), .integer(record.dueAt.milliseconds),
+            .integer(record.standing.state.rawValue), .integer(record.dueAt.milliseconds), .integer(record.turn),
+            .integer(record.gate.rawValue), .optional(record.gatedAt?.milliseconds),
             .integer(record.standing.attempt), .integer(record.failures), .integer(record.standing.closedAttempt),
             .integer(record.standing.outcomeUnknown ? 1 : 0), .optional(record.graceUntil?.milliseconds),
             .integer(record.lastEvent), .optional(record.wamid), .optional(record.sentAt?.milliseconds),
@@ -93,8 +146,9 @@ extension Queue {
             .optional(record.failure?.message), .integer(record.id.rawValue),
             .integer(record.loadedState.rawValue), .integer(record.loadedAttempt))
         precondition(changed == 1, "a message changed under its only writer")
-        memory.counters.moved(record.line, from: record.loadedState, to: record.standing.state)
+        memory.counters.moved(from: record.countedBefore, to: record.counted)
         record.markSaved()
+        if wentFirst, !record.goesFirst { try releaseFollower(of: record) }
     }
 
     /// Answers the new event's sequence number.

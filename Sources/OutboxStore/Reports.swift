@@ -51,6 +51,7 @@ extension Queue {
                 record.failedAt = status.at
                 record.failure = failure
             }
+            if state == .failed, failure.code == "131049" { try holdMarketing(record) }
             if state != .failed { record.sentAt = record.sentAt ?? status.at }
             let detail = status.report == .failed ? failure.detail : wamidDetail(status.wamid)
             try save(&record, status.report.event, at: now, detail: detail)

@@ -37,6 +37,9 @@ extension Queue {
             record.standing.closedAttempt = record.standing.attempt
             record.failures = 0
             record.dueAt = now
+            record.turn = nextTurn(record.line, record.priority, record.batch)
+            record.gate = try gateOnEntry(record.line, record.priority, record.person)
+            if record.gate != .none { record.gatedAt = now }
             // What Meta says of the old attempts without their opaque id no longer speaks for the message.
             record.wamid = nil
             record.sentAt = nil

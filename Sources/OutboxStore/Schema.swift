@@ -1,3 +1,4 @@
+import OutboxCore
 import OutboxSystem
 
 /// Why a file is not opened as a queue.
@@ -68,6 +69,14 @@ extension Database {
         let database = try Database(path: path, .readOnly)
         try database.execute("PRAGMA query_only = ON; PRAGMA cache_size = -8192;")
         return database
+    }
+
+    func clockMark() throws -> LimitClock.Mark? {
+        try prepare("SELECT boot, offset, seen, seen_wall FROM limit_clock").first {
+            LimitClock.Mark(
+                boot: $0.text(0), offset: $0.integer(1), seen: Timestamp(milliseconds: $0.integer(2)),
+                seenWall: Timestamp(milliseconds: $0.integer(3)))
+        }
     }
 
     func idKey() throws -> [UInt8] {

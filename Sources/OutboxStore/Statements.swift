@@ -10,7 +10,7 @@ final class Statements {
     let loadRecord: Statement
     /// Changes one row, guarded by the state and attempt it was loaded with.
     let saveRecord: Statement
-    /// The oldest ready messages of one line and class; index message_ready.
+    /// The ready message of one line and class whose turn it is; index message_ready.
     let ready: Statement
     /// Ids whose time has come; index message_due.
     let due: Statement
@@ -49,9 +49,11 @@ final class Statements {
         insertMessage = try prepare(
             """
             INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
-                content, metadata, send_at, expires_at, created_at)
+                content, metadata, send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback,
+                any_order)
             VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
-                :content, :metadata, :send_at, :expires_at, :created_at)
+                :content, :metadata, :send_at, :expires_at, :created_at, :turn, :gate, :gated_at, :person, :template,
+                :fallback, :any_order)
             """)
         insertEvent = try prepare(
             """
@@ -60,13 +62,14 @@ final class Statements {
             """)
         saveCounter = try prepare(
             """
-            INSERT INTO counter (line, state, count) VALUES (:line, :state, :count)
-            ON CONFLICT (line, state) DO UPDATE SET count = excluded.count
+            INSERT INTO counter (line, state, priority, gate, count) VALUES (:line, :state, :priority, :gate, :count)
+            ON CONFLICT (line, state, priority, gate) DO UPDATE SET count = excluded.count
             """)
         loadRecord = try prepare("SELECT \(Record.columns) FROM message WHERE id = :id")
         saveRecord = try prepare(
             """
-            UPDATE message SET state = :state, due_at = :due_at, attempt = :attempt, failures = :failures,
+            UPDATE message SET state = :state, due_at = :due_at, turn = :turn, gate = :gate,
+                gated_at = :gated_at, attempt = :attempt, failures = :failures,
                 closed_attempt = :closed_attempt, unknown = :unknown, grace_until = :grace_until,
                 last_event = :last_event, wamid = :wamid, sent_at = :sent_at, delivered_at = :delivered_at,
                 read_at = :read_at, failed_at = :failed_at, cancelled_at = :cancelled_at, failed_by = :failed_by,
@@ -75,8 +78,8 @@ final class Statements {
             """)
         ready = try prepare(
             """
-            SELECT \(Record.columns), recipient, type, content FROM message
-            WHERE line = :line AND priority = :priority AND state = 1 ORDER BY due_at, id LIMIT :limit
+            SELECT \(Record.columns), recipient, type, content, fallback FROM message
+            WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 ORDER BY turn, id LIMIT 1
             """)
         due = try prepare(
             "SELECT id FROM message WHERE state IN (0, 3) AND due_at <= :now ORDER BY due_at LIMIT :limit")

@@ -14,6 +14,10 @@ package enum SubmitRefusal: Equatable, Sendable {
     case noLines
     /// The account has several lines and the draft names none.
     case lineNotNamed
+    /// Free-form, the person's window is closed, and there is no fallback.
+    case windowClosed
+    /// The pool has no room, and waiting is not wanted; it may have at that moment, by the wall clock.
+    case poolFull(String, Tier, until: Timestamp?)
 }
 
 /// What a dry run tells.
@@ -51,9 +55,14 @@ extension Queue {
         case .refused(let refusal): return .refused(refusal)
         case .done(let found): line = found
         }
-        let id = nextID(now)
         let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
+        let person = try person(draft.to.digits, account: account)
+        if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
+        let id = nextID(now)
         let state: MessageState = later == nil ? .queued : .scheduled
+        let gate = later == nil ? try gateOnEntry(line.id, draft.priority, person) : .none
+        let turn = later == nil ? nextTurn(line.id, draft.priority, batch) : 0
+        let expiresAt = draft.expiresAt ?? line.settings.ageMax.map { (later ?? now) + $0 }
         let sequence = try appendEvent(
             account: account, message: id, previous: nil, at: now, kind: .accepted, state: state, attempt: 0,
             detail: nil)
@@ -62,19 +71,45 @@ extension Queue {
             .integer(state.rawValue), .integer(draft.priority.rawValue),
             .integer((later ?? now).milliseconds), .integer(sequence), .text(draft.to.digits),
             .text(draft.type), .utf8(draft.content), .optional(draft.metadata),
-            .optional(draft.sendAt?.milliseconds), .optional(draft.expiresAt?.milliseconds),
-            .integer(now.milliseconds))
-        memory.counters.moved(line.id, from: nil, to: state)
+            .optional(draft.sendAt?.milliseconds), .optional(expiresAt?.milliseconds),
+            .integer(now.milliseconds), .integer(turn), .integer(gate.rawValue),
+            .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
+            .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0))
+        memory.counters.moved(
+            from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
         return .done(Submitted(id: id, state: state, sendAt: later))
     }
 
+    /// Why a message that could be queued is better not.
+    private func refusal(of draft: Draft, to person: String, _ line: Line, later: Timestamp?, _ now: Timestamp) throws
+        -> SubmitRefusal?
+    {
+        // Whether a window is open at a later time only that time can tell.
+        if draft.template == nil, draft.fallback == nil, later == nil, line.settings.closedWindow == .refuse {
+            let window = try contact(line.id, person)?.windowUntil
+            if !GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax) { return .windowClosed }
+        }
+        if (draft.whenFull ?? line.settings.whenFull) == .refuse, later == nil, let pool = memory.pools[line.pool],
+            try gateOnEntry(line.id, draft.priority, person) == .tier
+        {
+            let free = memory.nextSlotFree[pool.id].map {
+                now + Duration.milliseconds($0.milliseconds - limitsNow.milliseconds)
+            }
+            return .poolFull(pool.name, pool.tier, until: free)
+        }
+        return nil
+    }
+
     /// Everything `submit` would check, and when the message would leave. Writes nothing.
-    package func estimate(_ draft: Draft, account: Int64, now: Timestamp) -> SubmitResult<Estimate> {
+    package func estimate(_ draft: Draft, account: Int64, now: Timestamp) throws -> SubmitResult<Estimate> {
         switch resolve(draft.line, account) {
         case .refused(let refusal): return .refused(refusal)
         case .done(let line):
+            let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
+            let person = try person(draft.to.digits, account: account)
+            if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
             let ahead = memory.counters[line.id, .queued] + memory.counters[line.id, .processing]
-            return .done(Estimate(line: line.name, ahead: ahead, notBefore: max(draft.sendAt ?? now, now)))
+            return .done(Estimate(line: line.name, ahead: ahead, notBefore: later ?? now))
         }
     }
 

@@ -8,11 +8,27 @@ package func wallClockMilliseconds() -> Int64 {
     return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
 }
 
-/// Nanoseconds since some moment of this boot; never set back.
+/// Nanoseconds since this boot, sleep included; never set back.
 package func steadyNanoseconds() -> UInt64 {
     var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
+    clock_gettime(CLOCK_BOOTTIME, &now)
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+}
+
+/// A word that names this boot of the machine.
+package func bootName() -> String {
+    let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return "unknown" }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 64)
+    let count = read(descriptor, &bytes, bytes.count)
+    return String(decoding: bytes.prefix(max(0, count)).prefix { $0 > 0x20 }, as: UTF8.self)
+}
+
+/// Whether somebody keeps the wall clock right, as the kernel knows from NTP.
+package func wallClockIsSynchronised() -> Bool {
+    var state = timex()
+    return adjtimex(&state) != TIME_ERROR && state.status & STA_UNSYNC == 0
 }
 
 /// A timer on the wall clock that also goes off when somebody sets the clock.

@@ -98,14 +98,31 @@ import Testing
     }
 }
 
+private let noWay = Failure(code: "NOT_CONNECTED", message: "no way")
+
 @Suite struct LineHoldTests {
+    @Test func badMomentsHoldWhenTheyAreManyInARow() {
+        var dice = Dice(seed: 5)
+        var hold = LineHold()
+        let now = Timestamp(milliseconds: 0)
+        for _ in 1..<LineHold.inARowMax { hold.attemptEnded(.weak(noWay), now: now, chance: &dice) }
+        #expect(!hold.isHolding)
+        hold.attemptEnded(.through, now: now, chance: &dice)
+        for _ in 1..<LineHold.inARowMax { hold.attemptEnded(.weak(noWay), now: now, chance: &dice) }
+        #expect(!hold.isHolding)
+        hold.attemptEnded(.weak(noWay), now: now, chance: &dice)
+        #expect(hold.isHolding && hold.state?.failure == noWay)
+        // A restart goes on waiting.
+        #expect(LineHold(hold.state).allowed(1, now: now) == 0)
+    }
+
     @Test func oneProbeAtATimeUntilOneGetsThrough() {
         var dice = Dice(seed: 3)
         var hold = LineHold()
         var now = Timestamp(milliseconds: 0)
         #expect(hold.allowed(50, now: now) == 50)
         // All that were under way fail together: that counts once.
-        for _ in 0..<50 { hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &dice) }
+        for _ in 0..<50 { hold.attemptEnded(.blocked(noWay, askedFor: nil), now: now, chance: &dice) }
         #expect(hold.isHolding && hold.allowed(50, now: now) == 0)
         var waits: [Int64] = []
         for _ in 0..<12 {
@@ -115,12 +132,12 @@ import Testing
             #expect(hold.allowed(50, now: now) == 1)
             hold.claimed(1)
             #expect(hold.allowed(50, now: now) == 0 && hold.wake == nil)
-            hold.attemptEnded(held: true, askedFor: nil, now: now, chance: &dice)
+            hold.attemptEnded(.blocked(noWay, askedFor: nil), now: now, chance: &dice)
         }
         #expect(waits.count == 12 && waits[0] <= 1000 && waits[11] >= 30_000 && waits.allSatisfy { $0 <= 60_000 })
         now = hold.wake ?? now
         hold.claimed(1)
-        hold.attemptEnded(held: false, askedFor: nil, now: now, chance: &dice)
+        hold.attemptEnded(.through, now: now, chance: &dice)
         #expect(!hold.isHolding && hold.allowed(50, now: now) == 50)
     }
 
@@ -128,7 +145,7 @@ import Testing
         var dice = Dice(seed: 4)
         var hold = LineHold()
         let now = Timestamp(milliseconds: 0)
-        hold.attemptEnded(held: true, askedFor: .seconds(90), now: now, chance: &dice)
+        hold.attemptEnded(.blocked(noWay, askedFor: .seconds(90)), now: now, chance: &dice)
         #expect(hold.allowed(1, now: now + .milliseconds(89_999)) == 0)
         #expect(hold.allowed(5, now: now + .seconds(90)) == 1)
     }

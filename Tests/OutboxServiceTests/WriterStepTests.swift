@@ -15,12 +15,16 @@ private final class Desk {
     let step: WriterStep<Dice>
     var now = Timestamp(milliseconds: 1_800_000_000_000)
     var tick: UInt64 = 1_000_000_000_000
+    private var submitted = 0
 
     init(slots: Int = 8, perSecond: Int64 = 10_000) throws {
-        queue = try Queue(path: folder.file("outboxd.db"))
+        queue = try Queue(
+            path: folder.file("outboxd.db"),
+            reading: LimitClock.Reading(boot: "desk", tick: tick, wall: now, isSynchronised: true))
         step = WriterStep(queue: queue, slotsMax: slots, chance: Dice(seed: 5), shown: { $0 })
-        let settings = LineSettings(
+        var settings = LineSettings(
             name: "main", phoneNumberID: "106", wabaID: nil, credential: "c", messagesPerSecond: perSecond)
+        settings.closedWindow = .leave
         _ = queue.together(1) { _ in _ = try queue.put(settings, account: defaultAccount, now: now) }
     }
 
@@ -28,10 +32,13 @@ private final class Desk {
     func turn(_ inputs: [WriterInput]) -> WriterStep<Dice>.Outputs { step.turn(inputs, now: now, tick: tick) }
 
     func submit(_ count: Int) throws {
-        let draft = try Draft(
-            line: nil, to: #require(PhoneNumber("14155552671")), type: "text", content: Array("{}".utf8))
         _ = queue.together(1) { _ in
-            for _ in 0..<count { _ = try queue.submit(draft, account: defaultAccount, batch: nil, now: now) }
+            for _ in 0..<count {
+                submitted += 1
+                guard let to = PhoneNumber("141555\(50_000 + submitted)") else { continue }
+                let draft = Draft(line: nil, to: to, type: "text", content: Array("{}".utf8))
+                _ = try queue.submit(draft, account: defaultAccount, batch: nil, now: now)
+            }
         }
     }
 }

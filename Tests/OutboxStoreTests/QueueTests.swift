@@ -148,11 +148,11 @@ import Testing
         #expect(try QueueReader(path: bench.path).list(ListFilter(), account: 2).messages.isEmpty)
     }
 
-    @Test func higherClassesLeaveFirstAndOlderOnesWithin() throws {
+    @Test func aHigherClassLeavesFirstAndNoneStarves() throws {
         let bench = try Bench()
         var order: [MessageID] = []
-        for priority in [Priority.low, .normal, .high, .low, .normal, .high] {
-            var draft = try bench.draft()
+        for (index, priority) in [Priority.low, .normal, .high, .low, .normal, .high].enumerated() {
+            var draft = try bench.draft("1415555000\(index)")
             draft.priority = priority
             guard
                 case .done(let submitted) = try bench.run({
@@ -161,21 +161,22 @@ import Testing
             else { throw Unexpected() }
             order.append(submitted.id)
         }
-        #expect(try bench.claim(4).map(\.message) == [order[2], order[5], order[1], order[4]])
-        #expect(try bench.claim(4).map(\.message) == [order[0], order[3]])
+        // Each class's first, the higher before the lower; then by weight.
+        #expect(try bench.claim(4).map(\.message) == [order[2], order[1], order[0], order[5]])
+        #expect(try bench.claim(4).map(\.message) == [order[4], order[3]])
     }
 
     @Test func linesAreNamedOrTheOnlyOne() throws {
         let bench = try Bench()
         var draft = try bench.draft()
         draft.line = "none"
-        #expect(bench.queue.estimate(draft, account: 1, now: bench.now) == .refused(.noSuchLine("none")))
-        #expect(bench.queue.estimate(draft, account: 2, now: bench.now) == .refused(.noSuchLine("none")))
+        #expect(try bench.queue.estimate(draft, account: 1, now: bench.now) == .refused(.noSuchLine("none")))
+        #expect(try bench.queue.estimate(draft, account: 2, now: bench.now) == .refused(.noSuchLine("none")))
         draft.line = nil
-        #expect(bench.queue.estimate(draft, account: 2, now: bench.now) == .refused(.noLines))
+        #expect(try bench.queue.estimate(draft, account: 2, now: bench.now) == .refused(.noLines))
         let second = LineSettings(name: "second", phoneNumberID: "107", wabaID: nil, credential: "c")
         try bench.run { _ = try $0.put(second, account: 1, now: bench.now) }
-        #expect(bench.queue.estimate(draft, account: 1, now: bench.now) == .refused(.lineNotNamed))
+        #expect(try bench.queue.estimate(draft, account: 1, now: bench.now) == .refused(.lineNotNamed))
     }
 
     @Test func aBusyLineIsNotRemoved() throws {

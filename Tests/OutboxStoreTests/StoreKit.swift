@@ -13,10 +13,11 @@ final class Bench {
     var path: String { folder.file("outboxd.db") }
 
     init(policy: UnknownPolicy = .hold) throws {
-        queue = try Queue(path: folder.file("outboxd.db"))
-        let settings = LineSettings(
+        queue = try Queue(path: folder.file("outboxd.db"), reading: Self.reading(now))
+        var settings = LineSettings(
             name: "main", phoneNumberID: "106", wabaID: nil, credential: "line.main.token", unknownPolicy: policy,
             unknownGrace: .seconds(60))
+        settings.closedWindow = .leave
         try run { _ = try $0.put(settings, account: 1, now: self.now) }
     }
 
@@ -24,6 +25,7 @@ final class Bench {
     @discardableResult
     func run<Value>(_ operation: (Queue) throws -> Value) throws -> Value {
         var value: Value?
+        queue.set(tick: Self.tick(now), wall: now)
         switch queue.together(1, { _ in value = try operation(self.queue) }) {
         case .done(let kept): if let error = kept[0] { throw error }
         case .nothing(let error): throw error
@@ -32,7 +34,14 @@ final class Bench {
     }
 
     /// As after a kill: the file is opened again.
-    func reopen() throws { queue = try Queue(path: path) }
+    func reopen() throws { queue = try Queue(path: path, reading: Self.reading(now)) }
+
+    /// A boot clock that began with 1970: the limits' clock shows the bench's time.
+    static func reading(_ now: Timestamp) -> LimitClock.Reading {
+        LimitClock.Reading(boot: "bench", tick: tick(now), wall: now, isSynchronised: true)
+    }
+
+    static func tick(_ now: Timestamp) -> UInt64 { UInt64(now.milliseconds) * 1_000_000 }
 
     func draft(_ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> Draft {
         Draft(
@@ -49,12 +58,12 @@ final class Bench {
         return submitted.id
     }
 
-    func claim(_ slots: Int = 1) throws -> [Attempt] { try run { try $0.claim(slots: slots, now: self.now) } }
+    func claim(_ slots: Int = 1) throws -> [Attempt] { try run { try $0.claim(slots: slots, now: self.now) }.attempts }
 
     @discardableResult
     func record(_ outcome: Outcome, _ attempt: Attempt) throws -> Recorded {
         try run {
-            try $0.record(outcome, message: attempt.message, attempt: attempt.number, now: self.now, chance: &self.dice)
+            try $0.record(outcome, attempt, now: self.now, chance: &self.dice)
         }
     }
 

@@ -77,13 +77,17 @@ import Testing
     @Test func aFileOfALaterVersionIsRefused() throws {
         let bench = try Bench()
         try execute(bench.path, "PRAGMA user_version = 99")
-        #expect(throws: OpenRefusal.newer(version: 99)) { try Queue(path: bench.path) }
+        #expect(throws: OpenRefusal.newer(version: 99)) {
+            try Queue(path: bench.path, reading: Bench.reading(bench.now))
+        }
     }
 
     @Test func anotherProgramsDatabaseIsRefused() throws {
         let folder = TemporaryFolder()
         try execute(folder.file("x.db"), "CREATE TABLE t (a)")
-        #expect(throws: OpenRefusal.foreign) { try Queue(path: folder.file("x.db")) }
+        #expect(throws: OpenRefusal.foreign) {
+            try Queue(path: folder.file("x.db"), reading: Bench.reading(Timestamp(milliseconds: 0)))
+        }
     }
 
     private func execute(_ path: String, _ sql: String) throws {

@@ -1,0 +1,88 @@
+/// A reason why a queued message may not leave now. The numbers are stored; they never change their meaning.
+package enum Gate: Int64, CaseIterable, Sendable {
+    /// Nothing found yet: it stands in its class's queue.
+    case none = 0
+    /// A message to the same person, of the same line and class, is on its way or to be tried again.
+    case order = 1
+    /// 45 messages to the same person were borrowed on.
+    case pair = 2
+    /// The pool has written to as many people as its tier allows in 24 hours.
+    case tier = 3
+    /// The template cannot be sent now.
+    case template = 4
+    /// Somebody paused its template or batch.
+    case pause = 5
+    /// Meta asked to leave this person alone for a while.
+    case person = 6
+
+    package var name: String { String(describing: self) }
+
+    /// Gates that stand before a person, not before a message: whoever waits there keeps its place in the order.
+    package var concernsPerson: Bool { self == .order || self == .pair || self == .tier || self == .person }
+}
+
+/// What is known about one queued message and its surroundings when it might leave.
+package struct GateFacts: Equatable, Sendable {
+    package var priority: Priority
+    package var isTemplate: Bool
+    /// Known to be marketing, or not known and of the class `low`.
+    package var isMarketing = false
+    /// Of its template or batch, not of the whole line.
+    package var isPaused = false
+    /// Its template cannot be sent, by what Meta last said.
+    package var templateHeld = false
+    /// The person's 24 hours; nil: never wrote to us.
+    package var windowUntil: Timestamp?
+    /// The line leaves it to Meta whether a window is open.
+    package var trustsWindow = false
+    /// Meta asked to leave the person alone.
+    package var quietUntil: Timestamp?
+    package var noMarketingUntil: Timestamp?
+    /// Somebody goes first.
+    package var isBehind = false
+    package var pairFullAt: Timestamp?
+    package var countsPairs = true
+    /// When the person's place in the tier becomes free; nil: has none.
+    package var slotFreeAt: Timestamp?
+    /// People the pool may still write to for this class; nil: any number.
+    package var room: Int64?
+
+    package init(priority: Priority, isTemplate: Bool) {
+        self.priority = priority
+        self.isTemplate = isTemplate
+    }
+}
+
+package enum GateDecision: Equatable, Sendable {
+    /// It may leave; `takesSlot` when the person has to be counted in the pool.
+    case pass(takesSlot: Bool)
+    /// It waits there; until a moment, where time alone opens it.
+    case wait(Gate, until: Timestamp?)
+    /// Free-form, and the person's window is closed: its fallback, or nothing.
+    case windowClosed
+}
+
+extension GateFacts {
+    /// A window closes for us this much before Meta closes it: a request under way shall arrive inside.
+    package static func windowIsOpen(_ until: Timestamp?, now: Timestamp, deadline: Duration) -> Bool {
+        until.map { now + deadline < $0 } ?? false
+    }
+
+    /// The only place that decides whether a message may leave. `now` is the limits' clock.
+    package func decide(now: Timestamp, deadline: Duration) -> GateDecision {
+        if isPaused { return .wait(.pause, until: nil) }
+        if templateHeld { return .wait(.template, until: nil) }
+        let isOpen = Self.windowIsOpen(windowUntil, now: now, deadline: deadline)
+        if !isTemplate, !isOpen, !trustsWindow { return .windowClosed }
+        if let quietUntil, quietUntil > now { return .wait(.person, until: quietUntil) }
+        if isMarketing, let noMarketingUntil, noMarketingUntil > now { return .wait(.person, until: noMarketingUntil) }
+        if isBehind { return .wait(.order, until: nil) }
+        if countsPairs {
+            let next = PairLimit.next(fullAt: pairFullAt, now: now)
+            if next > now { return .wait(.pair, until: next) }
+        }
+        guard let room, !isOpen else { return .pass(takesSlot: false) }
+        if slotFreeAt.map({ $0 > now }) ?? false || room > 0 { return .pass(takesSlot: true) }
+        return .wait(.tier, until: nil)
+    }
+}

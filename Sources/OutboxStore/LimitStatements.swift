@@ -1,0 +1,137 @@
+/// The writer's statements about gates: who waits where, and what the limits count. Prepared once.
+final class LimitStatements {
+    /// Takes one message off its class's queue, or puts it back; one row by primary key.
+    let park: Statement
+    /// Whether somebody goes first to the same person; index message_person, three seeks.
+    let isBehind: Statement
+    /// The first that waits for its turn with a person; index message_person.
+    let follower: Statement
+    /// Those of a person at a gate; index message_person.
+    let ofPerson: Statement
+    /// Those of a line, gate and class whose turn is next, behind a place; index message_parked.
+    let parked: Statement
+    /// Messages of a pair on their way; index message_person.
+    let underWay: Statement
+    /// Turns a free-form message into its fallback; one row by primary key.
+    let useFallback: Statement
+    /// The least turn of a line and class; index message_ready.
+    let firstTurn: Statement
+
+    /// One row by primary key.
+    let contact: Statement
+    let saveContact: Statement
+    let deleteContact: Statement
+    /// Contacts whose time has come; index contact_wake.
+    let wokenContacts: Statement
+    let nextContact: Statement
+
+    /// One row by primary key.
+    let slot: Statement
+    let takeSlot: Statement
+    /// Gives a slot back as it was, unless a later attempt has taken it on.
+    let restoreSlot: Statement
+    let dropSlot: Statement
+    let deleteSlot: Statement
+    /// Slots of one pool whose time has come; index tier_slot_free.
+    let freeSlots: Statement
+    let nextSlot: Statement
+
+    let person: Statement
+    let learnAlias: Statement
+    /// Gives a person's live messages of one line to whom Meta knows the person as; index message_person.
+    let renamePerson: Statement
+
+    let saveClock: Statement
+
+    init(_ database: Database) throws {
+        func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
+
+        park = try prepare("UPDATE message SET gate = :gate, gated_at = :at WHERE id = :id AND state = 1")
+        // The words of the index's condition stand in every part: SQLite uses it only then.
+        let same = "line = :line AND person = :person AND priority = :priority AND state IN (1, 2, 3) AND any_order = 0"
+        isBehind = try prepare(
+            """
+            SELECT EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 2 AND unknown = 0)
+                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 3 AND id < :id)
+                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 1 AND id < :id AND gate IN (0, 1, 2, 3, 6))
+            """)
+        follower = try prepare(
+            """
+            SELECT id FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
+                AND state IN (1, 2, 3) AND gate = 1 ORDER BY id LIMIT 1
+            """)
+        ofPerson = try prepare(
+            """
+            SELECT id, gate FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
+                AND state IN (1, 2, 3) AND gate <> 0 AND gate IN (:first, :second) ORDER BY id LIMIT 50
+            """)
+        parked = try prepare(
+            """
+            SELECT id, turn FROM message WHERE line = :line AND gate = :gate AND priority = :priority AND state = 1
+                AND gate <> 0 AND (turn, id) > (:turn, :id) ORDER BY turn, id LIMIT :limit
+            """)
+        underWay = try prepare(
+            """
+            SELECT count(*) FROM message WHERE line = :line AND person = :person AND priority IN (0, 1, 2) AND state = 2
+                AND state IN (1, 2, 3)
+            """)
+        useFallback = try prepare(
+            """
+            UPDATE message SET type = 'template', content = fallback, template = :template, fallback = NULL
+            WHERE id = :id
+            """)
+        firstTurn = try prepare(
+            """
+            SELECT min(turn) FROM message WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0
+            """)
+        contact = try prepare(
+            "SELECT \(Contact.columns) FROM contact WHERE line = :line AND person = :person")
+        saveContact = try prepare(
+            """
+            INSERT INTO contact (line, person, \(Contact.columns))
+            VALUES (:line, :person, :window, :ad, :entry, :pair, :quiet, :marketing, :wake)
+            ON CONFLICT (line, person) DO UPDATE SET window_until = excluded.window_until,
+                ad_until = excluded.ad_until, free_entry_until = excluded.free_entry_until,
+                pair_full_at = excluded.pair_full_at, quiet_until = excluded.quiet_until,
+                no_marketing_until = excluded.no_marketing_until, wake_at = excluded.wake_at
+            """)
+        deleteContact = try prepare("DELETE FROM contact WHERE line = :line AND person = :person")
+        wokenContacts = try prepare(
+            """
+            SELECT line, person FROM contact WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at LIMIT :limit
+            """)
+        nextContact = try prepare("SELECT min(wake_at) FROM contact WHERE wake_at IS NOT NULL")
+        slot = try prepare("SELECT free_at FROM tier_slot WHERE pool = :pool AND person = :person")
+        takeSlot = try prepare(
+            """
+            INSERT INTO tier_slot (pool, person, free_at) VALUES (:pool, :person, :free_at)
+            ON CONFLICT (pool, person) DO UPDATE SET free_at = max(free_at, excluded.free_at)
+            """)
+        restoreSlot = try prepare(
+            """
+            UPDATE tier_slot SET free_at = :before WHERE pool = :pool AND person = :person AND free_at = :free_at
+            """)
+        dropSlot = try prepare(
+            "DELETE FROM tier_slot WHERE pool = :pool AND person = :person AND free_at = :free_at")
+        deleteSlot = try prepare("DELETE FROM tier_slot WHERE pool = :pool AND person = :person")
+        freeSlots = try prepare("DELETE FROM tier_slot WHERE pool = :pool AND free_at <= :now")
+        nextSlot = try prepare("SELECT min(free_at) FROM tier_slot WHERE pool = :pool")
+        person = try prepare("SELECT person FROM alias WHERE account = :account AND address = :address")
+        learnAlias = try prepare(
+            """
+            INSERT INTO alias (account, address, person) VALUES (:account, :address, :person)
+            ON CONFLICT (account, address) DO UPDATE SET person = excluded.person
+            """)
+        renamePerson = try prepare(
+            """
+            UPDATE message SET person = :new WHERE line = :line AND person = :old AND priority IN (0, 1, 2)
+                AND state IN (1, 2, 3)
+            """)
+        saveClock = try prepare(
+            """
+            INSERT INTO limit_clock (id, boot, offset, seen, seen_wall) VALUES (1, :boot, :offset, :seen, :wall)
+            ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, offset = excluded.offset, seen = excluded.seen,
+                seen_wall = excluded.seen_wall
+            """)
+    }
+}

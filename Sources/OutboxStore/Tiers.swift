@@ -1,0 +1,141 @@
+package import OutboxCore
+
+extension Pool {
+    static let columns =
+        "id, account, name, tier, tier_learned, kept_for_high, elsewhere, elsewhere_until"
+
+    init(_ row: Row) {
+        self.init(
+            id: row.integer(0), account: row.integer(1), name: row.text(2),
+            settings: PoolSettings(
+                tier: row.optionalInteger(3).flatMap(Tier.init(rawValue:)), keptForHigh: row.integer(5)),
+            learned: row.optionalInteger(4).flatMap(Tier.init(rawValue:)), elsewhere: row.integer(6),
+            elsewhereUntil: row.optionalInteger(7).map(Timestamp.init(milliseconds:)))
+    }
+}
+
+extension Queue {
+    func loadPools() throws -> [Int64: Pool] {
+        let pools = try database.prepare("SELECT \(Pool.columns) FROM pool").all { Pool($0) }
+        return Dictionary(uniqueKeysWithValues: pools.map { ($0.id, $0) })
+    }
+
+    package func pool(named name: String, account: Int64) -> Pool? {
+        memory.pools.values.first { $0.account == account && $0.name == name }
+    }
+
+    /// The pool of that name, made if there is none.
+    func poolForLine(_ name: String, account: Int64) throws -> Pool {
+        if let pool = pool(named: name, account: account) { return pool }
+        let id = try database.prepare(
+            "INSERT INTO pool (account, name, kept_for_high) VALUES (:account, :name, 0) RETURNING id"
+        ).first(.integer(account), .text(name)) { $0.integer(0) }
+        guard let id else { preconditionFailure("an INSERT with RETURNING answers its row") }
+        let pool = Pool(id: id, account: account, name: name)
+        memory.pools[id] = pool
+        return pool
+    }
+
+    /// Writes a pool an operator or Meta changed. Whoever waited for room may be let go by the next claim.
+    package func save(_ pool: Pool) throws {
+        try database.prepare(
+            """
+            UPDATE pool SET tier = :tier, tier_learned = :learned, kept_for_high = :kept, elsewhere = :elsewhere,
+                elsewhere_until = :until WHERE id = :id
+            """
+        ).run(
+            .optional(pool.settings.tier?.rawValue), .optional(pool.learned?.rawValue),
+            .integer(pool.settings.keptForHigh), .integer(pool.elsewhere), .optional(pool.elsewhereUntil?.milliseconds),
+            .integer(pool.id))
+        memory.pools[pool.id] = pool
+        memory.clockUsed = true
+    }
+
+    /// Changes what an operator says of a pool; `used` are all people written to in the last 24 hours, by anybody.
+    package func change(_ name: String, account: Int64, _ settings: PoolSettings, used: Int64?) throws -> Pool? {
+        guard var pool = pool(named: name, account: account) else { return nil }
+        pool.settings = settings
+        if let used {
+            pool.elsewhere = max(0, used - (memory.slotsUsed[pool.id] ?? 0))
+            pool.elsewhereUntil = limitsNow + TierSlot.span
+        }
+        try save(pool)
+        return pool
+    }
+
+    // MARK: Slots
+
+    /// People the pool of a line may still write to; nil: any number.
+    func room(_ line: Line, _ priority: Priority) -> Int64? {
+        memory.pools[line.pool]?.room(for: priority, used: memory.slotsUsed[line.pool] ?? 0, now: limitsNow)
+    }
+
+    func slotFreeAt(_ pool: Int64, _ person: String) throws -> Timestamp? {
+        try limits.slot.first(.integer(pool), .text(person)) { Timestamp(milliseconds: $0.integer(0)) }
+    }
+
+    /// Counts a person in the pool until 24 hours after the latest end an attempt of now can have.
+    func takeSlot(_ line: Line, _ record: Record, freeAt before: Timestamp?) throws -> TierSlot {
+        let freeAt = limitsNow + TierSlot.span + attemptMax
+        try limits.takeSlot.run(.integer(line.pool), .text(record.person), .integer(freeAt.milliseconds))
+        memory.clockUsed = true
+        let slot = TierSlot(pool: line.pool, person: record.person, freeAt: freeAt, before: before)
+        guard before == nil else { return slot }
+        memory.slotsUsed[line.pool, default: 0] += 1
+        memory.nextSlotFree[line.pool] = min(memory.nextSlotFree[line.pool] ?? freeAt, freeAt)
+        // The person is counted now: what else waits for it in the tier need not.
+        for other in memory.lines.values where other.pool == line.pool {
+            for priority in Priority.allCases where memory.counters[other.id, .queued, priority, .tier] > 0 {
+                try release(of: record.person, other.id, priority, .tier, .tier)
+            }
+        }
+        return slot
+    }
+
+    /// An attempt certainly did not send anything: its place is as before.
+    func giveBack(_ slot: TierSlot) throws {
+        let (pool, person) = (SQLValue.integer(slot.pool), SQLValue.text(slot.person))
+        let freeAt = SQLValue.integer(slot.freeAt.milliseconds)
+        if let before = slot.before {
+            let restored = try limits.restoreSlot.run(.integer(before.milliseconds), pool, person, freeAt)
+            if restored == 1 {
+                memory.nextSlotFree[slot.pool] = min(memory.nextSlotFree[slot.pool] ?? before, before)
+            }
+        } else if try limits.dropSlot.run(pool, person, freeAt) == 1 {
+            memory.slotsUsed[slot.pool, default: 0] -= 1
+        }
+    }
+
+    /// Forgets whom the pools wrote to more than 24 hours ago, and lets as many wait no longer.
+    func freeSlots() throws {
+        for (pool, next) in memory.nextSlotFree where next <= limitsNow {
+            let freed = try limits.freeSlots.run(.integer(pool), .integer(limitsNow.milliseconds))
+            memory.slotsUsed[pool, default: 0] -= Int64(freed)
+            memory.nextSlotFree[pool] =
+                (try limits.nextSlot.first(.integer(pool)) { $0.optionalInteger(0) } ?? nil)
+                .map(Timestamp.init(milliseconds:))
+        }
+        for pool in memory.pools.keys { try releaseForRoom(pool) }
+    }
+
+    /// Lets as many messages try as the pool has room for, of its lines in turn and of the higher class first.
+    private func releaseForRoom(_ pool: Int64) throws {
+        let lines = memory.lines.values.filter { $0.pool == pool && memory.counters.parked($0.id, .tier) > 0 }
+        guard !lines.isEmpty else { return }
+        for priority in Priority.allCases {
+            let room = room(lines[0], priority) ?? Int64.max
+            let wanting = lines.map { line in
+                // Those of the line let go before and not yet looked at may need places, too.
+                let left = max(0, room - memory.counters.ready(line.id, priority))
+                return (line: line.id, count: Int(min(memory.counters[line.id, .queued, priority, .tier], left)))
+            }.filter { $0.count > 0 }.sorted { $0.line < $1.line }
+            let slots = Int(min(room, Self.releasedAtOnce))
+            for share in fairShare(slots: slots, ready: wanting, after: memory.lastLineReleased) {
+                for (id, _) in try parked(share.line, .tier, priority, limit: Int64(share.count)) {
+                    try unpark(id, share.line, priority, from: .tier)
+                }
+                memory.lastLineReleased = share.line
+            }
+        }
+    }
+}
