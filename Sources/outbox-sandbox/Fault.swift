@@ -25,6 +25,8 @@ enum Fault: Equatable, Sendable {
     case fail(Int64)
     /// Accepts the message; no status follows.
     case silent
+    /// Accepts the message as held for quality assessment; its statuses begin a second later.
+    case hold
 
     static let help = """
           error=CODE   Meta's error body, not accepted       throttle=SECONDS  429 with Retry-After, not accepted
@@ -32,7 +34,7 @@ enum Fault: Equatable, Sendable {
           slow=MS      answers late                          lose-answer       accepted, closes without an answer
           reset        accepted, resets the connection       truncate          accepted, half an answer
           garbage      accepted, answers HTML                fail=CODE         accepted, then a failed status
-          silent       accepted, no status follows
+          silent       accepted, no status follows           hold              accepted as held, sent a second later
 
         """
 
@@ -52,6 +54,7 @@ enum Fault: Equatable, Sendable {
         case ("truncate", nil): self = .truncate
         case ("garbage", nil): self = .garbage
         case ("silent", nil): self = .silent
+        case ("hold", nil): self = .hold
         default: return nil
         }
     }

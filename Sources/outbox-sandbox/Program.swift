@@ -19,6 +19,15 @@ private let options = [
     Arguments.Option("reorder-webhooks", value: "SHARE", "0 to 1 of statuses come late and out of order"),
     Arguments.Option("no-opaque-on-failed", "leave biz_opaque_callback_data out of failed statuses"),
     Arguments.Option("fault", value: "RULE", "misbehave; may be given several times, see below"),
+    Arguments.Option("tier", value: "N", "at most N people in 24 hours outside open windows, else 131048"),
+    Arguments.Option("tier-per-number", "count people for each number, not for all together"),
+    Arguments.Option("tier-hours", value: "HOURS", "instead of 24; 0.001 is 3.6 seconds"),
+    Arguments.Option("messages-per-second", value: "N", "of one number in any second, inbound too, else 130429"),
+    Arguments.Option("pair-limit", "at most 45 at once to one person, then one in 6 seconds, else 131056"),
+    Arguments.Option("pair-seconds", value: "SECONDS", "instead of 6; 0.5 for tests"),
+    Arguments.Option("window", "without an open 24-hour window anything but a template fails with 131047"),
+    Arguments.Option(
+        "wa-id", value: "FROM=TO", "messages to FROM reach the WhatsApp user TO; may be given several times"),
     Arguments.Option("seed", value: "N", "of the dice (default: from the kernel)"),
     Arguments.Option("version", "print the version and end"),
     Arguments.Option("help", short: "h", "print this and end"),
@@ -35,7 +44,8 @@ private let usage = """
     It answers POST /VERSION/PHONE_NUMBER_ID/messages as graph.facebook.com does, and besides:
       GET    /sandbox/ledger[?after=SEQ&limit=N]  what it received, oldest first
       DELETE /sandbox/ledger                      forget it
-      GET    /sandbox/summary                     counts
+      GET    /sandbox/summary                     counts, peaks, and how often a limit was broken
+      DELETE /sandbox/limits                      forget what limits count: people, windows, peaks, violations
       GET    /sandbox/faults, PUT /sandbox/faults {"rules":["error=131026@0.1", ...]}
       POST   /sandbox/inbound {"phoneNumberId":"...","from":"14155550100","text":"..."}
 

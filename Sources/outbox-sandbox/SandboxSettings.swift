@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxCore
 
 struct SandboxSettings: Sendable {
     var webhookURL: String?
@@ -12,6 +13,9 @@ struct SandboxSettings: Sendable {
     var reorderShare: Double
     var opaqueOnFailed: Bool
     var rules: [FaultRule]
+    var limits = LimitSettings()
+    /// Digits of the WhatsApp user that a number dialled with these digits leads to.
+    var waIDs: [String: String] = [:]
     var seed: UInt64
 
     init(_ arguments: Arguments) throws(Arguments.Problem) {
@@ -35,5 +39,34 @@ struct SandboxSettings: Sendable {
         rules = []
         for text in arguments.all("fault") { rules.append(try FaultRule(text)) }
         seed = UInt64(try arguments.integer("seed", in: 0...Int.max) ?? Int.random(in: 0...Int.max))
+        try readLimits(arguments)
+        for text in arguments.all("wa-id") {
+            let parts = text.split(separator: "=", omittingEmptySubsequences: false).map { PhoneNumber(String($0)) }
+            guard parts.count == 2, let from = parts[0], let to = parts[1] else {
+                throw Arguments.Problem("--wa-id \(text): must be two phone numbers, FROM=TO")
+            }
+            waIDs[from.digits] = to.digits
+        }
     }
+
+    private mutating func readLimits(_ arguments: Arguments) throws(Arguments.Problem) {
+        /// Nanoseconds, from a number of units of so many seconds.
+        func duration(_ name: String, unit: Double, most: Double) throws(Arguments.Problem) -> UInt64? {
+            guard let text = arguments[name] else { return nil }
+            guard let number = Double(text), number > 0, number <= most else {
+                throw Arguments.Problem("--\(name) must be a number above 0, at most \(Int(most))")
+            }
+            return UInt64(number * unit * 1e9)
+        }
+        limits.people = try arguments.integer("tier", in: 1...1_000_000_000)
+        limits.peoplePerNumber = arguments.has("tier-per-number")
+        limits.peoplePeriod = try duration("tier-hours", unit: 3600, most: 8760) ?? limits.peoplePeriod
+        limits.messagesPerSecond = try arguments.integer("messages-per-second", in: 1...1_000_000)
+        let pairInterval = try duration("pair-seconds", unit: 1, most: 86_400) ?? 6_000_000_000
+        limits.pairInterval = arguments.has("pair-limit") ? pairInterval : nil
+        limits.windowNeeded = arguments.has("window")
+    }
+
+    /// Whom a message to these digits reaches.
+    func person(_ digits: String) -> String { waIDs[digits] ?? digits }
 }

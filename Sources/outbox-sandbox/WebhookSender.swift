@@ -13,6 +13,20 @@ struct OutgoingStatus: Sendable {
     var code: Int64?
 }
 
+/// What a person wrote.
+struct InboundMessage: Sendable {
+    var phoneNumberID: String
+    var from: String
+    /// Meta's id of the person for this business, like `US.13491208655302741918`.
+    var userID: String?
+    var wamid: String
+    /// Since 1970.
+    var seconds: Int64
+    var text: String
+    /// The advertisement that led here: `{"source_type":"ad","ctwa_clid":"…"}`
+    var referral: JSONValue?
+}
+
 /// Posts signed webhooks, and again until they are answered with 200, as Meta does.
 final class WebhookSender {
     private struct Call: Sendable {
@@ -60,21 +74,24 @@ final class WebhookSender {
         }
     }
 
-    func sendInbound(phoneNumberID: String, from: String, wamid: String, text: String) {
-        let body = envelope(phoneNumberID) {
+    func sendInbound(_ message: InboundMessage) {
+        let body = messagesBody(message.phoneNumberID) {
             $0.array("contacts") {
                 $0.object {
                     $0.object("profile") { $0.field("name", "Sandbox") }
-                    $0.field("wa_id", from)
+                    $0.field("wa_id", message.from)
+                    if let userID = message.userID { $0.field("user_id", userID) }
                 }
             }
             $0.array("messages") {
                 $0.object {
-                    $0.field("from", from)
-                    $0.field("id", wamid)
-                    $0.field("timestamp", seconds())
+                    $0.field("from", message.from)
+                    if let userID = message.userID { $0.field("from_user_id", userID) }
+                    $0.field("id", message.wamid)
+                    $0.field("timestamp", String(message.seconds))
                     $0.field("type", "text")
-                    $0.object("text") { $0.field("body", text) }
+                    $0.object("text") { $0.field("body", message.text) }
+                    if let referral = message.referral { $0.field("referral", raw: referral.raw) }
                 }
             }
         }
@@ -118,7 +135,7 @@ final class WebhookSender {
     // MARK: Bodies
 
     private func statusBody(_ phoneNumberID: String, _ statuses: [OutgoingStatus]) -> [UInt8] {
-        envelope(phoneNumberID) {
+        messagesBody(phoneNumberID) {
             $0.array("statuses") {
                 for status in statuses { write(status, to: &$0) }
             }
@@ -144,24 +161,30 @@ final class WebhookSender {
         }
     }
 
-    private func envelope(_ phoneNumberID: String, _ value: (inout JSONWriter) -> Void) -> [UInt8] {
+    private func messagesBody(_ phoneNumberID: String, _ value: (inout JSONWriter) -> Void) -> [UInt8] {
+        envelope(sandboxAccountID, field: "messages") {
+            $0.object("value") {
+                $0.field("messaging_product", "whatsapp")
+                $0.object("metadata") {
+                    $0.field("display_phone_number", "15550100000")
+                    $0.field("phone_number_id", phoneNumberID)
+                }
+                value(&$0)
+            }
+        }
+    }
+
+    private func envelope(_ accountID: String, field: String, _ value: (inout JSONWriter) -> Void) -> [UInt8] {
         var json = JSONWriter(capacity: 1024)
         json.object {
             $0.field("object", "whatsapp_business_account")
             $0.array("entry") {
                 $0.object {
-                    $0.field("id", "100000000000001")
+                    $0.field("id", accountID)
                     $0.array("changes") {
                         $0.object {
-                            $0.field("field", "messages")
-                            $0.object("value") {
-                                $0.field("messaging_product", "whatsapp")
-                                $0.object("metadata") {
-                                    $0.field("display_phone_number", "15550100000")
-                                    $0.field("phone_number_id", phoneNumberID)
-                                }
-                                value(&$0)
-                            }
+                            $0.field("field", field)
+                            value(&$0)
                         }
                     }
                 }

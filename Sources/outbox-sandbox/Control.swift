@@ -1,0 +1,96 @@
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxSystem
+
+/// `/sandbox/…`: what a test asks and sets.
+extension Sandbox {
+    func control(_ path: [String], _ request: HTTPRequest) -> HTTPResponse {
+        func number(_ name: String) -> Int? { request.head.parameter(name).flatMap { Int($0) } }
+        switch (request.head.method, path.first, path.dropFirst().first) {
+        case ("GET", "ledger", nil):
+            return json(200) {
+                ledger.write(after: number("after") ?? 0, limit: max(0, number("limit") ?? 1000), to: &$0)
+            }
+        case ("DELETE", "ledger", nil):
+            ledger.forget()
+            return HTTPResponse(status: 204)
+        case ("DELETE", "limits", nil):
+            limits = Limits(settings.limits)
+            return HTTPResponse(status: 204)
+        case ("GET", "summary", nil): return summary()
+        case ("GET", "faults", nil): return faults()
+        case ("PUT", "faults", nil): return setFaults(request.body)
+        case ("POST", "inbound", nil): return inbound(request.body)
+        default: return graphError(status: 404, code: 2500, message: "Unknown path components")
+        }
+    }
+
+    private func summary() -> HTTPResponse {
+        json(200) {
+            $0.object("data") {
+                $0.field("received", ledger.received)
+                $0.field("accepted", ledger.accepted)
+                $0.field("webhooksWaiting", waiting)
+                $0.field("webhooksAnswered", webhooks.answered)
+                $0.field("webhooksGivenUp", webhooks.givenUp)
+                $0.object("violations") {
+                    for violation in Violation.allCases { $0.field(violation.rawValue, limits.count(violation)) }
+                }
+                $0.field("peakPerSecond", limits.peakPerSecond)
+                $0.field("peakPeople", limits.peakPeople)
+            }
+        }
+    }
+
+    private func faults() -> HTTPResponse {
+        json(200) { json in json.array("rules") { for rule in rules { $0.value(rule.text) } } }
+    }
+
+    private func setFaults(_ body: [UInt8]) -> HTTPResponse {
+        do {
+            let list = try parser.parse(body)["rules"]
+            let texts = list?.elements.map(\.string)
+            guard let texts, list?.kind == .array, !texts.contains(nil) else {
+                return graphError(status: 400, code: 100, message: "rules must be an array of strings")
+            }
+            rules = try texts.compactMap { $0 }.map { try FaultRule($0) }
+            return faults()
+        } catch {
+            return graphError(status: 400, code: 100, message: "\(error)")
+        }
+    }
+
+    // MARK: Webhooks
+
+    private func inbound(_ body: [UInt8]) -> HTTPResponse {
+        guard let value = object(body), let from = value["from"]?.string,
+            let phoneNumberID = value["phoneNumberId"]?.string
+        else { return graphError(status: 400, code: 100, message: "from and phoneNumberId are required") }
+        let nowSeconds = wallClockMilliseconds() / 1000
+        let written = value["timestamp"].map { $0.number.flatMap { Int64(exactly: $0.rounded(.down)) } } ?? nowSeconds
+        guard let written, (0...nowSeconds + 86_400).contains(written) else {
+            return graphError(status: 400, code: 100, message: "timestamp must be a number of seconds since 1970")
+        }
+        let referral = value["referral"]
+        guard referral.map({ $0.kind == .object }) ?? true else {
+            return graphError(status: 400, code: 100, message: "referral must be an object")
+        }
+        limits.inboundArrived(
+            Pair(phoneNumberID: phoneNumberID, person: settings.person(from.filter(\.isNumber))),
+            age: UInt64(max(0, nowSeconds - written)) * 1_000_000_000, steadyNanoseconds())
+        let wamid = "wamid.INBOUND" + String(dice.next(), radix: 36)
+        webhooks.sendInbound(
+            InboundMessage(
+                phoneNumberID: phoneNumberID, from: from, userID: value["userId"]?.string, wamid: wamid,
+                seconds: written, text: value["text"]?.string ?? "Hello", referral: referral))
+        return json(202) { $0.field("id", wamid) }
+    }
+
+    /// The body, when it is a JSON object.
+    private func object(_ body: [UInt8]) -> JSONValue? {
+        // Whoever sent something else is told what was wanted instead.
+        guard let value = try? parser.parse(body), value.kind == .object else { return nil }
+        return value
+    }
+}

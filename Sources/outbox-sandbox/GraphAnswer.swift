@@ -1,0 +1,30 @@
+import OutboxHTTP
+import OutboxJSON
+import OutboxMeta
+
+/// The WhatsApp business account all numbers belong to.
+let sandboxAccountID = "100000000000001"
+
+func json(_ status: Int, _ body: (inout JSONWriter) -> Void) -> HTTPResponse {
+    var json = JSONWriter()
+    json.object(nil, body)
+    return HTTPResponse(status: status, headers: [HTTPHeader("content-type", "application/json")], body: json.bytes)
+}
+
+/// The shape of Meta's error bodies.
+func graphError(status: Int, code: Int64, message: String) -> HTTPResponse {
+    json(status) {
+        $0.object("error") {
+            $0.field("message", "(#\(code)) \(message)")
+            $0.field("type", "OAuthException")
+            $0.field("code", code)
+            $0.object("error_data") {
+                $0.field("messaging_product", "whatsapp")
+                $0.field("details", message)
+            }
+            $0.field("fbtrace_id", "sandbox")
+        }
+    }
+}
+
+func title(_ code: Int64) -> String { MetaError.of(code)?.title ?? "Unknown error" }

@@ -1,0 +1,135 @@
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxSystem
+
+/// `POST /{version}/{phone number id}/messages`
+extension Sandbox {
+    /// How long a message held for quality assessment is held.
+    private static let holdMilliseconds = 1000
+
+    func message(_ request: HTTPRequest, phoneNumberID: String, _ exchange: Exchange) {
+        let now = steadyNanoseconds()
+        let body = (try? parser.parse(request.body)) ?? nil
+        let tooFast = limits.sendArrived(phoneNumberID, opaque: body?["biz_opaque_callback_data"]?.string, now)
+        if let refusal = refusal(request, body) {
+            note(phoneNumberID, body, request.body, nil, "refused")
+            return server.respond(exchange, refusal)
+        }
+        let to = (body?["to"]?.string ?? "").filter(\.isNumber)
+        let pair = Pair(phoneNumberID: phoneNumberID, person: settings.person(to))
+        let fault = tooFast == nil ? nextFault(to: to) : nil
+        let name = fault.map { "\($0)" } ?? "accepted"
+        switch fault {
+        case .error(let code):
+            note(phoneNumberID, body, request.body, nil, name)
+            respond(exchange, graphError(status: 400, code: code, message: title(code)))
+        case .throttle(let seconds):
+            note(phoneNumberID, body, request.body, nil, name)
+            var response = graphError(status: 429, code: 130_429, message: title(130_429))
+            response.headers.append(HTTPHeader("retry-after", String(seconds)))
+            respond(exchange, response)
+        case .http(let status):
+            note(phoneNumberID, body, request.body, nil, name)
+            respond(exchange, HTTPResponse(status: status, body: Array("<html></html>\n".utf8)))
+        case .drop:
+            note(phoneNumberID, body, request.body, nil, name)
+            server.breakOff(exchange)
+        case .loseAnswer, .reset, .truncate, .garbage, .fail, .silent, .slow, .hold, nil:
+            if let broken = tooFast ?? limits.refusal(pair, now), let code = broken.code {
+                note(phoneNumberID, body, request.body, nil, broken.rawValue)
+                return respond(exchange, graphError(status: 400, code: code, message: title(code)))
+            }
+            accept(body, request.body, pair, fault, exchange, now)
+        }
+    }
+
+    /// What the first rule says that applies; each one throws its own dice.
+    private func nextFault(to digits: String) -> Fault? {
+        for rule in rules {
+            if let fault = rule.fault(to: digits, &dice) { return fault }
+        }
+        return nil
+    }
+
+    private func accept(
+        _ body: JSONValue?, _ bytes: [UInt8], _ pair: Pair, _ fault: Fault?, _ exchange: Exchange, _ now: UInt64
+    ) {
+        let wamid = "wamid.SANDBOX" + String(dice.next(), radix: 36) + String(dice.next(), radix: 36)
+        let opaque = body?["biz_opaque_callback_data"]?.string
+        let missed = limits.accepted(pair, isTemplate: body?["type"]?.string == "template", opaque: opaque, now)
+        let name = fault.map { "\($0)" } ?? missed?.rawValue ?? "accepted"
+        note(pair.phoneNumberID, body, bytes, wamid, name)
+        let accepted = acceptance(body, pair.person, wamid, isHeld: fault == .hold)
+        switch fault {
+        case .loseAnswer: server.breakOff(exchange)
+        case .reset: server.breakOff(exchange, reset: true)
+        case .truncate:
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: \(accepted.body.count)\r\n\r\n"
+            server.breakOff(exchange, writing: Array(head.utf8) + accepted.body.prefix(accepted.body.count / 2))
+        case .garbage: respond(exchange, HTTPResponse(status: 200, body: Array("<html></html>\n".utf8)))
+        case .slow(let milliseconds): respond(exchange, accepted, after: milliseconds)
+        default: respond(exchange, accepted)
+        }
+        let status = OutgoingStatus(
+            phoneNumberID: pair.phoneNumberID, wamid: wamid, to: pair.person, status: "sent", opaque: opaque)
+        switch fault {
+        case .silent: break
+        case .fail(let code): follow(status, after: 0, code: code)
+        case .hold: follow(status, after: Self.holdMilliseconds, code: missed?.code)
+        default: follow(status, after: 0, code: missed?.code)
+        }
+    }
+
+    /// What Meta refuses before anything else.
+    private func refusal(_ request: HTTPRequest, _ body: JSONValue?) -> HTTPResponse? {
+        if let refusal = unauthorized(request) { return refusal }
+        guard let body else { return graphError(status: 400, code: 100, message: "Invalid JSON body") }
+        guard body["messaging_product"]?.string == "whatsapp" else {
+            return graphError(status: 400, code: 100, message: "The parameter messaging_product is required")
+        }
+        guard let to = body["to"]?.string, !to.isEmpty else {
+            return graphError(status: 400, code: 100, message: "The parameter to is required")
+        }
+        guard let type = body["type"]?.string, body[type]?.kind == .object else {
+            return graphError(status: 400, code: 131_008, message: "Required parameter is missing")
+        }
+        if (body["biz_opaque_callback_data"]?.string?.count ?? 0) > 512 {
+            return graphError(status: 400, code: 100, message: "biz_opaque_callback_data is longer than 512")
+        }
+        return nil
+    }
+
+    private func acceptance(_ body: JSONValue?, _ person: String, _ wamid: String, isHeld: Bool) -> HTTPResponse {
+        json(200) {
+            $0.field("messaging_product", "whatsapp")
+            $0.array("contacts") {
+                $0.object {
+                    $0.field("input", body?["to"]?.string)
+                    $0.field("wa_id", person)
+                }
+            }
+            $0.array("messages") {
+                $0.object {
+                    $0.field("id", wamid)
+                    if isHeld {
+                        $0.field("message_status", "held_for_quality_assessment")
+                    } else if body?["type"]?.string == "template" {
+                        $0.field("message_status", "accepted")
+                    }
+                }
+            }
+        }
+    }
+
+    private func note(
+        _ phoneNumberID: String, _ body: JSONValue?, _ bytes: [UInt8], _ wamid: String?, _ outcome: String
+    ) {
+        ledger.add(
+            Ledger.Entry(
+                sequence: 0, at: Timestamp(milliseconds: wallClockMilliseconds()), phoneNumberID: phoneNumberID,
+                to: body?["to"]?.string ?? "", type: body?["type"]?.string ?? "",
+                opaque: body?["biz_opaque_callback_data"]?.string, wamid: wamid, outcome: outcome,
+                body: body == nil ? Array("null".utf8) : bytes))
+    }
+}
