@@ -21,7 +21,10 @@ extension Sandbox {
         case ("GET", "summary", nil): return summary()
         case ("GET", "faults", nil): return faults()
         case ("PUT", "faults", nil): return setFaults(request.body)
+        case ("PUT", "numbers", .some(let phoneNumberID)): return setNumber(phoneNumberID, request.body)
+        case ("PUT", "templates", nil): return setTemplates(request.body)
         case ("POST", "inbound", nil): return inbound(request.body)
+        case ("POST", "event", nil): return event(request.body)
         default: return graphError(status: 404, code: 2500, message: "Unknown path components")
         }
     }
@@ -61,6 +64,22 @@ extension Sandbox {
         }
     }
 
+    private func setNumber(_ phoneNumberID: String, _ body: [UInt8]) -> HTTPResponse {
+        guard let fields = object(body) else {
+            return graphError(status: 400, code: 100, message: "a JSON object of fields is required")
+        }
+        numbers.set(phoneNumberID, fields)
+        return numbers.answer(phoneNumberID, fields: fields.members.map(\.name).joined(separator: ","))
+    }
+
+    private func setTemplates(_ body: [UInt8]) -> HTTPResponse {
+        guard let list = object(body), templates.set(list) else {
+            let message = "templates must be an array of objects with id, name, language and status"
+            return graphError(status: 400, code: 100, message: message)
+        }
+        return HTTPResponse(status: 204)
+    }
+
     // MARK: Webhooks
 
     private func inbound(_ body: [UInt8]) -> HTTPResponse {
@@ -85,6 +104,14 @@ extension Sandbox {
                 phoneNumberID: phoneNumberID, from: from, userID: value["userId"]?.string, wamid: wamid,
                 seconds: written, text: value["text"]?.string ?? "Hello", referral: referral))
         return json(202) { $0.field("id", wamid) }
+    }
+
+    private func event(_ body: [UInt8]) -> HTTPResponse {
+        guard let event = object(body), let field = event["field"]?.string, let accountID = event["wabaId"]?.string,
+            let value = event["value"]
+        else { return graphError(status: 400, code: 100, message: "field, wabaId and value are required") }
+        webhooks.sendEvent(field: field, accountID: accountID, value: value)
+        return json(202) { $0.field("success", true) }
     }
 
     /// The body, when it is a JSON object.

@@ -28,3 +28,19 @@ func graphError(status: Int, code: Int64, message: String) -> HTTPResponse {
 }
 
 func title(_ code: Int64) -> String { MetaError.of(code)?.title ?? "Unknown error" }
+
+/// The names in `fields=id,throughput,health_status{can_send_message}`; what stands in braces, the fields of a field, is
+/// not heard.
+func fieldNames(_ text: String) -> [String] {
+    var names = [""]
+    var depth = 0
+    for character in text where character != " " {
+        switch character {
+        case "{": depth += 1
+        case "}": depth -= 1
+        case ",": if depth == 0 { names.append("") }
+        default: if depth == 0 { names[names.count - 1].append(character) }
+        }
+    }
+    return names.filter { !$0.isEmpty }
+}

@@ -91,13 +91,13 @@ extension Sandbox {
         guard let to = body["to"]?.string, !to.isEmpty else {
             return graphError(status: 400, code: 100, message: "The parameter to is required")
         }
-        guard let type = body["type"]?.string, body[type]?.kind == .object else {
+        guard let type = body["type"]?.string, let content = body[type], content.kind == .object else {
             return graphError(status: 400, code: 131_008, message: "Required parameter is missing")
         }
         if (body["biz_opaque_callback_data"]?.string?.count ?? 0) > 512 {
             return graphError(status: 400, code: 100, message: "biz_opaque_callback_data is longer than 512")
         }
-        return nil
+        return type == "template" ? templates.refusal(content) : nil
     }
 
     private func acceptance(_ body: JSONValue?, _ person: String, _ wamid: String, isHeld: Bool) -> HTTPResponse {

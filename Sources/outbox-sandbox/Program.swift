@@ -41,13 +41,22 @@ private let usage = """
     \(Arguments.help(options))
     A fault RULE is FAULT, FAULT@SHARE (0 to 1 of requests) or FAULT:NUMBER (requests to that recipient):
     \(Fault.help)
-    It answers POST /VERSION/PHONE_NUMBER_ID/messages as graph.facebook.com does, and besides:
+    It answers as graph.facebook.com does:
+      POST   /VERSION/PHONE_NUMBER_ID/messages
+      GET    /VERSION/PHONE_NUMBER_ID?fields=...
+      GET    /VERSION/ACCOUNT_ID/message_templates?fields=...&limit=N&after=CURSOR&name=...
+    and besides:
       GET    /sandbox/ledger[?after=SEQ&limit=N]  what it received, oldest first
       DELETE /sandbox/ledger                      forget it
       GET    /sandbox/summary                     counts, peaks, and how often a limit was broken
       DELETE /sandbox/limits                      forget what limits count: people, windows, peaks, violations
       GET    /sandbox/faults, PUT /sandbox/faults {"rules":["error=131026@0.1", ...]}
-      POST   /sandbox/inbound {"phoneNumberId":"...","from":"14155550100","text":"..."}
+      PUT    /sandbox/numbers/PHONE_NUMBER_ID     {"quality_rating":"RED", ...}, any fields of the number
+      PUT    /sandbox/templates                   {"templates":[{"id":"1","name":"...","language":"en_US",
+                                                  "status":"APPROVED","components":[...]}, ...]}
+      POST   /sandbox/inbound {"phoneNumberId":"...","from":"14155550100","text":"...","timestamp":1790000000,
+                               "userId":"US.1","referral":{...}}; all but the first two may be left out
+      POST   /sandbox/event {"field":"account_update","wabaId":"...","value":{...}}
 
     """
 

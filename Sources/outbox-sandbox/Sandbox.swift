@@ -14,6 +14,8 @@ final class Sandbox: HTTPHandler {
     var rules: [FaultRule]
     var ledger = Ledger()
     var limits: Limits
+    var numbers: PhoneNumberNodes
+    var templates = TemplateList()
     private var later = Agenda<Deed>()
 
     /// What is done at its time.
@@ -28,6 +30,7 @@ final class Sandbox: HTTPHandler {
         rules = settings.rules
         dice = Dice(seed: settings.seed)
         limits = Limits(settings.limits)
+        numbers = PhoneNumberNodes(people: settings.limits.people)
         webhooks = WebhookSender(settings, bell: bell)
     }
 
@@ -73,6 +76,11 @@ final class Sandbox: HTTPHandler {
             server.respond(exchange, control(Array(path.dropFirst()), request))
         case ("POST", 3) where path[2] == "messages":
             message(request, phoneNumberID: path[1], exchange)
+        case ("GET", 2):
+            respond(
+                exchange, unauthorized(request) ?? numbers.answer(path[1], fields: request.head.parameter("fields")))
+        case ("GET", 3) where path[2] == "message_templates":
+            respond(exchange, unauthorized(request) ?? templates.page(request.head))
         default:
             server.respond(exchange, graphError(status: 400, code: 2500, message: "Unknown path components"))
         }

@@ -98,6 +98,11 @@ final class WebhookSender {
         post(Call(body: body))
     }
 
+    /// One change of the account, a number or a template.
+    func sendEvent(field: String, accountID: String, value: JSONValue) {
+        post(Call(body: envelope(accountID, field: field) { $0.field("value", raw: value.raw) }))
+    }
+
     private func post(_ call: Call) {
         guard let url = settings.webhookURL else { return }
         underWay += 1
