@@ -1,0 +1,55 @@
+package import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+
+/// What came of asking Meta for something. Asking changes nothing, so every failure may simply be asked again.
+package enum Reading<Value: Sendable>: Sendable {
+    case read(Value)
+    /// Meta's code and words, or a code of ours: NOT_CONNECTED, NO_ANSWER, HTTP_502.
+    case failed(Failure)
+}
+
+extension Reading: Equatable where Value: Equatable {}
+
+/// Meta's answer to a GET as `read` understands it, which answers nil for what is not what was asked for.
+func reading<Value>(of result: HTTPResult, parser: JSONParser, _ read: (JSONValue) -> Value?) -> Reading<Value> {
+    switch result {
+    case .notSent(let text): return .failed(Failure(code: "NOT_CONNECTED", message: text))
+    case .broken(let text): return .failed(Failure(code: "NO_ANSWER", message: text))
+    case .answered(let status, _, let body):
+        // Not JSON is an answer like any other here: one that says nothing.
+        let json = try? parser.parse(body)
+        if let error = json?["error"], error.kind == .object { return .failed(graphFailure(error)) }
+        if (200...299).contains(status), let value = json.flatMap(read) { return .read(value) }
+        return .failed(Failure(code: "HTTP_\(status)", message: "HTTP \(status) without what was asked for"))
+    }
+}
+
+/// Meta's `error` object. `error_data` is an object, or on templates a text.
+private func graphFailure(_ error: JSONValue) -> Failure {
+    let title = error["message"]?.words ?? "Meta gave no reason"
+    let details = error["error_data"]?["details"]?.words ?? error["error_data"]?.words
+    let message = details.map { $0 == title ? title : "\(title): \($0)" } ?? title
+    return Failure(code: error["code"]?.integer.map { String($0) } ?? "NO_CODE", message: message)
+}
+
+extension GraphEndpoint {
+    /// `path` with its query stands behind the version.
+    func get(_ path: String, token: String, timeout: Duration, answerBytesMax: Int = 1 << 20) -> OutgoingRequest {
+        OutgoingRequest(
+            method: "GET", url: "\(baseURL)/\(version)/\(path)", headers: ["Authorization: Bearer \(token)"],
+            timeout: timeout, answerBytesMax: answerBytesMax)
+    }
+}
+
+/// For a value in a query: all but letters, digits and `-._~` as `%3D` (RFC 3986, 2.3).
+func queryEncoded(_ text: String) -> String {
+    var encoded = ""
+    for byte in text.utf8 {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: encoded.unicodeScalars.append(.init(byte))
+        default: encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+        }
+    }
+    return encoded
+}
