@@ -8,9 +8,14 @@ package struct StatusReport: Equatable, Sendable {
     /// Meta's own time.
     package var at: Timestamp
     package var failure: Failure?
+    /// The recipient's digits; nil for people whom Meta names by `userID` only.
+    package var person: String?
+    /// Meta's business-scoped user id (`US.1349…`), an opaque word; not on every report.
+    package var userID: String?
 
     package init(
-        phoneNumberID: String, wamid: String, opaque: String?, report: Report, at: Timestamp, failure: Failure?
+        phoneNumberID: String, wamid: String, opaque: String?, report: Report, at: Timestamp, failure: Failure?,
+        person: String? = nil, userID: String? = nil
     ) {
         self.phoneNumberID = phoneNumberID
         self.wamid = wamid
@@ -18,5 +23,7 @@ package struct StatusReport: Equatable, Sendable {
         self.report = report
         self.at = at
         self.failure = failure
+        self.person = person
+        self.userID = userID
     }
 }

@@ -5,10 +5,17 @@ import OutboxSystem
 /// What one of Meta's calls tells, as far as it is understood.
 package struct WebhookContent: Equatable, Sendable {
     package var statuses: [StatusReport] = []
-    /// Messages received, by the business number they came to.
-    package var inbound: [String: Int] = [:]
-    /// Account changes and everything else, counted by field.
+    /// Messages received.
+    package var inbound: [InboundMessage] = []
+    /// Changes of numbers, accounts, templates and people's wishes.
+    package var news: [AccountNews] = []
+    /// Everything else, counted by field.
     package var others: [String: Int] = [:]
+
+    /// Messages received, by the business number they came to.
+    package var inboundCounts: [String: Int] {
+        inbound.reduce(into: [:]) { counts, message in counts[message.phoneNumberID, default: 0] += 1 }
+    }
 }
 
 /// Reads a webhook's body: every entry, every change, every status in it. Unknown fields and kinds are counted,
@@ -18,15 +25,20 @@ package func webhookContent(_ body: JSONValue) -> WebhookContent? {
     var content = WebhookContent()
     for entry in entries.elements {
         guard let changes = entry["changes"] else { continue }
-        for change in changes.elements { read(change, into: &content) }
+        let wabaID = entry["id"]?.identifier ?? ""
+        for change in changes.elements { read(change, wabaID, into: &content) }
     }
     return content
 }
 
-private func read(_ change: JSONValue, into content: inout WebhookContent) {
+private func read(_ change: JSONValue, _ wabaID: String, into content: inout WebhookContent) {
     let field = change["field"]?.string ?? "none"
     guard field == "messages", let value = change["value"] else {
-        content.others[field, default: 0] += 1
+        if let value = change["value"], let news = accountNews(field, value, wabaID: wabaID) {
+            content.news += news
+        } else {
+            content.others[field, default: 0] += 1
+        }
         return
     }
     let phoneNumberID = value["metadata"]?["phone_number_id"]?.string ?? ""
@@ -39,9 +51,7 @@ private func read(_ change: JSONValue, into content: inout WebhookContent) {
             }
         }
     }
-    if let messages = value["messages"] {
-        for _ in messages.elements { content.inbound[phoneNumberID, default: 0] += 1 }
-    }
+    content.inbound += inboundMessages(in: value, phoneNumberID)
     if let errors = value["errors"] {
         for _ in errors.elements { content.others["messages.error", default: 0] += 1 }
     }
@@ -51,13 +61,12 @@ private func statusReport(_ status: JSONValue, _ phoneNumberID: String) -> Statu
     guard let wamid = status["id"]?.string, !wamid.isEmpty,
         let name = status["status"]?.string,
         let report = Report.allCases.first(where: { String(describing: $0) == name }),
-        let seconds = status["timestamp"].flatMap({ $0.integer ?? $0.string.flatMap(Int64.init) }),
-        (0..<253_402_300_800).contains(seconds)
+        let at = status["timestamp"]?.moment
     else { return nil }
     return StatusReport(
         phoneNumberID: phoneNumberID, wamid: wamid, opaque: status["biz_opaque_callback_data"]?.string,
-        report: report, at: Timestamp(milliseconds: seconds * 1000),
-        failure: status["errors"]?.elements.first { _ in true }.map(failure))
+        report: report, at: at, failure: status["errors"]?.elements.first { _ in true }.map(failure),
+        person: status["recipient_id"]?.personDigits, userID: status["recipient_user_id"]?.words)
 }
 
 private func failure(_ error: JSONValue) -> Failure {
