@@ -116,6 +116,7 @@ CREATE TABLE line (
     pair_limit      INTEGER NOT NULL CHECK (pair_limit IN (0, 1)),
     when_full       INTEGER NOT NULL CHECK (when_full BETWEEN 0 AND 1),       -- WhenFull
     closed_window   INTEGER NOT NULL CHECK (closed_window BETWEEN 0 AND 1),   -- ClosedWindow
+    when_stopped    INTEGER NOT NULL CHECK (when_stopped BETWEEN 0 AND 1),    -- WhenStopped
     attempts_max    INTEGER NOT NULL CHECK (attempts_max BETWEEN 1 AND 1000),
     first_wait      INTEGER NOT NULL CHECK (first_wait BETWEEN 1 AND 86400000),  -- milliseconds
     wait_max        INTEGER NOT NULL CHECK (wait_max BETWEEN 1 AND 86400000),    -- milliseconds
@@ -126,6 +127,41 @@ CREATE TABLE line (
 ) STRICT;
 
 CREATE UNIQUE INDEX line_name ON line (account, name) WHERE deleted_at IS NULL;
+
+-- What Meta last said of a line's number (LineHealth), and how asking went.
+CREATE TABLE line_health (
+    line         INTEGER PRIMARY KEY REFERENCES line (id),
+    status       INTEGER CHECK (status BETWEEN 0 AND 2),    -- LineStatus; null: never read
+    can_send     INTEGER CHECK (can_send BETWEEN 0 AND 2),  -- CanSend
+    quality      INTEGER CHECK (quality BETWEEN 0 AND 3),   -- QualityRating
+    tier         INTEGER CHECK (tier BETWEEN 0 AND 6),
+    per_second   INTEGER,
+    reasons      TEXT,     -- JSON: an array of strings
+    read_at      INTEGER,
+    templates_at INTEGER,  -- when the list of templates was last read whole
+    problem      TEXT      -- why the last question was not answered
+) STRICT;
+
+-- A line's templates, as Meta lists them.
+CREATE TABLE template (
+    line     INTEGER NOT NULL REFERENCES line (id),
+    name     TEXT    NOT NULL,
+    language TEXT    NOT NULL,
+    status   TEXT    NOT NULL,
+    category TEXT    NOT NULL,
+    raw      TEXT    NOT NULL,  -- JSON: Meta's own object
+    PRIMARY KEY (line, name, language)
+) STRICT, WITHOUT ROWID;
+
+-- Templates Meta refused to send for now, until they are tried again.
+CREATE TABLE template_hold (
+    line     INTEGER NOT NULL REFERENCES line (id),
+    template TEXT    NOT NULL,  -- name/language
+    code     TEXT    NOT NULL,
+    since    INTEGER NOT NULL,
+    until    INTEGER NOT NULL,
+    PRIMARY KEY (line, template)
+) STRICT, WITHOUT ROWID;
 
 -- Messages submitted together.
 CREATE TABLE batch (

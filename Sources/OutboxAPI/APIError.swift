@@ -26,6 +26,7 @@ package struct APIError: Error, Equatable, Sendable {
         case conflict = "CONFLICT"
         /// Outside the person's 24 hours only templates may be sent: the hosted systems' code for Meta's 131047.
         case windowClosed = "63016"
+        case lineStopped = "LINE_STOPPED"
         case limitReached = "RATE_LIMITED"
         case tooLate = "TOO_LATE"
         case tooLarge = "TOO_LARGE"
@@ -41,7 +42,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .notFound: 404
             case .methodNotAllowed: 405
             case .conflict, .tooLate: 409
-            case .windowClosed: 422
+            case .windowClosed, .lineStopped: 400
             case .limitReached: 429
             case .tooLarge: 413
             case .unavailable: 503

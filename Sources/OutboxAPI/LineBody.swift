@@ -15,7 +15,7 @@ package struct LineBody: Equatable, Sendable {
     private static let fields = [
         "phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond",
         "pool", "pairLimit", "whenFull", "closedWindow", "attemptsMax", "firstWaitSeconds", "maxWaitSeconds",
-        "maxAgeSeconds",
+        "maxAgeSeconds", "whenStopped",
     ]
 
     package static func read(_ value: JSONValue, name: String) -> Reading {
@@ -46,6 +46,8 @@ package struct LineBody: Equatable, Sendable {
         let whenFull = reader.choice("whenFull", WhenFull.init(name:), WhenFull.allCases.map(\.name)) ?? .wait
         let closedWindow =
             reader.choice("closedWindow", ClosedWindow.init(name:), ClosedWindow.allCases.map(\.name)) ?? .refuse
+        let whenStopped =
+            reader.choice("whenStopped", WhenStopped.init(name:), WhenStopped.allCases.map(\.name)) ?? .hold
         let retry = retry(&reader)
         let ageMax = reader.integer("maxAgeSeconds", in: 1...31_536_000).map { Duration.seconds($0) }
         guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }
@@ -57,6 +59,7 @@ package struct LineBody: Equatable, Sendable {
         settings.pairLimit = pairLimit
         settings.whenFull = whenFull
         settings.closedWindow = closedWindow
+        settings.whenStopped = whenStopped
         settings.retry = retry
         settings.ageMax = ageMax
         return .complete(LineBody(settings: settings, token: token))

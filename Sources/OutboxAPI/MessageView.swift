@@ -40,6 +40,7 @@ extension StoredMessage {
         case .scheduled: "due_time"
         case .retrying: "backoff"
         case .processing: outcomeUnknown ? "outcome_unknown" : nil
+        case .queued: waits.gate == .none ? nil : waits.gate.name
         default: nil
         }
     }
@@ -86,6 +87,15 @@ extension Line {
             $0.field("onUnknown", settings.unknownPolicy.name)
             $0.field("unknownGraceSeconds", settings.unknownGrace.components.seconds)
             $0.field("messagesPerSecond", settings.messagesPerSecond)
+            $0.field("pool", settings.pool)
+            $0.field("pairLimit", settings.pairLimit)
+            $0.field("whenFull", settings.whenFull.name)
+            $0.field("closedWindow", settings.closedWindow.name)
+            $0.field("whenStopped", settings.whenStopped.name)
+            $0.field("attemptsMax", settings.retry.attemptsMax)
+            $0.field("firstWaitSeconds", settings.retry.firstWait.components.seconds)
+            $0.field("maxWaitSeconds", settings.retry.waitMax.components.seconds)
+            $0.field("maxAgeSeconds", settings.ageMax?.components.seconds)
             $0.field("createdAt", createdAt.rfc3339)
             $0.field("updatedAt", updatedAt.rfc3339)
         }

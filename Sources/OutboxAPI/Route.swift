@@ -10,6 +10,16 @@ package enum Route: Equatable, Sendable {
     case line(String)
     case putLine(String)
     case deleteLine(String)
+    case lineHealth(String)
+    case lineTemplates(String)
+    case lineWhy(String)
+    case why(String)
+    case pools
+    case pool(String)
+    case putPool(String)
+    case pauses
+    case pause
+    case resume(String)
     case status
     case reload
     case health
@@ -18,9 +28,11 @@ package enum Route: Equatable, Sendable {
     package var role: Role {
         switch self {
         case .health: .none
-        case .list, .message, .lines, .line, .status: .read
+        case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
+            .pauses:
+            .read
         case .submit, .submitBulk, .retry, .cancel: .send
-        case .putLine, .deleteLine, .reload: .admin
+        case .putLine, .deleteLine, .reload, .putPool, .pause, .resume: .admin
         }
     }
 
@@ -51,7 +63,24 @@ package enum Route: Equatable, Sendable {
             return [("POST", .cancel(rest[1]))]
         case let rest where rest.count == 2 && rest[0] == "lines":
             return [("GET", .line(rest[1])), ("PUT", .putLine(rest[1])), ("DELETE", .deleteLine(rest[1]))]
+        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "why":
+            return [("GET", .why(rest[1]))]
+        case let rest where rest.count == 3 && rest[0] == "lines": return ofLine(rest[1], rest[2])
+        case ["pools"]: return [("GET", .pools)]
+        case let rest where rest.count == 2 && rest[0] == "pools":
+            return [("GET", .pool(rest[1])), ("PUT", .putPool(rest[1]))]
+        case ["pauses"]: return [("GET", .pauses), ("POST", .pause)]
+        case let rest where rest.count == 2 && rest[0] == "pauses": return [("DELETE", .resume(rest[1]))]
         default: return []
+        }
+    }
+
+    private static func ofLine(_ line: String, _ what: String) -> [(method: String, route: Route)] {
+        switch what {
+        case "health": [("GET", .lineHealth(line))]
+        case "templates": [("GET", .lineTemplates(line))]
+        case "why": [("GET", .lineWhy(line))]
+        default: []
         }
     }
 }

@@ -20,6 +20,11 @@ package struct ClassShare: Equatable, Sendable {
 
     private func tag(_ priority: Priority) -> Int64 { max(tags[Int(priority.rawValue)], current) }
 
+    /// How many messages of one class leave at most while so many of another do.
+    package static func served(_ priority: Priority, while count: Int64, of other: Priority) -> Int64 {
+        count * costs[Int(other.rawValue)] / costs[Int(priority.rawValue)] + 1
+    }
+
     package mutating func served(_ priority: Priority) {
         current = tag(priority)
         tags[Int(priority.rawValue)] = current + Self.costs[Int(priority.rawValue)]

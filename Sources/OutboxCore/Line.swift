@@ -51,6 +51,20 @@ package enum ClosedWindow: Int64, CaseIterable, Sendable {
     }
 }
 
+/// What becomes of new messages while Meta says that a line cannot send. The numbers are stored.
+package enum WhenStopped: Int64, CaseIterable, Sendable {
+    /// They wait until it can.
+    case hold = 0
+    case refuse = 1
+
+    package var name: String { String(describing: self) }
+
+    package init?(name: String) {
+        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = value
+    }
+}
+
 /// What an operator says of a line.
 package struct LineSettings: Equatable, Sendable {
     package var name: String
@@ -73,6 +87,7 @@ package struct LineSettings: Equatable, Sendable {
     package var pairLimit = true
     package var whenFull = WhenFull.wait
     package var closedWindow = ClosedWindow.refuse
+    package var whenStopped = WhenStopped.hold
     package var retry = RetrySchedule()
     /// A message that does not say when it expires does so this long after it could first leave; nil: never.
     package var ageMax: Duration?

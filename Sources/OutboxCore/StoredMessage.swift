@@ -35,6 +35,8 @@ package struct StoredMessage: Equatable, Sendable {
         package var template: TemplateName?
         package var hasFallback = false
         package var anyOrder = false
+        /// Unknown outcomes: when the line's policy decides.
+        package var graceUntil: Timestamp?
 
         package init() {}
     }

@@ -171,16 +171,16 @@ extension Frontend {
             for (index, result) in zip(job.under, results) {
                 switch result {
                 case .done: job.queued += 1
-                case .refused(let refusal): job.refuse(index, [refusal.fieldError(path: path(index, job))])
+                case .refused(let refusal): job.refuse(index, refusal.fieldErrors(path: path(index, job)))
                 }
             }
             bulks[exchange] = job
             storeNextSlice(exchange)
         case .sliceRefused(let results):
             bulks[exchange] = nil
-            let details = zip(job.under, results).compactMap { index, result -> FieldError? in
-                guard case .refused(let refusal) = result else { return nil }
-                return refusal.fieldError(path: path(index, job))
+            let details = zip(job.under, results).flatMap { index, result -> [FieldError] in
+                guard case .refused(let refusal) = result else { return [] }
+                return refusal.fieldErrors(path: path(index, job))
             }
             server.respond(exchange, .error(.validation(details)))
         case .estimated(let results):
@@ -214,7 +214,7 @@ extension Frontend {
             case .done(let estimate):
                 job.queued += 1
                 last = estimate
-            case .refused(let refusal): job.refuse(entry.index, [refusal.fieldError(path: path(entry.index, job))])
+            case .refused(let refusal): job.refuse(entry.index, refusal.fieldErrors(path: path(entry.index, job)))
             }
         }
         return .json(200) {

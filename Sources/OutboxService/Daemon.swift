@@ -64,12 +64,16 @@ package final class Daemon: Sendable {
             connections: settings.connections, secrets: secrets, journal: journal
         ) { inbox.post($0.map(WriterInput.outcome)) }
         self.sender = sender
+        let refresher = Refresher(target: { sender.endpoint }, secrets: secrets) { inbox.post(.lineNews($0)) }
         let pulse = pulse
-        reader = ReaderThread(path: directory.database, journal: journal) { frontMail.post(.answers($0)) }
+        reader = ReaderThread(
+            path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal
+        ) { frontMail.post(.answers($0)) }
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
             Frontend.Parts(
                 writer: inbox, reader: reader, secrets: secrets, journal: journal, idKey: queue.idKey,
+                clock: queue.clock,
                 access: Access(sendGroup: settings.sendGroup),
                 pong: { number in pulse.withLock { $0.front = number } },
                 reload: { [secrets] in try reloadParts(load, settings, secrets, sender, inbox, journal) }))
@@ -78,6 +82,7 @@ package final class Daemon: Sendable {
             outlets: WriterThread.Outlets(
                 replies: { frontMail.post(.replies($0)) },
                 attempts: { sender.send($0) },
+                refresh: { refresher.ask($0) },
                 pong: { pong in pulse.withLock { $0.writer = pong } },
                 fatal: { endAtOnce($0, journal) }))
     }
@@ -168,7 +173,9 @@ private func takeUp(_ queue: Queue, _ step: WriterStep<SystemRandomNumberGenerat
     var webhooks = 0
     while case let stored = try queue.unappliedWebhooks(after: after, limit: 1000), let last = stored.last {
         step.takeUp(
-            stored.map { ($0.id, ReceivedWebhook.reading(app: $0.app, body: $0.body, parser: parser).statuses) })
+            stored.map {
+                StoredNews(id: $0.id, ReceivedWebhook.reading(app: $0.app, body: $0.body, parser: parser))
+            })
         webhooks += stored.count
         after = last.id
     }

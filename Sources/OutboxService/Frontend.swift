@@ -1,3 +1,4 @@
+import Glibc
 import OutboxAPI
 import OutboxCore
 import OutboxHTTP
@@ -20,7 +21,6 @@ final class Frontend: HTTPHandler {
         case ping(UInt64)
         /// Answer what is there, take nothing new.
         case drain
-        /// Now.
     }
 
     struct Limits {
@@ -59,6 +59,7 @@ final class Frontend: HTTPHandler {
         var secrets: Secrets
         var journal: Journal
         var idKey: [UInt8]
+        var clock: LimitClock
         var access: Access
         /// A sign of life.
         var pong: @Sendable (UInt64) -> Void
@@ -70,7 +71,7 @@ final class Frontend: HTTPHandler {
         self.mailbox = mailbox
         self.parts = parts
         codec = IDCodec(key: parts.idKey)
-        words = ReplyWords(codec: codec)
+        words = ReplyWords(codec: codec, clock: parts.clock)
         startedAt = Self.now
     }
 
@@ -163,6 +164,22 @@ final class Frontend: HTTPHandler {
         case .deleteLine(let name):
             try beginChange(of: name, exchange)
             writer.post(.removeLine(exchange, name: name))
+        case .why(let text): parts.reader.ask(exchange, .why(try id(text)))
+        case .lineWhy(let name): parts.reader.ask(exchange, .lineWhy(name))
+        case .lineHealth(let name):
+            // What is stored is answered; if it is old, Meta is asked for the next one.
+            writer.post(.lookedAt(line: name))
+            parts.reader.ask(exchange, .health(name))
+        case .lineTemplates(let name): parts.reader.ask(exchange, .templates(name))
+        case .pools: parts.reader.ask(exchange, .pools(nil))
+        case .pool(let name): parts.reader.ask(exchange, .pools(name))
+        case .putPool(let name):
+            writer.post(.putPool(exchange, name: name, try PoolBody.read(try parse(request.body), name: name)))
+        case .pauses: parts.reader.ask(exchange, .pauses)
+        case .pause: writer.post(.pause(exchange, try pauseBody(request.body), who: who(request.peer)))
+        case .resume(let text):
+            guard let id = Int64(text) else { throw APIError(.notFound, "there is no such pause") }
+            writer.post(.resume(exchange, id: id, who: who(request.peer)))
         case .status:
             parts.reader.ask(
                 exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))
@@ -171,6 +188,22 @@ final class Frontend: HTTPHandler {
             server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
         case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
         }
+    }
+
+    private func pauseBody(_ bytes: [UInt8]) throws(APIError) -> PauseBody {
+        var body = try PauseBody.read(try parse(bytes), now: now)
+        guard body.scope == .batch, let text = body.target else { return body }
+        guard let batch = codec.id(text, .batch) else {
+            throw .validation([FieldError("batchId", "there is no such batch")])
+        }
+        body.target = String(batch.rawValue)
+        return body
+    }
+
+    /// The caller, as the kernel knows it: the user's name, or its number.
+    private func who(_ peer: Peer) -> String {
+        guard case .local(_, let uid, _, _) = peer else { return "unknown" }
+        return getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "uid \(uid)"
     }
 
     private func reload() throws(APIError) {

@@ -49,6 +49,8 @@ package enum LogKind: String, Sendable {
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"
     case lineHeld = "34fbf449f545c61b0392993bd88e75f9"
     case lineReleased = "c480eb96ff1ef1813a1054891f7e2926"
+    case lineNotRead = "02159c6000da56f06dfc5ce0872639bc"
+    case accountNews = "160be3ca71fb0dda5dd3ade5c9fa0dde"
     case metaHeld = "7bc4e3d9666c83bc4b5d4bc495b6ad2a"
     case metaReleased = "d7e800180fc67d2817c19283f8d8ce38"
     case paused = "343c015c9417fdd96d3cf2ee37d7fa24"

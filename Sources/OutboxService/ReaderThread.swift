@@ -13,6 +13,13 @@ enum Question: Sendable {
     case lines
     case line(String)
     case status(ProcessFacts)
+    case why(MessageID)
+    case lineWhy(String)
+    case health(String)
+    case templates(String)
+    /// One, or all.
+    case pools(String?)
+    case pauses
 }
 
 /// What `GET /v1/status` tells besides the queue.
@@ -31,13 +38,18 @@ final class ReaderThread: Sendable {
     private let mailbox: Mailbox<Mail>
     private let thread: Thread
 
-    init(path: String, journal: Journal, answers: @escaping @Sendable ([(Exchange, HTTPResponse)]) -> Void) {
+    init(
+        path: String, clock: LimitClock, deadline: Duration, journal: Journal,
+        answers: @escaping @Sendable ([(Exchange, HTTPResponse)]) -> Void
+    ) {
         let bell = Bell()
         let mailbox = Mailbox<Mail>(bell: bell)
         self.mailbox = mailbox
         thread = Thread("reader") {
             do {
-                try Self.run(Answerer(reader: QueueReader(path: path)), bell, mailbox, journal, answers)
+                try Self.run(
+                    Answerer(reader: QueueReader(path: path), clock: clock, deadline: deadline), bell, mailbox, journal,
+                    answers)
             } catch {
                 preconditionFailure("the database could be written but not be read: \(error)")
             }
@@ -80,9 +92,16 @@ final class ReaderThread: Sendable {
 /// Turns questions into answers.
 struct Answerer {
     let reader: QueueReader
-    private let parser = JSONParser()
+    let clock: LimitClock
+    /// How long a POST may take.
+    let deadline: Duration
+    let parser = JSONParser()
 
-    init(reader: QueueReader) { self.reader = reader }
+    init(reader: QueueReader, clock: LimitClock, deadline: Duration) {
+        self.reader = reader
+        self.clock = clock
+        self.deadline = deadline
+    }
 
     func answer(_ question: Question) throws -> HTTPResponse {
         switch question {
@@ -97,6 +116,12 @@ struct Answerer {
             }
             return .json(200) { line.write(to: &$0, name: "data") }
         case .status(let facts): return try status(facts)
+        case .why(let id): return try why(id)
+        case .lineWhy(let name): return try why(line: name)
+        case .health(let name): return try health(name)
+        case .templates(let name): return try templates(name)
+        case .pools(let name): return try pools(name)
+        case .pauses: return try pauses()
         }
     }
 

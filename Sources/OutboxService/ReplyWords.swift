@@ -7,6 +7,15 @@ import OutboxStore
 /// What callers are told of the writer's replies.
 struct ReplyWords {
     let codec: IDCodec
+    let clock: LimitClock
+
+    private func wall(_ moment: Timestamp) -> Timestamp { clock.wall(moment) }
+
+    /// What a pause is about, as callers know it.
+    func shown(_ pause: Pause) -> String? {
+        guard pause.scope == .batch, let number = pause.target.flatMap({ Int64($0) }) else { return pause.target }
+        return codec.text(MessageID(rawValue: number), .batch)
+    }
 
     /// `draft` is the one a dry run was asked for.
     func response(to reply: WriterReply, draft: Draft?) -> HTTPResponse {
@@ -29,6 +38,12 @@ struct ReplyWords {
         case .request(let result): return requestResponse(result)
         case .line(let line, let isNew): return .json(isNew ? 201 : 200) { line.write(to: &$0, name: "data") }
         case .lineRemoved(let removal, _): return removalResponse(removal)
+        case .pool(let status): return .json(200) { status.write(to: &$0, name: "data", wall: wall) }
+        case .paused(let pause, let line):
+            return .json(201) { pause.write(to: &$0, name: "data", line: line, target: shown(pause)) }
+        case .resumed(nil): return .error(APIError(.notFound, "there is no such pause"))
+        case .resumed: return HTTPResponse(status: 204)
+        case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
         case .storageFailed(let full): return .error(storageError(full: full))
         case .sliceStored, .sliceRefused: return .error(APIError(.internalError, "a bulk's answer has no bulk"))
@@ -87,16 +102,25 @@ struct ReplyWords {
 extension SubmitRefusal {
     var error: APIError {
         switch self {
-        case .poolFull: APIError(.limitReached, "the tier is used up: nothing is stored", [fieldError()])
-        case .windowClosed: APIError(.windowClosed, "the person's window is closed: nothing is stored", [fieldError()])
-        case .noSuchLine, .noLines, .lineNotNamed: .validation([fieldError()])
+        case .poolFull: APIError(.limitReached, "the tier is used up: nothing is stored", fieldErrors())
+        case .windowClosed: APIError(.windowClosed, "the person's window is closed: nothing is stored", fieldErrors())
+        case .lineStopped(_, let reason): APIError(.lineStopped, reason + ": nothing is stored", fieldErrors())
+        case .template: .validation(fieldErrors())
+        case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors())
         }
     }
 
-    func fieldError(path: String = "") -> FieldError {
+    func fieldErrors(path: String = "") -> [FieldError] {
+        if case .template(let problems) = self { return problems.map { FieldError(path + $0.field, $0.message) } }
+        return [fieldError(path)]
+    }
+
+    private func fieldError(_ path: String) -> FieldError {
         switch self {
         case .noSuchLine(let name): FieldError(path + "line", "there is no line \(name); see outboxctl line ls")
         case .noLines: FieldError(path + "line", "there is no line yet; add one with outboxctl line add")
+        case .lineStopped(let name, let reason): FieldError(path + "line", "\(name) cannot send: \(reason)")
+        case .template: FieldError(path + "template", "is not as Meta has it")
         case .windowClosed:
             FieldError(
                 path + "message",

@@ -35,6 +35,8 @@ final class Sender: Sendable {
         }
     }
 
+    var endpoint: GraphEndpoint { target.withLock { $0.endpoint } }
+
     func set(_ target: Target) { self.target.withLock { $0 = target } }
 
     /// Called on the writer's thread; each attempt comes back as one outcome.

@@ -69,7 +69,7 @@ extension ReceivedWebhook {
                 return ReceivedWebhook(app: app, body: body, statuses: [], problem: "it has no entry")
             }
             return ReceivedWebhook(
-                app: app, body: body, statuses: content.statuses, inbound: content.inboundCounts)
+                app: app, body: body, statuses: content.statuses, inbound: content.inbound, news: content.news)
         } catch {
             return ReceivedWebhook(app: app, body: body, statuses: [], problem: "\(error)")
         }

@@ -1,5 +1,7 @@
+import OutboxAPI
 import OutboxCore
 import OutboxHTTP
+import OutboxMeta
 import OutboxStore
 
 /// The account of every caller, until keys and user ids are mapped.
@@ -14,12 +16,19 @@ enum WriterInput: Sendable {
     case retry(Exchange, MessageID)
     case putLine(Exchange, LineSettings)
     case removeLine(Exchange, name: String)
+    case putPool(Exchange, name: String, PoolBody)
+    /// The batch is a number of the store already.
+    case pause(Exchange, PauseBody, who: String)
+    case resume(Exchange, id: Int64, who: String)
+    case lineNews(LineNews)
     case outcome(AttemptOutcome)
     case webhook(Exchange?, ReceivedWebhook)
     /// Claim no more: the end is near.
     case stopClaiming
     /// Something was mended: lines that are held may try at once.
     case releaseLines
+    /// Somebody looked at a line: what is known of it shall not be old.
+    case lookedAt(line: String)
     case ping(UInt64)
     /// Called when everything posted before has been done.
     case barrier(@Sendable () -> Void)
@@ -45,10 +54,25 @@ struct ReceivedWebhook: Sendable {
     var app: String
     var body: [UInt8]
     var statuses: [StatusReport]
-    /// Messages received, by number.
-    var inbound: [String: Int] = [:]
+    var inbound: [InboundMessage] = []
+    var news: [AccountNews] = []
     /// Why nothing could be read out of it.
     var problem: String?
+}
+
+/// What a webhook on disk tells.
+struct StoredNews: Sendable {
+    var id: Int64
+    var statuses: [StatusReport]
+    var inbound: [InboundMessage]
+    var news: [AccountNews]
+
+    init(id: Int64, _ webhook: ReceivedWebhook) {
+        self.id = id
+        statuses = webhook.statuses
+        inbound = webhook.inbound
+        news = webhook.news
+    }
 }
 
 /// What the writer answers to an exchange.
@@ -61,6 +85,13 @@ enum WriterReply: Sendable {
     case request(RequestResult)
     case line(Line, isNew: Bool)
     case lineRemoved(LineRemoval, name: String)
+    case pool(PoolStatus)
+    /// With the line's name.
+    case paused(Pause, line: String?)
+    /// Nil: there is no such pause.
+    case resumed(Pause?)
+    /// A field that names nothing.
+    case wrong(FieldError)
     case webhookStored
     /// Nothing is stored.
     case storageFailed(full: Bool)

@@ -1,5 +1,7 @@
+import OutboxAPI
 import OutboxCore
 import OutboxHTTP
+import OutboxMeta
 import OutboxStore
 
 /// One turn of the writer: everything that waits, of every kind, in one transaction, and what may leave now claimed
@@ -15,6 +17,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var wake: Timestamp?
         /// Or at this moment of the steady clock.
         var wakeTick: UInt64?
+        /// Lines Meta is to be asked about.
+        var refresh: [Refresher.Subject] = []
         var pong: WriterPong?
         /// To be called when the other outputs are on their way.
         var barriers: [@Sendable () -> Void] = []
@@ -24,7 +28,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     private enum Operation {
         case input(WriterInput)
-        case apply(id: Int64, [StatusReport])
+        case apply(StoredNews)
         case clock
         case breakers
         case claim
@@ -38,8 +42,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private(set) var underWay = 0
     private var claims = true
     private var gates: LineGates
+    private var refreshes = Refreshes()
+    private let checks = TemplateChecks()
     /// Webhooks that are on disk and not applied.
-    private var toApply: [(id: Int64, statuses: [StatusReport])] = []
+    private var toApply: [StoredNews] = []
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
 
@@ -76,12 +82,16 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     {
         var operations = unrecorded.map { Operation.input(.outcome($0)) }
         unrecorded = []
-        operations += toApply.map { .apply(id: $0.id, $0.statuses) }
+        operations += toApply.map { .apply($0) }
         toApply = []
         for input in inputs {
             switch input {
             case .stopClaiming: claims = false
-            case .releaseLines: gates.release()
+            case .releaseLines:
+                gates.release()
+                refreshes.forgetAll()
+            case .lookedAt(let name):
+                if let line = queue.line(named: name, account: defaultAccount) { refreshes.lookedAt(line.id, now) }
             case .barrier(let reached): outputs.barriers.append(reached)
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
@@ -104,14 +114,16 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var reply: (Exchange, WriterReply)?
         var attempts: [Attempt] = []
         var log: [LogLine] = []
-        var toApply: (id: Int64, statuses: [StatusReport])?
+        var toApply: StoredNews?
+        /// Lines whose templates are others now.
+        var templatesOf: Int64?
         var goOn = false
     }
 
     private func perform(_ operation: Operation, _ now: Timestamp, _ tick: UInt64) throws -> Effect {
         switch operation {
         case .input(let input): return try perform(input, now)
-        case .apply(let id, let statuses): return try apply(id, statuses, now)
+        case .apply(let news): return try apply(news, now)
         case .clock: return try clockMoved(now)
         case .breakers:
             for key in gates.unsaved { try queue.saveBreaker(key, gates.state(key)) }
@@ -133,10 +145,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private func perform(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
         switch input {
         case .submit(let exchange, let draft):
-            let result = try queue.submit(draft, account: defaultAccount, batch: nil, now: now)
+            let result = try submit(draft, batch: nil, now)
             return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
         case .estimate(let exchange, let drafts):
-            let results = try drafts.map { try queue.estimate($0, account: defaultAccount, now: now) }
+            let results = try drafts.map { try estimate($0, now) }
             return Effect(reply: (exchange, .estimated(results)))
         case .slice(let exchange, let slice): return try store(slice, exchange, now)
         case .cancel(let exchange, let id):
@@ -155,23 +167,55 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             let removal = try queue.removeLine(named: name, account: defaultAccount, now: now)
             let log = removal == .done ? [LogLine(.notice, .lineChanged, "line removed", [(.line, name)])] : []
             return Effect(reply: (exchange, .lineRemoved(removal, name: name)), log: log)
+        case .putPool(let exchange, let name, let body):
+            let status = try queue.change(name, account: defaultAccount, used: body.used, body.settings(over:))
+            return Effect(
+                reply: (exchange, .pool(status)),
+                log: [LogLine(.notice, .poolChanged, "pool \(name) changed: \(status.pool.tier.name)")])
+        case .pause(let exchange, let body, let who): return try pause(body, who, exchange, now)
+        case .resume(let exchange, let id, let who):
+            let pause = try queue.resume(defaultAccount) { $0.id == id }.first
+            return Effect(
+                reply: (exchange, .resumed(pause)), log: pause.map { [words.resumed($0, by: who)] } ?? [])
+        case .lineNews(let news): return try learn(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
-        case .stopClaiming, .releaseLines, .ping, .barrier: return Effect()
+        case .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: return Effect()
         }
+    }
+
+    private func pause(_ body: PauseBody, _ who: String, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
+        let line = body.line.flatMap { queue.line(named: $0, account: defaultAccount) }
+        if let name = body.line, line == nil {
+            return Effect(
+                reply: (exchange, .wrong(FieldError("line", "there is no line \(name); see outboxctl line ls"))))
+        }
+        let pause = try queue.pause(
+            Pause(
+                account: defaultAccount, scope: body.scope, line: line?.id, target: body.target, reason: body.reason,
+                who: who, createdAt: now, until: body.until))
+        return Effect(reply: (exchange, .paused(pause, line: line?.name)), log: [words.paused(pause)])
+    }
+
+    private func submit(_ draft: Draft, batch: MessageID?, _ now: Timestamp) throws -> SubmitResult<Submitted> {
+        if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
+        return try queue.submit(draft, account: defaultAccount, batch: batch, now: now)
+    }
+
+    private func estimate(_ draft: Draft, _ now: Timestamp) throws -> SubmitResult<Estimate> {
+        if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
+        return try queue.estimate(draft, account: defaultAccount, now: now)
     }
 
     private func store(_ slice: BulkSlice, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
         if slice.atomic {
-            let estimates = try slice.drafts.map { try queue.estimate($0, account: defaultAccount, now: now) }
+            let estimates = try slice.drafts.map { try estimate($0, now) }
             if estimates.contains(where: { if case .refused = $0 { true } else { false } }) {
                 return Effect(reply: (exchange, .sliceRefused(estimates)))
             }
         }
         let batch = try slice.batch ?? queue.openBatch(account: defaultAccount, now: now)
-        let results = try slice.drafts.map {
-            try queue.submit($0, account: defaultAccount, batch: batch, now: now)
-        }
+        let results = try slice.drafts.map { try submit($0, batch: batch, now) }
         let queued = results.count { if case .done = $0 { true } else { false } }
         let failed = results.count - queued + slice.refusedBefore
         try queue.addToBatch(batch, queued: Int64(queued), failed: Int64(failed))
@@ -181,21 +225,72 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private func store(_ webhook: ReceivedWebhook, _ exchange: Exchange?, _ now: Timestamp) throws -> Effect {
         let id = try queue.storeWebhook(app: webhook.app, body: webhook.body, now: now)
         let reply = exchange.map { ($0, WriterReply.webhookStored) }
-        guard let problem = webhook.problem else { return Effect(reply: reply, toApply: (id, webhook.statuses)) }
+        guard let problem = webhook.problem else {
+            return Effect(reply: reply, toApply: StoredNews(id: id, webhook))
+        }
         try queue.keepWebhook(id, problem: problem)
         return Effect(reply: reply, log: [LogLine(.warning, .webhookKept, "a webhook is kept unread: \(problem)")])
     }
 
     /// Webhooks stored before the last end.
-    func takeUp(_ webhooks: [(id: Int64, statuses: [StatusReport])]) { toApply += webhooks }
+    func takeUp(_ webhooks: [StoredNews]) { toApply += webhooks }
 
-    private func apply(_ id: Int64, _ statuses: [StatusReport], _ now: Timestamp) throws -> Effect {
+    private func apply(_ webhook: StoredNews, _ now: Timestamp) throws -> Effect {
         var effect = Effect()
-        for status in statuses {
+        for status in webhook.statuses {
             let applied = try queue.apply(status, now: now)
             if let line = words.applied(status, applied) { effect.log.append(line) }
         }
-        try queue.removeWebhook(id)
+        for message in webhook.inbound {
+            // A message to a group, or one without its time, opens no window.
+            guard !message.isGroup, let at = message.at, let from = message.from ?? message.userID else { continue }
+            for line in queue.lines(ofNumber: message.phoneNumberID) {
+                try queue.received(from: from, by: line, at: at, adClick: message.isAdClick, now: now)
+            }
+        }
+        for news in webhook.news { effect.log += try apply(news, now) }
+        try queue.removeWebhook(webhook.id)
+        return effect
+    }
+
+    /// What Meta tells of the account counts at once; what it leaves open is asked.
+    private func apply(_ news: AccountNews, _ now: Timestamp) throws -> [LogLine] {
+        let lines = queue.lines(ofAccount: news.wabaID)
+        switch news {
+        case .template(_, let name, let language, let status, _):
+            for line in lines {
+                try queue.learn(status, of: TemplateName(name: name, language: language), line: line)
+            }
+        case .capability(_, let tier?), .quality(_, _, _, let tier?):
+            for line in lines { _ = try queue.learn(tier, line: line) }
+        default: break
+        }
+        for line in lines { refreshes.forget(line) }
+        return lines.compactMap { queue.line($0) }.map { words.news(news, $0) }
+    }
+
+    private func learn(_ news: LineNews, _ now: Timestamp) throws -> Effect {
+        guard let line = queue.line(news.line) else { return Effect() }
+        var effect = Effect()
+        switch news.health {
+        case .failed(let failure):
+            try queue.noteProblem("\(failure.code): \(failure.message)", line: line.id)
+            effect.log.append(words.notRead(line, failure))
+        case .read(let health):
+            let before = try queue.learn(health, line: line.id)
+            if let tier = health.tier, let pool = try queue.learn(tier, line: line.id) {
+                effect.log.append(words.learned(tier, pool))
+            }
+            if before?.stop != health.stop { effect.log.append(words.health(line, health)) }
+        }
+        if let failure = news.templateProblem {
+            try queue.noteProblem("templates: \(failure.code): \(failure.message)", line: line.id)
+            effect.log.append(words.notRead(line, failure))
+        }
+        if let templates = news.templates {
+            try queue.learn(templates, line: line.id, now: now)
+            effect.templatesOf = line.id
+        }
         return effect
     }
 
@@ -219,14 +314,16 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if case .breakers = operations[index] { gates.saved() }
             if case .line(let line, _) = effect.reply?.1 {
                 gates.changed(subject(line.id))
+                refreshes.forget(line.id)
             }
             if case .input(.webhook(_, let webhook)) = operations[index] {
-                for (number, count) in webhook.inbound {
-                    for line in queue.lines(ofNumber: number) {
-                        gates.received(count, by: subject(line), tick: tick)
+                for message in webhook.inbound {
+                    for line in queue.lines(ofNumber: message.phoneNumberID) {
+                        gates.received(1, by: subject(line), tick: tick)
                     }
                 }
             }
+            if let line = effect.templatesOf { checks.forget(line) }
             if let reply = effect.reply { outputs.replies.append(reply) }
             for var attempt in effect.attempts {
                 attempt.notBefore = gates.claimed(subject(attempt.line), tick: tick)
@@ -261,7 +358,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     private func setWakes(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {
         let ready = queue.readyLines.map { subject($0) }
-        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now)].compactMap { $0 }.min()
+        outputs.refresh = refreshes.due(of: queue.allLines, now: now) { queue.waitsForNews($0) }
+            .map { Refresher.Subject($0) }
+        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next]
+            .compactMap { $0 }.min()
         guard claims, underWay < slotsMax else { return }
         outputs.wakeTick = [gates.nextSlot(of: ready, now: now, tick: tick), try queue.nextGate().map(queue.tick(of:))]
             .compactMap { $0 }.min()
@@ -273,9 +373,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         switch operation {
         case .input(let input):
             if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(full: error.isFull))) }
-        case .apply(let id, _):
+        case .apply(let news):
             // The raw call stays on disk, marked, and Meta was told 200 for it already.
-            _ = queue.together(1) { _ in try queue.keepWebhook(id, problem: "\(error)") }
+            _ = queue.together(1) { _ in try queue.keepWebhook(news.id, problem: "\(error)") }
         case .clock, .breakers, .claim: break
         }
     }
@@ -291,7 +391,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 if let exchange = input.exchange {
                     outputs.replies.append((exchange, .storageFailed(full: error.isFull)))
                 }
-            case .apply(let id, let statuses): toApply.append((id, statuses))
+            case .apply(let news): toApply.append(news)
             case .clock, .breakers, .claim: break
             }
         }
@@ -306,10 +406,11 @@ extension WriterInput {
     var exchange: Exchange? {
         switch self {
         case .submit(let exchange, _), .estimate(let exchange, _), .slice(let exchange, _), .cancel(let exchange, _),
-            .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _):
+            .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
+            .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _):
             exchange
         case .webhook(let exchange, _): exchange
-        case .outcome, .stopClaiming, .releaseLines, .ping, .barrier: nil
+        case .lineNews, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
         }
     }
 }

@@ -30,6 +30,7 @@ final class WriterThread: Sendable {
     struct Outlets: Sendable {
         var replies: @Sendable ([(Exchange, WriterReply)]) -> Void
         var attempts: @Sendable ([Attempt]) -> Void
+        var refresh: @Sendable ([Refresher.Subject]) -> Void
         var pong: @Sendable (WriterPong) -> Void
         var fatal: @Sendable (StoreError) -> Void
     }
@@ -74,6 +75,7 @@ final class WriterThread: Sendable {
             if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
             if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
             for line in outputs.log { journal.write(line) }
+            if !outputs.refresh.isEmpty { outlets.refresh(outputs.refresh) }
             if let pong = outputs.pong { outlets.pong(pong) }
             if let error = outputs.fatal { return outlets.fatal(error) }
             for reached in outputs.barriers { reached() }

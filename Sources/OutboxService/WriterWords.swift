@@ -1,6 +1,33 @@
 import OutboxCore
 import OutboxStore
 
+extension AccountNews {
+    var words: String {
+        switch self {
+        case .quality(_, _, let event, let tier): "\(event)\(tier.map { ", \($0.name)" } ?? "")"
+        case .capability(_, let tier): "the limit is \(tier?.name ?? "another one")"
+        case .account(_, _, let event, _, _, _): "account \(event)"
+        case .alert(let alert): "alert \(alert.type)\(alert.description.map { ": \($0)" } ?? "")"
+        case .template(_, let name, let language, let status, let reason):
+            "template \(name)/\(language) is \(status.name)\(reason.map { ": \($0)" } ?? "")"
+        case .templateCategory(_, let name, let language, _, _): "template \(name)/\(language) has another category"
+        case .preference(_, _, _, let stops, _):
+            stops ? "a person wants no marketing" : "a person wants marketing again"
+        }
+    }
+
+    /// Nil where the news names none.
+    var wabaID: String? {
+        switch self {
+        case .quality(let waba, _, _, _), .capability(let waba, _), .account(let waba, _, _, _, _, _),
+            .template(let waba, _, _, _, _), .templateCategory(let waba, _, _, _, _):
+            waba
+        case .alert(let alert): alert.wabaID
+        case .preference: nil
+        }
+    }
+}
+
 extension Pause {
     /// `template order_ready`
     var words: String { target.map { "\(scope.name) \($0)" } ?? scope.name }
@@ -32,6 +59,28 @@ struct WriterWords {
                 .warning, .metaHeld, "nothing gets through to Meta; one message at a time will try\(reason)", code)
         case .metaReleased: return LogLine(.notice, .metaReleased, "messages get through to Meta again")
         }
+    }
+
+    func learned(_ tier: Tier, _ pool: Pool) -> LogLine {
+        let used = pool.settings.tier == nil ? "" : ", but \(pool.tier.name) is set and counts"
+        return LogLine(.notice, .poolChanged, "Meta gives the pool \(pool.name) \(tier.name)\(used)")
+    }
+
+    func health(_ line: Line, _ health: LineHealth) -> LogLine {
+        guard let stop = health.stop else {
+            return LogLine(.notice, .lineReleased, "Meta says that the line can send", [(.line, line.name)])
+        }
+        return LogLine(.warning, .lineHeld, stop, [(.line, line.name)])
+    }
+
+    func notRead(_ line: Line, _ failure: Failure) -> LogLine {
+        LogLine(
+            .info, .lineNotRead, "Meta did not say how the line does: \(failure.message)",
+            [(.line, line.name), (.code, failure.code)])
+    }
+
+    func news(_ news: AccountNews, _ line: Line) -> LogLine {
+        LogLine(.notice, .accountNews, "news of Meta's: \(news.words)", [(.line, line.name)])
     }
 
     func paused(_ pause: Pause) -> LogLine {

@@ -60,6 +60,7 @@ extension Queue {
         func ids(_ statement: Statement) throws -> [MessageID] {
             try statement.all(moment, limit) { MessageID(rawValue: $0.integer(0)) }
         }
+        try expireTemplateHolds(now)
         let expired = try ids(statements.expired)
         for id in expired { try expire(id, now) }
         let due = try ids(statements.due)
@@ -188,7 +189,8 @@ extension Queue {
         facts.isPaused = isPaused(record)
         facts.trustsWindow = line.settings.closedWindow == .leave
         facts.countsPairs = line.settings.pairLimit
-        facts.isMarketing = facts.isTemplate && record.priority == .low
+        facts.templateHeld = isHeld(record.template, line: line.id)
+        facts.isMarketing = isMarketing(record.template, record.priority, line: line.id)
         if let contact = try contact(line.id, record.person) {
             facts.windowUntil = contact.windowUntil
             facts.quietUntil = contact.quietUntil

@@ -43,18 +43,21 @@ final class LimitStatements {
 
     let saveClock: Statement
 
+    /// The words of the index's condition stand in every part: SQLite uses it only then.
+    static let isBehindSQL: String = {
+        let same = "line = :line AND person = :person AND priority = :priority AND state IN (1, 2, 3) AND any_order = 0"
+        return """
+            SELECT EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 2 AND unknown = 0)
+                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 3 AND id < :id)
+                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 1 AND id < :id AND gate IN (0, 1, 2, 3, 6))
+            """
+    }()
+
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
 
         park = try prepare("UPDATE message SET gate = :gate, gated_at = :at WHERE id = :id AND state = 1")
-        // The words of the index's condition stand in every part: SQLite uses it only then.
-        let same = "line = :line AND person = :person AND priority = :priority AND state IN (1, 2, 3) AND any_order = 0"
-        isBehind = try prepare(
-            """
-            SELECT EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 2 AND unknown = 0)
-                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 3 AND id < :id)
-                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 1 AND id < :id AND gate IN (0, 1, 2, 3, 6))
-            """)
+        isBehind = try prepare(Self.isBehindSQL)
         follower = try prepare(
             """
             SELECT id FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1

@@ -12,7 +12,8 @@ extension Line {
     static let columns = """
         id, account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
         messages_per_second, created_at, updated_at, pool, pair_limit, when_full, closed_window, attempts_max,
-        first_wait, wait_max, age_max, (SELECT p.name FROM pool AS p WHERE p.id = line.pool)
+        first_wait, wait_max, age_max, (SELECT p.name FROM pool AS p WHERE p.id = line.pool),
+        when_stopped
         """
 
     init(_ row: Row) {
@@ -24,6 +25,7 @@ extension Line {
         settings.pairLimit = row.integer(12) != 0
         settings.whenFull = WhenFull(rawValue: row.integer(13)) ?? .wait
         settings.closedWindow = ClosedWindow(rawValue: row.integer(14)) ?? .refuse
+        settings.whenStopped = WhenStopped(rawValue: row.integer(20)) ?? .hold
         settings.retry.attemptsMax = row.integer(15)
         settings.retry.firstWait = .milliseconds(row.integer(16))
         settings.retry.waitMax = .milliseconds(row.integer(17))
@@ -45,6 +47,13 @@ extension Queue {
     /// The lines that send from this number.
     package func lines(ofNumber phoneNumberID: String) -> [Int64] {
         memory.lines.values.filter { $0.settings.phoneNumberID == phoneNumberID }.map(\.id)
+    }
+
+    package var allLines: [Line] { memory.lines.values.sorted { $0.id < $1.id } }
+
+    /// The lines of one of Meta's WhatsApp business accounts.
+    package func lines(ofAccount wabaID: String?) -> [Int64] {
+        memory.lines.values.filter { wabaID != nil && $0.settings.wabaID == wabaID }.map(\.id).sorted()
     }
 
     package func line(named name: String, account: Int64) -> Line? {
@@ -79,7 +88,8 @@ extension Queue {
 
     private static let settingsColumns = """
         phone_number_id, waba_id, credential, unknown_policy, unknown_grace, messages_per_second, pool, pair_limit,
-        when_full, closed_window, attempts_max, first_wait, wait_max, age_max, updated_at
+        when_full, closed_window, attempts_max, first_wait, wait_max, age_max, updated_at,
+        when_stopped
         """
 
     private func values(_ settings: LineSettings, _ pool: Pool, _ now: Timestamp) -> [SQLValue] {
@@ -90,18 +100,18 @@ extension Queue {
             .integer(settings.whenFull.rawValue), .integer(settings.closedWindow.rawValue),
             .integer(settings.retry.attemptsMax), .integer(settings.retry.firstWait.wholeMilliseconds),
             .integer(settings.retry.waitMax.wholeMilliseconds), .optional(settings.ageMax?.components.seconds),
-            .integer(now.milliseconds),
+            .integer(now.milliseconds), .integer(settings.whenStopped.rawValue),
         ]
     }
 
     private func update(_ id: Int64, _ settings: LineSettings, _ pool: Pool, _ now: Timestamp) throws {
-        let marks = (1...15).map { "?\($0)" }.joined(separator: ", ")
-        _ = try database.prepare("UPDATE line SET (\(Self.settingsColumns)) = (\(marks)) WHERE id = ?16")
+        let marks = (1...16).map { "?\($0)" }.joined(separator: ", ")
+        _ = try database.prepare("UPDATE line SET (\(Self.settingsColumns)) = (\(marks)) WHERE id = ?17")
             .all(list: values(settings, pool, now) + [.integer(id)]) { _ in }
     }
 
     private func insert(_ settings: LineSettings, _ pool: Pool, _ account: Int64, _ now: Timestamp) throws -> Line {
-        let marks = (1...18).map { "?\($0)" }.joined(separator: ", ")
+        let marks = (1...19).map { "?\($0)" }.joined(separator: ", ")
         let ids = try database.prepare(
             "INSERT INTO line (\(Self.settingsColumns), account, name, created_at) VALUES (\(marks)) RETURNING id"
         ).all(

@@ -39,7 +39,7 @@ extension Queue {
         case .unknown(let failure): return try unknown(&record, attempt.number, failure, now)
         case .refused(let failure, let refused):
             if let slot = attempt.slot { try giveBack(slot) }
-            try hold(record, failure, refused)
+            try hold(record, failure, refused, now)
             return try self.refused(&record, attempt.number, failure, refused, now, &chance)
         }
     }
@@ -57,9 +57,11 @@ extension Queue {
         }
     }
 
-    /// What a refusal says of the person, not of the message alone.
-    func hold(_ record: Record, _ failure: Failure, _ refused: Refused) throws {
+    /// What a refusal says of the person or the template, not of the message alone.
+    func hold(_ record: Record, _ failure: Failure, _ refused: Refused, _ now: Timestamp) throws {
         switch (failure.code, refused) {
+        case (_, .throttled(let askedFor)) where TemplateHold.codes.contains(failure.code):
+            try holdTemplate(record, failure, askedFor, now)
         case ("131056", .throttled(let askedFor)):
             let until = limitsNow + max(askedFor ?? .zero, PairLimit.interval)
             try change(record.line, record.person) { $0.quietUntil = max($0.quietUntil ?? until, until) }

@@ -67,6 +67,7 @@ extension Queue {
 
     /// The classes of a line that may send and have something at no gate.
     func readyClasses(_ line: Line) -> [Priority] {
+        if memory.health[line.id]?.canSendMessages == false { return [] }
         if memory.pauses.contains(where: { $0.holds(line: line.id, account: line.account) }) { return [] }
         return Priority.allCases.filter { priority in
             memory.counters.ready(line.id, priority) > 0

@@ -11,7 +11,8 @@ package final class Queue {
     /// For ids in other threads.
     package let idKey: [UInt8]
     let limits: LimitStatements
-    private let clock: LimitClock
+    /// For other threads.
+    package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
     package private(set) var limitsNow: Timestamp
     /// The longest an attempt can be on its way.
@@ -35,6 +36,10 @@ package final class Queue {
         var shares: [Int64: ClassShare] = [:]
         var pauses: [Pause] = []
         var sweeps: [Sweep] = []
+        var health: [Int64: LineHealth] = [:]
+        /// Lines whose list of templates was read.
+        var templates: [Int64: [TemplateName: TemplateStanding]] = [:]
+        var templateHolds: [Int64: [TemplateHold]] = [:]
         var knowsAliases = false
         /// Something was kept by the limits' clock: where it stands is to be stored.
         var clockUsed = false
@@ -77,6 +82,7 @@ package final class Queue {
                 .map(Timestamp.init(milliseconds:))
         }
         memory.pauses = try loadPauses()
+        try loadHealth()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
         for line in memory.lines.keys {
             for priority in Priority.allCases where memory.counters.ready(line, priority) > 0 {
@@ -189,6 +195,7 @@ package final class Queue {
         var moments = try statements.compactMap { try $0.first { $0.optionalInteger(0) } ?? nil }
             .map(Timestamp.init(milliseconds:))
         moments += memory.pauses.compactMap(\.until)
+        moments += memory.templateHolds.values.joined().map(\.until)
         return moments.min()
     }
 

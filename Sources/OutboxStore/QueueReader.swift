@@ -77,7 +77,7 @@ extension StoredMessage {
         m.id, (SELECT name FROM line WHERE id = m.line), m.batch, m.state, m.priority, m.unknown, m.due_at, m.attempt,
         m.recipient, m.type, m.content, m.metadata, m.send_at, m.expires_at, m.created_at, m.wamid, m.sent_at,
         m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event,
-        m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order
+        m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order, m.grace_until
         """
 
     init(_ row: Row) {
@@ -101,5 +101,6 @@ extension StoredMessage {
         waits.template = row.optionalText(28).flatMap(TemplateName.init(text:))
         waits.hasFallback = row.integer(29) != 0
         waits.anyOrder = row.integer(30) != 0
+        waits.graceUntil = time(31)
     }
 }

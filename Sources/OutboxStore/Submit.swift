@@ -14,10 +14,24 @@ package enum SubmitRefusal: Equatable, Sendable {
     case noLines
     /// The account has several lines and the draft names none.
     case lineNotNamed
+    /// Meta says that the line cannot send, and waiting is not wanted.
+    case lineStopped(String, String)
+    /// What is wrong with its template, field by field.
+    case template([TemplateProblem])
     /// Free-form, the person's window is closed, and there is no fallback.
     case windowClosed
     /// The pool has no room, and waiting is not wanted; it may have at that moment, by the wall clock.
     case poolFull(String, Tier, until: Timestamp?)
+}
+
+package struct TemplateProblem: Equatable, Sendable {
+    package var field: String
+    package var message: String
+
+    package init(field: String, message: String) {
+        self.field = field
+        self.message = message
+    }
 }
 
 /// What a dry run tells.
@@ -36,7 +50,7 @@ package enum SubmitResult<Value: Equatable & Sendable>: Equatable, Sendable {
 
 extension Queue {
     /// The account's line of that name, or its only one.
-    private func resolve(_ name: String?, _ account: Int64) -> SubmitResult<Line> {
+    package func resolve(_ name: String?, _ account: Int64) -> SubmitResult<Line> {
         if let name {
             let named = memory.lines.values.first { $0.account == account && $0.name == name }
             return named.map { .done($0) } ?? .refused(.noSuchLine(name))
@@ -84,6 +98,9 @@ extension Queue {
     private func refusal(of draft: Draft, to person: String, _ line: Line, later: Timestamp?, _ now: Timestamp) throws
         -> SubmitRefusal?
     {
+        if line.settings.whenStopped == .refuse, let stop = memory.health[line.id]?.stop {
+            return .lineStopped(line.name, stop)
+        }
         // Whether a window is open at a later time only that time can tell.
         if draft.template == nil, draft.fallback == nil, later == nil, line.settings.closedWindow == .refuse {
             let window = try contact(line.id, person)?.windowUntil

@@ -51,14 +51,33 @@ extension Queue {
         memory.clockUsed = true
     }
 
-    /// Changes what an operator says of a pool; `used` are all people written to in the last 24 hours, by anybody.
-    package func change(_ name: String, account: Int64, _ settings: PoolSettings, used: Int64?) throws -> Pool? {
-        guard var pool = pool(named: name, account: account) else { return nil }
-        pool.settings = settings
+    /// Changes what an operator says of a pool, making it if there is none; `used` are all people written to in the
+    /// last 24 hours, by anybody.
+    package func change(
+        _ name: String, account: Int64, used: Int64?, _ settings: (PoolSettings) -> PoolSettings
+    ) throws -> PoolStatus {
+        var pool = try poolForLine(name, account: account)
+        pool.settings = settings(pool.settings)
         if let used {
             pool.elsewhere = max(0, used - (memory.slotsUsed[pool.id] ?? 0))
             pool.elsewhereUntil = limitsNow + TierSlot.span
         }
+        try save(pool)
+        return status(of: pool)
+    }
+
+    private func status(of pool: Pool) -> PoolStatus {
+        let lines = memory.lines.values.filter { $0.pool == pool.id }
+        return PoolStatus(
+            pool: pool, used: memory.slotsUsed[pool.id] ?? 0, elsewhere: pool.elsewhere(at: limitsNow),
+            waiting: lines.reduce(0) { $0 + memory.counters.parked($1.id, .tier) },
+            nextFreeAt: memory.nextSlotFree[pool.id], lines: lines.map(\.name).sorted())
+    }
+
+    /// Meta said how many people a line's pool may write to. Answers the pool if that is news.
+    package func learn(_ tier: Tier, line: Int64) throws -> Pool? {
+        guard let id = memory.lines[line]?.pool, var pool = memory.pools[id], pool.learned != tier else { return nil }
+        pool.learned = tier
         try save(pool)
         return pool
     }

@@ -10,6 +10,16 @@ let lineAddCommand = Command(
         .init("token-secret", value: "NAME", "the credential or file in secrets/ that holds the token"),
         .init("on-unknown", value: "POLICY", "after a lost answer: hold (default), resend or fail"),
         .init("messages-per-second", value: "N", "the number's throughput (default: 80, Meta's)"),
+        .init("pool", value: "NAME", "count its people with other lines of the same portfolio (default: alone)"),
+        .init(
+            "pair-limit", value: "ON", "on (default) or off: 45 messages in a burst, then one per 6 s, to one person"),
+        .init("when-full", value: "DO", "when the tier is used up: wait (default) or refuse, with 429"),
+        .init("when-stopped", value: "DO", "while Meta stops the line: hold (default) or refuse new messages"),
+        .init("closed-window", value: "DO", "free-form outside 24 hours: refuse (default), or leave it to Meta"),
+        .init("attempts-max", value: "N", "attempts that count before a message fails (default: 10)"),
+        .init("first-wait", value: "SECONDS", "bound of the first wait between them; doubles (default: 2)"),
+        .init("max-wait", value: "SECONDS", "the longest of these bounds (default: 600)"),
+        .init("max-age", value: "SECONDS", "messages expire after this unless they say otherwise (default: never)"),
         .init("unknown-grace", value: "SECONDS", "how long to wait for Meta's status first (default: 300)"),
     ]
 ) { arguments, client in
@@ -22,29 +32,44 @@ let lineAddCommand = Command(
         }
         token = trimmed(try readStandardInput(bytesMax: 8192))
     }
-    let rate = try arguments.integer("messages-per-second", in: 1...10_000)
     let before = try client.quietly { try $0.call("GET", "/v1/lines") }?.elements.first { $0["line"]?.string == name }
-    let grace = try arguments.integer("unknown-grace", in: 1...2_592_000)
     var json = JSONWriter()
-    json.object {
-        for (option, field) in [
-            ("phone-number-id", "phoneNumberId"), ("waba-id", "wabaId"), ("token-secret", "tokenSecret"),
-            ("on-unknown", "onUnknown"),
-        ] {
-            // What is not given stays as it is.
+    try json.object {
+        // What is not given stays as it is.
+        for (option, field) in textFields {
             let kept = field == "tokenSecret" && token != nil ? nil : before?[field]?.string
-            if let value = arguments[option] ?? kept { $0.field(field, value) }
+            $0.field(field, arguments[option] ?? kept)
         }
         if let token { $0.field("token", token) }
-        if let rate = rate.map(Int64.init) ?? before?["messagesPerSecond"]?.integer {
-            $0.field("messagesPerSecond", rate)
+        for (option, field, range) in numberFields {
+            let given = try arguments.integer(option, in: range).map(Int64.init)
+            $0.field(field, given ?? before?[field]?.integer)
         }
-        if let grace = grace.map(Int64.init) ?? before?["unknownGraceSeconds"]?.integer {
-            $0.field("unknownGraceSeconds", grace)
-        }
+        if let pairs = try pairLimit(arguments) ?? before?["pairLimit"]?.bool { $0.field("pairLimit", pairs) }
     }
     let line = try client.call("PUT", "/v1/lines/\(escaped(name))", body: json.bytes)
     if !client.wantsJSON { print("line \(plain(line?["line"])) sends from \(plain(line?["phoneNumberId"]))") }
+}
+
+private let textFields = [
+    ("phone-number-id", "phoneNumberId"), ("waba-id", "wabaId"), ("token-secret", "tokenSecret"),
+    ("on-unknown", "onUnknown"), ("pool", "pool"), ("when-full", "whenFull"), ("when-stopped", "whenStopped"),
+    ("closed-window", "closedWindow"),
+]
+
+private let numberFields: [(String, String, ClosedRange<Int>)] = [
+    ("messages-per-second", "messagesPerSecond", 1...10_000), ("unknown-grace", "unknownGraceSeconds", 1...2_592_000),
+    ("attempts-max", "attemptsMax", 1...1000), ("first-wait", "firstWaitSeconds", 1...86_400),
+    ("max-wait", "maxWaitSeconds", 1...86_400), ("max-age", "maxAgeSeconds", 1...31_536_000),
+]
+
+private func pairLimit(_ arguments: Arguments) throws -> Bool? {
+    switch arguments["pair-limit"] {
+    case nil: nil
+    case "on": true
+    case "off": false
+    default: throw Arguments.Problem("--pair-limit takes on or off")
+    }
 }
 
 private func trimmed(_ text: String) -> String {

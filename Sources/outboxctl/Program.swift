@@ -26,7 +26,9 @@ struct Command: Sendable {
 
 private let commands = [
     sendCommand, showCommand, listCommand, cancelCommand, retryCommand, lineAddCommand, lineListCommand,
-    lineRemoveCommand, statusCommand, reloadCommand, explainCodeCommand,
+    lineRemoveCommand, lineHealthCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand,
+    resumeCommand,
+    poolListCommand, poolShowCommand, poolSetCommand, statusCommand, reloadCommand, explainCodeCommand,
 ]
 
 private let commonOptions = [

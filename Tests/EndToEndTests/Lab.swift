@@ -72,13 +72,16 @@ final class Lab: @unchecked Sendable {
     private(set) var sandboxPort = 0
     private let daemonArguments: [String]
 
+    /// Settings of a line that sends what it is given, to anybody and at once.
+    static let freely = #""messagesPerSecond":5000,"pairLimit":false,"closedWindow":"leave""#
+
     var socket: String { folder.file("a.sock") }
     var webhookSocket: String { folder.file("w.sock") }
     var state: String { folder.file("state") }
 
     init(
         sandbox: [String] = [], daemon: [String] = [],
-        line: String? = #"{"phoneNumberId":"106","token":"t","messagesPerSecond":5000}"#
+        line: String? = #"{"phoneNumberId":"106","token":"t",\#(Lab.freely)}"#
     ) throws {
         daemonArguments = daemon
         try FileManager.default.createDirectory(
@@ -87,7 +90,10 @@ final class Lab: @unchecked Sendable {
         try Data("verify".utf8).write(to: URL(fileURLWithPath: folder.file("state/secrets/app.default.verify-token")))
         try startSandbox(sandbox)
         try startDaemon()
-        if let line { #expect(try call("PUT", "/v1/lines/main", line).status == 201) }
+        if let line {
+            #expect(try call("PUT", "/v1/lines/main", line).status == 201)
+            #expect(try call("PUT", "/v1/pools/main", #"{"tier":"TIER_UNLIMITED"}"#).status == 200)
+        }
     }
 
     func startSandbox(_ arguments: [String]) throws {

@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func anUnknownOutcomeIsSentAgainWhereTheLineSaysSo() throws {
-        let line = #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":1}"#
+        let line = #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":1,\#(Lab.freely)}"#
         let lab = try Lab(line: line)
         try lab.setFaults("drop")
         let id = try lab.submit()
@@ -88,7 +88,9 @@ import Testing
 
     /// Measured where it arrives.
     @Test func aLineKeepsItsRateOnTheWire() throws {
-        let lab = try Lab(line: #"{"phoneNumberId":"106","token":"t","messagesPerSecond":50}"#)
+        let lab = try Lab(
+            line:
+                #"{"phoneNumberId":"106","token":"t","messagesPerSecond":50,"closedWindow":"leave","pairLimit":false}"#)
         let items = (0..<150).map { #"{"to":"1415556\#(1000 + $0)","message":"a"}"# }.joined(separator: ",")
         #expect(try lab.call("POST", "/v1/messages/bulk", #"{"messages":[\#(items)]}"#).status == 202)
         let all = try eventually { try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer == 150 }

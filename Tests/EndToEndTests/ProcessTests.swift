@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test func aRotatedTokenCountsAfterAReload() throws {
-        let lab = try Lab(sandbox: ["--token", "new"], line: #"{"phoneNumberId":"106","token":"old"}"#)
+        let lab = try Lab(sandbox: ["--token", "new"], line: #"{"phoneNumberId":"106","token":"old",\#(Lab.freely)}"#)
         let id = try lab.submit()
         #expect(try lab.wait(id, for: "retrying")["errorCode"]?.string == "190")
         try Data("new\n".utf8).write(to: URL(fileURLWithPath: lab.folder.file("state/secrets/line.main.token")))
@@ -149,7 +149,7 @@ import Testing
     }
 
     @Test func secretsAndNumbersStayOutOfTheWords() throws {
-        let lab = try Lab(line: #"{"phoneNumberId":"106","token":"TOKEN-IN-CLEAR"}"#)
+        let lab = try Lab(line: #"{"phoneNumberId":"106","token":"TOKEN-IN-CLEAR",\#(Lab.freely)}"#)
         let id = try lab.submit(to: "14155552671")
         try lab.wait(id, for: "read")
         #expect(lab.stopDaemon() == 0)

@@ -110,7 +110,8 @@ private final class Desk {
 
     @Test func whatALineReceivesUsesItsSlotsToo() throws {
         let desk = try Desk(slots: 64, perSecond: 100)
-        _ = desk.turn(.webhook(nil, ReceivedWebhook(app: "default", body: [1], statuses: [], inbound: ["106": 50])))
+        let inbound = Array(repeating: InboundMessage(phoneNumberID: "106"), count: 50)
+        _ = desk.turn(.webhook(nil, ReceivedWebhook(app: "default", body: [1], statuses: [], inbound: inbound)))
         try desk.submit(1)
         #expect(desk.turn().attempts.isEmpty)
         desk.tick += 520_000_000

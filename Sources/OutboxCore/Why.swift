@@ -1,0 +1,255 @@
+/// One gate before a message, open or not.
+package struct GateReport: Equatable, Sendable {
+    package var name: String
+    package var passes: Bool
+    package var reason: String
+    package var since: Timestamp?
+    /// When time alone opens it; wall clock.
+    package var until: Timestamp?
+    /// What opens it, and the command for that.
+    package var remedy: String?
+    package var command: String?
+
+    package init(
+        _ name: String, passes: Bool, _ reason: String, since: Timestamp? = nil, until: Timestamp? = nil,
+        remedy: String? = nil, command: String? = nil
+    ) {
+        self.name = name
+        self.passes = passes
+        self.reason = reason
+        self.since = since
+        self.until = until
+        self.remedy = remedy
+        self.command = command
+    }
+}
+
+/// Everything that is known about why one message has not left. Moments are of the wall clock, but for `gates` and
+/// `limitsNow`, which are of the limits' clock.
+package struct WhyFacts: Sendable {
+    package var message: StoredMessage
+    package var now: Timestamp
+    package var limitsNow: Timestamp
+    package var gates: GateFacts
+    /// How early a window closes for us.
+    package var deadline: Duration
+    package var perSecond: Int64
+    package var unknownPolicy: UnknownPolicy = .hold
+    package var pauses: [Pause] = []
+    package var lineHold: LineHold.State?
+    package var metaHold: LineHold.State?
+    /// What Meta says of the line that keeps it from sending.
+    package var lineStop: String?
+    package var templateStop: TemplateStop?
+    package var pool = ""
+    package var tier = Tier.unlimited
+    package var poolUsed: Int64 = 0
+    /// When a place in the pool becomes free for it, should each one before it take one.
+    package var placeFreeAt: Timestamp?
+    /// Messages of the line that leave before it.
+    package var ahead: Int64 = 0
+
+    package struct TemplateStop: Equatable, Sendable {
+        package var reason: String
+        package var until: Timestamp?
+
+        package init(reason: String, until: Timestamp?) {
+            self.reason = reason
+            self.until = until
+        }
+    }
+
+    package init(
+        message: StoredMessage, now: Timestamp, limitsNow: Timestamp, gates: GateFacts, deadline: Duration,
+        perSecond: Int64
+    ) {
+        self.message = message
+        self.now = now
+        self.limitsNow = limitsNow
+        self.gates = gates
+        self.deadline = deadline
+        self.perSecond = perSecond
+    }
+
+    private func wall(_ moment: Timestamp) -> Timestamp {
+        Timestamp(milliseconds: moment.milliseconds - limitsNow.milliseconds + now.milliseconds)
+    }
+}
+
+/// The answer to "why does it wait?"
+package struct Why: Equatable, Sendable {
+    package var gates: [GateReport]
+    package var ahead: Int64?
+    /// When it leaves, as far as can be told; nil when a person or Meta has to act first.
+    package var leavesAt: Timestamp?
+    /// What the estimate rests on, or why there is none.
+    package var estimate: String
+
+    package var binding: GateReport? { gates.first { !$0.passes } }
+}
+
+extension WhyFacts {
+    package func explain() -> Why {
+        switch message.state {
+        case .processing: return onItsWay()
+        case .sent, .delivered, .read: return Why(gates: [], estimate: "it left; Meta has it: \(message.state.name)")
+        case .cancelled: return Why(gates: [], estimate: "it was cancelled and will not leave")
+        case .failed:
+            let reason = message.failure.map { "\($0.code): \($0.message)" } ?? "no reason is known"
+            return Why(gates: [], estimate: "it failed and will not leave by itself: \(reason)")
+        case .scheduled, .queued, .retrying: break
+        }
+        let gates = [
+            due, pause, line, meta, template, window, person, order, pair, tierGate, throughput,
+        ]
+        let closed = gates.filter { !$0.passes && $0.name != "throughput" }
+        let seconds = Double(ahead) / Double(max(perSecond, 1))
+        guard closed.allSatisfy({ $0.until != nil }) else {
+            let names = closed.filter { $0.until == nil }.map(\.name).joined(separator: ", ")
+            return Why(gates: gates, ahead: ahead, estimate: "no time can be told: \(names) has to open first")
+        }
+        let opens = closed.compactMap(\.until).max() ?? now
+        let leaves = max(opens, now + .milliseconds(Int64(seconds * 1000)))
+        return Why(
+            gates: gates, ahead: ahead, leavesAt: leaves,
+            estimate: "about then, if nothing else is submitted before it and Meta takes what is sent")
+    }
+
+    private func onItsWay() -> Why {
+        guard message.outcomeUnknown else { return Why(gates: [], estimate: "it is on its way to Meta right now") }
+        let until = message.waits.graceUntil
+        let next =
+            switch unknownPolicy {
+            case .hold: "it stays so until Meta tells"
+            case .resend: "then it is sent again"
+            case .fail: "then it is called failed"
+            }
+        return Why(
+            gates: [
+                GateReport(
+                    "outcome_unknown", passes: false,
+                    "attempt \(message.attempts) may have arrived: \(message.failure?.message ?? "no answer came")",
+                    since: message.dueAt, until: until, remedy: "a status of Meta's settles it; \(next)")
+            ],
+            leavesAt: unknownPolicy == .resend ? until : nil,
+            estimate: "nobody knows whether it left; \(next)")
+    }
+
+    private var due: GateReport {
+        switch message.state {
+        case .scheduled:
+            GateReport(
+                "due_time", passes: false, "it is scheduled", since: message.createdAt, until: message.dueAt)
+        case .retrying:
+            GateReport(
+                "due_time", passes: false,
+                "the last attempt did not get it out: \(message.failure.map { "\($0.code) \($0.message)" } ?? "")",
+                until: message.dueAt)
+        default: GateReport("due_time", passes: true, "its time has come", since: message.dueAt)
+        }
+    }
+
+    private var pause: GateReport {
+        guard let pause = pauses.first else { return GateReport("pause", passes: true, "nothing pauses it") }
+        let target = pause.target.map { " \($0)" } ?? ""
+        return GateReport(
+            "pause", passes: false,
+            "\(pause.who) paused \(pause.scope.name)\(pause.scope == .batch ? "" : target)"
+                + (pause.reason.map { ": \($0)" } ?? ""),
+            since: pause.createdAt, until: pause.until, remedy: "resume it", command: "outboxctl resume \(pause.id)")
+    }
+
+    private var line: GateReport {
+        if let lineStop {
+            return GateReport(
+                "line", passes: false, lineStop, remedy: "see WhatsApp Manager; outboxd asks Meta again by itself",
+                command: "outboxctl line health \(message.line)")
+        }
+        return breaker("line", lineHold, "nothing of this line gets through", "the line gets messages through")
+    }
+
+    private var meta: GateReport { breaker("meta", metaHold, "nothing gets through to Meta", "Meta answers") }
+
+    private func breaker(_ name: String, _ state: LineHold.State?, _ held: String, _ open: String) -> GateReport {
+        guard let state else { return GateReport(name, passes: true, open) }
+        return GateReport(
+            name, passes: false, "\(held): \(state.failure.code) \(state.failure.message)", since: state.since,
+            until: max(state.until, now),
+            remedy: "one message tries then; mend the cause and try at once", command: "outboxctl reload")
+    }
+
+    private var template: GateReport {
+        guard gates.isTemplate else { return GateReport("template", passes: true, "it is no template") }
+        guard let templateStop else { return GateReport("template", passes: true, "nothing holds its template") }
+        return GateReport(
+            "template", passes: false, templateStop.reason, since: message.waits.since, until: templateStop.until,
+            remedy: "Meta releases it; see its quality in WhatsApp Manager")
+    }
+
+    private var isOpen: Bool {
+        GateFacts.windowIsOpen(gates.windowUntil, now: limitsNow, deadline: deadline)
+    }
+
+    private var window: GateReport {
+        let until = gates.windowUntil.map(wall)
+        if gates.isTemplate { return GateReport("window", passes: true, "a template needs none") }
+        if isOpen { return GateReport("window", passes: true, "the person wrote within 24 hours; open", until: until) }
+        if gates.trustsWindow { return GateReport("window", passes: true, "the line leaves it to Meta") }
+        return GateReport(
+            "window", passes: false,
+            message.waits.hasFallback
+                ? "closed: its fallback goes instead" : "closed: it will fail when its turn comes",
+            since: until)
+    }
+
+    private var person: GateReport {
+        let quiet = gates.quietUntil.flatMap { $0 > limitsNow ? $0 : nil }
+        let marketing = gates.isMarketing ? gates.noMarketingUntil.flatMap { $0 > limitsNow ? $0 : nil } : nil
+        guard let until = [quiet, marketing].compactMap({ $0 }).max() else {
+            return GateReport("person", passes: true, "Meta lets us write to this person")
+        }
+        return GateReport(
+            "person", passes: false,
+            marketing == nil
+                ? "Meta asked to leave this person alone for a while (131056)"
+                : "Meta did not deliver marketing to this person (131049); to try within 24 hours makes it worse",
+            until: wall(until))
+    }
+
+    private var order: GateReport {
+        gates.isBehind
+            ? GateReport(
+                "order", passes: false, "a message to the same person, of the same class, goes first",
+                since: message.waits.since, remedy: "it goes when that one is answered, or submit with order any")
+            : GateReport("order", passes: true, "nobody to the same person goes first")
+    }
+
+    private var pair: GateReport {
+        let next = gates.countsPairs ? PairLimit.next(fullAt: gates.pairFullAt, now: limitsNow) : limitsNow
+        return next > limitsNow
+            ? GateReport(
+                "pair", passes: false, "45 messages to this person in a burst are used up; one every 6 seconds goes",
+                until: wall(next))
+            : GateReport("pair", passes: true, "the limit for one person leaves room")
+    }
+
+    private var tierGate: GateReport {
+        guard let room = gates.room else { return GateReport("tier", passes: true, "the pool \(pool) has no limit") }
+        if isOpen { return GateReport("tier", passes: true, "the person's window is open: it does not count") }
+        if gates.slotFreeAt.map({ $0 > limitsNow }) ?? false {
+            return GateReport("tier", passes: true, "the person is counted already")
+        }
+        if room > 0 { return GateReport("tier", passes: true, "the pool \(pool) has room for \(room) more people") }
+        return GateReport(
+            "tier", passes: false,
+            "the pool \(pool) has written to \(poolUsed) people in 24 hours; \(tier.name) allows no more",
+            since: message.waits.since, until: placeFreeAt,
+            remedy: "a place becomes free; or Meta raises the tier", command: "outboxctl pool show \(pool)")
+    }
+
+    private var throughput: GateReport {
+        GateReport(
+            "throughput", passes: ahead == 0, "\(ahead) messages of the line go before it, at \(perSecond) a second",
+            until: ahead == 0 ? nil : now + .milliseconds(ahead * 1000 / max(perSecond, 1)))
+    }
+}

@@ -1,0 +1,45 @@
+import OutboxCore
+
+/// When Meta is to be asked again how a line does.
+struct Refreshes {
+    private var askedAt: [Int64: Timestamp] = [:]
+    private(set) var next: Timestamp?
+
+    /// Nothing special; something waits for Meta's word; somebody just looked.
+    private static let often = Duration.seconds(900)
+    private static let oftenWhileWaiting = Duration.seconds(60)
+    private static let oldAtALook = Duration.seconds(60)
+
+    mutating func forget(_ line: Int64) { askedAt[line] = nil }
+    mutating func forgetAll() { askedAt = [:] }
+
+    mutating func lookedAt(_ line: Int64, _ now: Timestamp) {
+        if let at = askedAt[line], at + Self.oldAtALook <= now { askedAt[line] = nil }
+    }
+
+    /// The lines to be asked about now; they count as asked.
+    mutating func due(of lines: [Line], now: Timestamp, waiting: (Int64) -> Bool) -> [Line] {
+        var due: [Line] = []
+        next = nil
+        for line in lines {
+            let span = waiting(line.id) ? Self.oftenWhileWaiting : Self.often
+            // A clock that was set back asks at once.
+            if let at = askedAt[line.id], at <= now, now < at + span {
+                next = min(next ?? at + span, at + span)
+                continue
+            }
+            askedAt[line.id] = now
+            next = min(next ?? now + span, now + span)
+            due.append(line)
+        }
+        return due
+    }
+}
+
+extension Refresher.Subject {
+    init(_ line: Line) {
+        self.init(
+            line: line.id, phoneNumberID: line.settings.phoneNumberID, wabaID: line.settings.wabaID,
+            credential: line.settings.credential)
+    }
+}

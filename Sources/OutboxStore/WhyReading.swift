@@ -1,0 +1,165 @@
+package import OutboxCore
+
+extension QueueReader {
+    /// Messages counted at most to tell a place.
+    private static let placesMax: Int64 = 100_000
+
+    /// What stands before a message. `deadline` is how long a POST may take.
+    package func whyFacts(
+        _ message: StoredMessage, account: Int64, now: Timestamp, limitsNow: Timestamp, deadline: Duration
+    ) throws -> WhyFacts {
+        let line = try lines(account: account).first { $0.name == message.line }
+        var facts = WhyFacts(
+            message: message, now: now, limitsNow: limitsNow,
+            gates: try gateFacts(message, line), deadline: deadline,
+            perSecond: line?.settings.messagesPerSecond ?? 1)
+        guard let line else { return facts }
+        facts.unknownPolicy = line.settings.unknownPolicy
+        facts.pauses = try pauses(account: account).filter {
+            $0.until ?? now >= now
+                && ($0.holds(line: line.id, account: account)
+                    || $0.holds(message.priority, line: line.id, account: account)
+                    || $0.holds(
+                        template: message.waits.template, batch: message.batch, line: line.id, account: account))
+        }
+        facts.lineHold = try breaker(line.id)
+        facts.metaHold = try breaker(LineGates.meta)
+        facts.lineStop = try health(line.id).health?.stop
+        facts.templateStop = try templateStop(message.waits.template, line.id)
+        facts.gates.templateHeld = facts.templateStop != nil
+        guard let pool = try pools(account: account, limitsNow: limitsNow).first(where: { $0.pool.id == line.pool })
+        else { return facts }
+        facts.pool = pool.pool.name
+        facts.tier = pool.pool.tier
+        facts.poolUsed = pool.used + pool.elsewhere
+        facts.gates.room = pool.pool.room(for: message.priority, used: pool.used, now: limitsNow)
+        if message.state == .queued {
+            facts.ahead = try ahead(of: message, line.id)
+            if message.waits.gate == .tier, let free = try placeFree(message, line.id, pool) {
+                facts.placeFreeAt = Timestamp(
+                    milliseconds: free.milliseconds - limitsNow.milliseconds + now.milliseconds)
+            }
+        }
+        return facts
+    }
+
+    private func gateFacts(_ message: StoredMessage, _ line: Line?) throws -> GateFacts {
+        var facts = GateFacts(priority: message.priority, isTemplate: message.type == "template")
+        guard let line else { return facts }
+        facts.isMarketing = facts.isTemplate && message.priority == .low
+        if let template = message.waits.template, let category = try standing(template, line.id)?.category {
+            facts.isMarketing = category == .marketing
+        }
+        facts.trustsWindow = line.settings.closedWindow == .leave
+        facts.countsPairs = line.settings.pairLimit
+        let (id, person) = (SQLValue.integer(line.id), SQLValue.text(message.waits.person))
+        let contact = try database.prepare(
+            "SELECT \(Contact.columns) FROM contact WHERE line = :line AND person = :person"
+        ).first(id, person) { Contact($0) }
+        if let contact {
+            facts.windowUntil = contact.windowUntil
+            facts.quietUntil = contact.quietUntil
+            facts.noMarketingUntil = contact.noMarketingUntil
+            facts.pairFullAt = contact.pairFullAt
+        }
+        facts.slotFreeAt = try database.prepare("SELECT free_at FROM tier_slot WHERE pool = :pool AND person = :person")
+            .first(.integer(line.pool), person) { Timestamp(milliseconds: $0.integer(0)) }
+        if !message.waits.anyOrder {
+            facts.isBehind =
+                try database.prepare(LimitStatements.isBehindSQL).first(
+                    id, person, .integer(message.priority.rawValue), .integer(message.id.rawValue)
+                ) { $0.integer(0) != 0 } ?? false
+        }
+        return facts
+    }
+
+    /// Those of its class whose turn comes first, and what the other classes get meanwhile.
+    private func ahead(of message: StoredMessage, _ line: Int64) throws -> Int64 {
+        let own =
+            try database.prepare(
+                """
+                SELECT count(*) FROM (SELECT 1 FROM message WHERE line = :line AND priority = :priority AND state = 1
+                    AND gate = 0 AND (turn, id) < (:turn, :id) LIMIT \(Self.placesMax))
+                """
+            ).first(
+                .integer(line), .integer(message.priority.rawValue), .integer(message.waits.turn),
+                .integer(message.id.rawValue)
+            ) { $0.integer(0) } ?? 0
+        return try Priority.allCases.filter { $0 != message.priority }.reduce(own) { sum, priority in
+            let count =
+                try database.prepare(
+                    "SELECT total(count) FROM counter WHERE line = :line AND state = 1 AND gate = 0 AND priority = :priority"
+                ).first(.integer(line), .integer(priority.rawValue)) { $0.integer(0) } ?? 0
+            return sum + min(count, ClassShare.served(priority, while: own, of: message.priority))
+        }
+    }
+
+    /// When the place becomes free that it gets if everybody at the gate before it takes one.
+    private func placeFree(_ message: StoredMessage, _ line: Int64, _ pool: PoolStatus) throws -> Timestamp? {
+        guard let people = pool.pool.tier.people, people > 0 else { return nil }
+        let before =
+            try database.prepare(
+                """
+                SELECT count(*) FROM (SELECT 1 FROM message WHERE line = :line AND gate = 3 AND gate <> 0 AND state = 1
+                    AND (priority < :priority OR (priority = :priority AND (turn, id) < (:turn, :id)))
+                    LIMIT \(Self.placesMax))
+                """
+            ).first(
+                .integer(line), .integer(message.priority.rawValue), .integer(message.waits.turn),
+                .integer(message.id.rawValue)
+            ) { $0.integer(0) } ?? 0
+        let days = before / people
+        let free = try database.prepare(
+            "SELECT free_at FROM tier_slot WHERE pool = :pool ORDER BY free_at LIMIT 1 OFFSET :rank"
+        ).first(.integer(pool.pool.id), .integer(before % people)) { Timestamp(milliseconds: $0.integer(0)) }
+        let first = free ?? pool.pool.elsewhereUntil ?? pool.nextFreeAt
+        return first.map { $0 + .seconds(days * 86_400) }
+    }
+
+    private func templateStop(_ template: TemplateName?, _ line: Int64) throws -> WhyFacts.TemplateStop? {
+        guard let template else { return nil }
+        let hold =
+            try database.prepare(
+                "SELECT template, code, since, until FROM template_hold WHERE line = :line AND template = :template"
+            ).first(.integer(line), .text(template.text)) { TemplateHold($0, from: 0) } ?? nil
+        if let hold {
+            return WhyFacts.TemplateStop(
+                reason: "Meta refused the template \(template.text) for now (\(hold.code))", until: hold.until)
+        }
+        guard try standing(template, line)?.status == .paused else { return nil }
+        return WhyFacts.TemplateStop(reason: "Meta has paused the template \(template.text)", until: nil)
+    }
+
+    private func standing(_ template: TemplateName, _ line: Int64) throws -> TemplateStanding? {
+        try database.prepare(
+            "SELECT status, category FROM template WHERE line = :line AND name = :name AND language = :language"
+        ).first(.integer(line), .text(template.name), .text(template.language)) {
+            TemplateStanding(status: Template.Status(name: $0.text(0)), category: Template.Category(name: $0.text(1)))
+        }
+    }
+
+    // MARK: A whole line
+
+    /// What the messages of a line wait on, the most first.
+    package struct LineWaits: Sendable {
+        package var line: Line
+        package var gates: [(gate: Gate, count: Int64)]
+        package var scheduled: Int64
+        package var retrying: Int64
+        package var lineHold: LineHold.State?
+        package var metaHold: LineHold.State?
+        package var pauses: [Pause]
+        package var pool: PoolStatus?
+    }
+
+    package func waits(ofLine name: String, account: Int64, limitsNow: Timestamp) throws -> LineWaits? {
+        guard let line = try lines(account: account).first(where: { $0.name == name }) else { return nil }
+        let gates = try Gate.allCases.map { (gate: $0, count: try count(line.id, .queued, $0)) }
+        return LineWaits(
+            line: line, gates: gates.filter { $0.count > 0 }.sorted { $0.count > $1.count },
+            scheduled: try count(line.id, .scheduled, .none), retrying: try count(line.id, .retrying, .none),
+            lineHold: try breaker(line.id), metaHold: try breaker(LineGates.meta),
+            pauses: try pauses(account: account).filter { $0.line == nil || $0.line == line.id },
+            pool: try pools(account: account, limitsNow: limitsNow).first { $0.pool.id == line.pool })
+    }
+}
