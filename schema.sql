@@ -28,7 +28,8 @@ CREATE TABLE limit_clock (
     boot      TEXT    NOT NULL,  -- of the machine
     offset    INTEGER NOT NULL,  -- to the boot clock
     seen      INTEGER NOT NULL,
-    seen_wall INTEGER NOT NULL
+    seen_wall INTEGER,           -- null: it was not synchronised
+    sure_from INTEGER NOT NULL   -- since then no time can have been lost
 ) STRICT;
 
 -- Lines whose people are counted together against one tier. Times here are of the limits' clock.

@@ -33,6 +33,8 @@ package struct GateFacts: Equatable, Sendable {
     package var templateHeld = false
     /// The person's 24 hours; nil: never wrote to us.
     package var windowUntil: Timestamp?
+    /// What the limits' clock says of windows is right only for those that opened after this moment.
+    package var sureFrom: Timestamp?
     /// The line leaves it to Meta whether a window is open.
     package var trustsWindow = false
     /// Meta asked to leave the person alone.
@@ -68,6 +70,12 @@ extension GateFacts {
         until.map { now + deadline < $0 } ?? false
     }
 
+    /// A window that may be older than it seems lets free-form messages try, but saves no place in the tier.
+    package var windowIsSure: Bool {
+        guard let sureFrom, let windowUntil else { return true }
+        return windowUntil - TierSlot.span >= sureFrom
+    }
+
     /// The only place that decides whether a message may leave. `now` is the limits' clock.
     package func decide(now: Timestamp, deadline: Duration) -> GateDecision {
         if isPaused { return .wait(.pause, until: nil) }
@@ -81,7 +89,7 @@ extension GateFacts {
             let next = PairLimit.next(fullAt: pairFullAt, now: now)
             if next > now { return .wait(.pair, until: next) }
         }
-        guard let room, !isOpen else { return .pass(takesSlot: false) }
+        guard let room, !(isOpen && windowIsSure) else { return .pass(takesSlot: false) }
         if slotFreeAt.map({ $0 > now }) ?? false || room > 0 { return .pass(takesSlot: true) }
         return .wait(.tier, until: nil)
     }

@@ -2,7 +2,8 @@
 ///
 /// Within one boot of the machine it runs with the boot clock, which nobody sets and which counts sleep; across boots it
 /// goes on by the wall clock, if that is synchronised, and else only by the time since the boot. A wall clock that jumps
-/// moves it not at all, so that no slot of a limit is given out early; a wrong one makes it late at worst.
+/// moves it not at all, so that no slot of a limit is given out early; a wrong one makes it late at worst. What a late
+/// clock would make too good, an open window for example, counts only if it began after `sureFrom`.
 /// It began at the wall clock's time and reads like one.
 package struct LimitClock: Equatable, Sendable {
     /// What the machine's clocks say at one moment.
@@ -30,9 +31,13 @@ package struct LimitClock: Equatable, Sendable {
         package var offset: Int64
         /// The last moment anything was kept by it, and the wall clock then.
         package var seen: Timestamp
-        package var seenWall: Timestamp
+        /// Nil: it was not synchronised.
+        package var seenWall: Timestamp?
+        /// Since then no time can have been lost.
+        package var sureFrom: Timestamp
 
-        package init(boot: String, offset: Int64, seen: Timestamp, seenWall: Timestamp) {
+        package init(boot: String, offset: Int64, seen: Timestamp, seenWall: Timestamp?, sureFrom: Timestamp) {
+            self.sureFrom = sureFrom
             self.boot = boot
             self.offset = offset
             self.seen = seen
@@ -42,6 +47,7 @@ package struct LimitClock: Equatable, Sendable {
 
     package let boot: String
     package let offset: Int64
+    package let sureFrom: Timestamp
 
     /// Goes on where the mark ended.
     package init(after mark: Mark?, _ reading: Reading) {
@@ -49,20 +55,26 @@ package struct LimitClock: Equatable, Sendable {
         let sinceBoot = Int64(reading.tick / 1_000_000)
         guard let mark else {
             offset = reading.wall.milliseconds - sinceBoot
+            sureFrom = reading.wall
             return
         }
         if mark.boot == reading.boot {
             offset = mark.offset
+            sureFrom = mark.sureFrom
             return
         }
         // The mark is older than this boot: at least the time since then has passed.
-        let byWall = reading.isSynchronised ? reading.wall.milliseconds - mark.seenWall.milliseconds : 0
-        offset = mark.seen.milliseconds + max(byWall, sinceBoot) - sinceBoot
+        let byWall = mark.seenWall.flatMap { seenWall in
+            reading.isSynchronised ? reading.wall.milliseconds - seenWall.milliseconds : nil
+        }
+        offset = mark.seen.milliseconds + max(byWall ?? 0, sinceBoot) - sinceBoot
+        sureFrom = byWall == nil ? Timestamp(milliseconds: offset) : mark.sureFrom
     }
 
     package func moment(tick: UInt64) -> Timestamp { Timestamp(milliseconds: Int64(tick / 1_000_000) + offset) }
 
-    package func mark(at moment: Timestamp, wall: Timestamp) -> Mark {
-        Mark(boot: boot, offset: offset, seen: moment, seenWall: wall)
+    /// `wall` is nil when nobody keeps the wall clock right.
+    package func mark(at moment: Timestamp, wall: Timestamp?) -> Mark {
+        Mark(boot: boot, offset: offset, seen: moment, seenWall: wall, sureFrom: sureFrom)
     }
 }

@@ -235,7 +235,9 @@ extension WhyFacts {
 
     private var tierGate: GateReport {
         guard let room = gates.room else { return GateReport("tier", passes: true, "the pool \(pool) has no limit") }
-        if isOpen { return GateReport("tier", passes: true, "the person's window is open: it does not count") }
+        if isOpen, gates.windowIsSure {
+            return GateReport("tier", passes: true, "the person's window is open: it does not count")
+        }
         if gates.slotFreeAt.map({ $0 > limitsNow }) ?? false {
             return GateReport("tier", passes: true, "the person is counted already")
         }

@@ -61,10 +61,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     func close() throws { try queue.close() }
 
-    /// `tick` is `now` on the steady clock, in nanoseconds.
-    func turn(_ inputs: [WriterInput], now: Timestamp, tick: UInt64) -> Outputs {
+    /// `tick` is `now` on the steady clock, in nanoseconds; `isSynchronised`: somebody keeps the wall clock right.
+    func turn(_ inputs: [WriterInput], now: Timestamp, tick: UInt64, isSynchronised: Bool = true) -> Outputs {
         var outputs = Outputs()
-        queue.set(tick: tick, wall: now)
+        queue.set(tick: tick, wall: now, isSynchronised: isSynchronised)
         let operations = plan(inputs, now, tick, &outputs)
         var results = [Effect](repeating: Effect(), count: operations.count)
         let ending = queue.together(operations.count) { index in

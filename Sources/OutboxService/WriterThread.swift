@@ -70,7 +70,8 @@ final class WriterThread: Sendable {
                 }
             }
             let outputs = step.turn(
-                inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds())
+                inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds(),
+                isSynchronised: wallClockIsSynchronised())
             // Sends first: they take longest.
             if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
             if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }

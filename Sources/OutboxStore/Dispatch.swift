@@ -105,8 +105,11 @@ extension Queue {
     func gateOnEntry(_ line: Int64, _ priority: Priority, _ person: String) throws -> Gate {
         guard let line = memory.lines[line], let room = room(line, priority), room <= 0 else { return .none }
         if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return .none }
-        let window = try contact(line.id, person)?.windowUntil
-        return GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax) ? .none : .tier
+        var facts = GateFacts(priority: priority, isTemplate: true)
+        facts.windowUntil = try contact(line.id, person)?.windowUntil
+        facts.sureFrom = clock.sureFrom
+        let isFree = GateFacts.windowIsOpen(facts.windowUntil, now: limitsNow, deadline: attemptMax)
+        return isFree && facts.windowIsSure ? .none : .tier
     }
 
     // MARK: Claim
@@ -193,6 +196,7 @@ extension Queue {
         facts.isMarketing = isMarketing(record.template, record.priority, line: line.id)
         if let contact = try contact(line.id, record.person) {
             facts.windowUntil = contact.windowUntil
+            facts.sureFrom = clock.sureFrom
             facts.quietUntil = contact.quietUntil
             facts.noMarketingUntil = contact.noMarketingUntil
             facts.pairFullAt = contact.pairFullAt
@@ -203,6 +207,14 @@ extension Queue {
                     .integer(line.id), .text(record.person), .integer(record.priority.rawValue),
                     .integer(record.id.rawValue)
                 ) { $0.integer(0) != 0 } ?? false
+            if !facts.isBehind, memory.sweeps.contains(where: { $0.line == line.id && $0.priority == record.priority })
+            {
+                facts.isBehind =
+                    try limits.isBehindSwept.first(
+                        .integer(line.id), .text(record.person), .integer(record.priority.rawValue),
+                        .integer(record.id.rawValue)
+                    ) { $0.integer(0) != 0 } ?? false
+            }
         }
         facts.room = room(line, record.priority)
         if facts.room != nil { facts.slotFreeAt = try slotFreeAt(line.pool, record.person) }

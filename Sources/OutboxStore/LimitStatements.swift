@@ -4,6 +4,8 @@ final class LimitStatements {
     let park: Statement
     /// Whether somebody goes first to the same person; index message_person, three seeks.
     let isBehind: Statement
+    /// The same for those that are looked at again after a pause or a template's rest.
+    let isBehindSwept: Statement
     /// The first that waits for its turn with a person; index message_person.
     let follower: Statement
     /// Those of a person at a gate; index message_person.
@@ -58,6 +60,11 @@ final class LimitStatements {
 
         park = try prepare("UPDATE message SET gate = :gate, gated_at = :at WHERE id = :id AND state = 1")
         isBehind = try prepare(Self.isBehindSQL)
+        isBehindSwept = try prepare(
+            """
+            SELECT EXISTS (SELECT 1 FROM message WHERE line = :line AND person = :person AND priority = :priority
+                AND state IN (1, 2, 3) AND any_order = 0 AND state = 1 AND id < :id AND gate IN (4, 5))
+            """)
         follower = try prepare(
             """
             SELECT id FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
@@ -132,9 +139,10 @@ final class LimitStatements {
             """)
         saveClock = try prepare(
             """
-            INSERT INTO limit_clock (id, boot, offset, seen, seen_wall) VALUES (1, :boot, :offset, :seen, :wall)
+            INSERT INTO limit_clock (id, boot, offset, seen, seen_wall, sure_from)
+            VALUES (1, :boot, :offset, :seen, :wall, :sure_from)
             ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, offset = excluded.offset, seen = excluded.seen,
-                seen_wall = excluded.seen_wall
+                seen_wall = excluded.seen_wall, sure_from = excluded.sure_from
             """)
     }
 }

@@ -17,7 +17,8 @@ package final class Queue {
     package private(set) var limitsNow: Timestamp
     /// The longest an attempt can be on its way.
     package let attemptMax: Duration
-    private var wallNow: Timestamp
+    /// Nil while nobody keeps it right.
+    private var wallNow: Timestamp?
 
     /// What the writer remembers of the file; goes back when a transaction does.
     struct Memory {
@@ -59,7 +60,7 @@ package final class Queue {
         self.attemptMax = attemptMax
         clock = LimitClock(after: try database.clockMark(), reading)
         limitsNow = clock.moment(tick: reading.tick)
-        wallNow = reading.wall
+        wallNow = reading.isSynchronised ? reading.wall : nil
         idKey = try database.idKey()
         codec = IDCodec(key: idKey)
         try remember()
@@ -96,9 +97,9 @@ package final class Queue {
     }
 
     /// The moment of this turn: nanoseconds of the boot clock, and the wall clock's time.
-    package func set(tick: UInt64, wall: Timestamp) {
+    package func set(tick: UInt64, wall: Timestamp, isSynchronised: Bool) {
         limitsNow = max(limitsNow, clock.moment(tick: tick))
-        wallNow = wall
+        wallNow = isSynchronised ? wall : nil
     }
 
     /// A moment of the limits' clock as the boot clock will show it, in nanoseconds.
@@ -171,7 +172,7 @@ package final class Queue {
             let mark = clock.mark(at: limitsNow, wall: wallNow)
             try limits.saveClock.run(
                 .text(mark.boot), .integer(mark.offset), .integer(mark.seen.milliseconds),
-                .integer(mark.seenWall.milliseconds))
+                .optional(mark.seenWall?.milliseconds), .integer(mark.sureFrom.milliseconds))
             memory.clockUsed = false
         }
         try database.execute("COMMIT")

@@ -72,10 +72,11 @@ extension Database {
     }
 
     func clockMark() throws -> LimitClock.Mark? {
-        try prepare("SELECT boot, offset, seen, seen_wall FROM limit_clock").first {
+        try prepare("SELECT boot, offset, seen, seen_wall, sure_from FROM limit_clock").first {
             LimitClock.Mark(
                 boot: $0.text(0), offset: $0.integer(1), seen: Timestamp(milliseconds: $0.integer(2)),
-                seenWall: Timestamp(milliseconds: $0.integer(3)))
+                seenWall: $0.optionalInteger(3).map(Timestamp.init(milliseconds:)),
+                sureFrom: Timestamp(milliseconds: $0.integer(4)))
         }
     }
 

@@ -95,7 +95,8 @@ extension Queue {
 
     /// Counts a person in the pool until 24 hours after the latest end an attempt of now can have.
     func takeSlot(_ line: Line, _ record: Record, freeAt before: Timestamp?) throws -> TierSlot {
-        let freeAt = limitsNow + TierSlot.span + attemptMax
+        // Never the moment another attempt gave it: by that each knows its own.
+        let freeAt = max(limitsNow + TierSlot.span + attemptMax, (before ?? limitsNow) + .milliseconds(1))
         try limits.takeSlot.run(.integer(line.pool), .text(record.person), .integer(freeAt.milliseconds))
         memory.clockUsed = true
         let slot = TierSlot(pool: line.pool, person: record.person, freeAt: freeAt, before: before)

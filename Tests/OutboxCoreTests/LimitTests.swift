@@ -23,7 +23,7 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_0
     @Test func anotherBootGoesOnByASynchronisedWallClock() {
         let mark = LimitClock(after: nil, reading("a", up: 50, wall: at(0))).mark(at: at(10), wall: at(12))
         let next = LimitClock(after: mark, reading("b", up: 5, wall: at(1012)))
-        #expect(next.moment(tick: 5_000_000_000) == at(1010))
+        #expect(next.moment(tick: 5_000_000_000) == at(1010) && next.sureFrom == at(0))
     }
 
     @Test func withoutThatOnlyTheTimeSinceTheBootHasPassed() {
@@ -31,7 +31,14 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_0
         for (wall, synchronised) in [(at(90_000), false), (at(-90_000), true)] {
             let next = LimitClock(after: mark, reading("b", up: 5, wall: wall, synchronised: synchronised))
             #expect(next.moment(tick: 5_000_000_000) == at(15))
+            #expect(synchronised || next.sureFrom == at(10))
         }
+    }
+
+    @Test func aMarkMadeByAWrongClockSaysNothingOfTheTimeSince() {
+        let mark = LimitClock(after: nil, reading("a", up: 50, wall: at(0))).mark(at: at(10), wall: nil)
+        let next = LimitClock(after: mark, reading("b", up: 5, wall: at(50_000)))
+        #expect(next.moment(tick: 5_000_000_000) == at(15) && next.sureFrom == at(10))
     }
 }
 

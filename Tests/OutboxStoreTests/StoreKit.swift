@@ -25,7 +25,7 @@ final class Bench {
     @discardableResult
     func run<Value>(_ operation: (Queue) throws -> Value) throws -> Value {
         var value: Value?
-        queue.set(tick: Self.tick(now), wall: now)
+        queue.set(tick: Self.tick(now), wall: now, isSynchronised: true)
         switch queue.together(1, { _ in value = try operation(self.queue) }) {
         case .done(let kept): if let error = kept[0] { throw error }
         case .nothing(let error): throw error
@@ -56,6 +56,22 @@ final class Bench {
         guard case .done(let submitted) = try run({ try $0.submit(draft, account: 1, batch: nil, now: self.now) })
         else { throw Unexpected() }
         return submitted.id
+    }
+
+    func submitted(_ draft: Draft) throws -> SubmitResult<Submitted> {
+        try run { try $0.submit(draft, account: 1, batch: nil, now: self.now) }
+    }
+
+    /// Changes the line's settings.
+    func change(_ body: (inout LineSettings) -> Void) throws {
+        var settings = try #require(queue.line(named: "main", account: 1)).settings
+        body(&settings)
+        try run { _ = try $0.put(settings, account: 1, now: self.now) }
+    }
+
+    func inbound(_ from: String) throws {
+        let line = try #require(queue.line(named: "main", account: 1)).id
+        try run { try $0.received(from: from, by: line, at: self.now, adClick: false, now: self.now) }
     }
 
     func claim(_ slots: Int = 1) throws -> [Attempt] { try run { try $0.claim(slots: slots, now: self.now) }.attempts }
