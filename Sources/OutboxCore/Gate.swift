@@ -89,7 +89,9 @@ extension GateFacts {
             let next = PairLimit.next(fullAt: pairFullAt, now: now)
             if next > now { return .wait(.pair, until: next) }
         }
-        guard let room, !(isOpen && windowIsSure) else { return .pass(takesSlot: false) }
+        if isOpen && windowIsSure { return .pass(takesSlot: false) }
+        // Counted without a limit, too: there may be one tomorrow.
+        guard let room else { return .pass(takesSlot: true) }
         if slotFreeAt.map({ $0 > now }) ?? false || room > 0 { return .pass(takesSlot: true) }
         return .wait(.tier, until: nil)
     }

@@ -8,15 +8,15 @@
 package struct LimitClock: Equatable, Sendable {
     /// What the machine's clocks say at one moment.
     package struct Reading: Equatable, Sendable {
-        /// Names this boot of the machine.
-        package var boot: String
+        /// Names this boot of the machine; nil: nobody tells.
+        package var boot: String?
         /// Nanoseconds of the boot clock.
         package var tick: UInt64
         package var wall: Timestamp
         /// Somebody, NTP for example, keeps the wall clock right.
         package var isSynchronised: Bool
 
-        package init(boot: String, tick: UInt64, wall: Timestamp, isSynchronised: Bool) {
+        package init(boot: String?, tick: UInt64, wall: Timestamp, isSynchronised: Bool) {
             self.boot = boot
             self.tick = tick
             self.wall = wall
@@ -51,24 +51,26 @@ package struct LimitClock: Equatable, Sendable {
 
     /// Goes on where the mark ended.
     package init(after mark: Mark?, _ reading: Reading) {
-        boot = reading.boot
+        boot = reading.boot ?? ""
         let sinceBoot = Int64(reading.tick / 1_000_000)
         guard let mark else {
             offset = reading.wall.milliseconds - sinceBoot
             sureFrom = reading.wall
             return
         }
-        if mark.boot == reading.boot {
-            offset = mark.offset
+        if let boot = reading.boot, mark.boot == boot {
+            offset = max(mark.offset, mark.seen.milliseconds - sinceBoot)
             sureFrom = mark.sureFrom
             return
         }
-        // The mark is older than this boot: at least the time since then has passed.
+        // The mark is older than this boot: at least the time since then has passed. That much is not known either when
+        // nobody names the boot.
+        let least = reading.boot == nil ? 0 : sinceBoot
         let byWall = mark.seenWall.flatMap { seenWall in
             reading.isSynchronised ? reading.wall.milliseconds - seenWall.milliseconds : nil
         }
-        offset = mark.seen.milliseconds + max(byWall ?? 0, sinceBoot) - sinceBoot
-        sureFrom = byWall == nil ? Timestamp(milliseconds: offset) : mark.sureFrom
+        offset = mark.seen.milliseconds + max(byWall ?? 0, least) - sinceBoot
+        sureFrom = byWall == nil ? Timestamp(milliseconds: offset + sinceBoot) : mark.sureFrom
     }
 
     package func moment(tick: UInt64) -> Timestamp { Timestamp(milliseconds: Int64(tick / 1_000_000) + offset) }

@@ -214,7 +214,7 @@ private func reloadParts(
 ) throws {
     let settings = try load()
     secrets.reload()
-    sender.set(Sender.Target(endpoint: settings.graph, timeout: settings.requestTimeout))
+    sender.set(Sender.Target(endpoint: settings.graph, timeout: atStart.requestTimeout))
     journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
     inbox.post(.releaseLines)
     let waiting = atStart.needsRestart(for: settings)

@@ -89,6 +89,7 @@ package struct Settings: Equatable, Sendable {
         [
             ("state-dir", stateDirectory != other.stateDirectory), ("socket", socket != other.socket),
             ("webhook-socket", webhookSocket != other.webhookSocket), ("connections", connections != other.connections),
+            ("request-timeout", requestTimeout != other.requestTimeout),
             ("stop-timeout", stopTimeout != other.stopTimeout), ("send-group", sendGroup != other.sendGroup),
         ].filter(\.1).map(\.0)
     }

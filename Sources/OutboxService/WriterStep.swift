@@ -158,6 +158,12 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             let result = try queue.retry(id, account: defaultAccount, now: now)
             return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageRequeued))
         case .putLine(let exchange, let settings):
+            if let other = queue.lines(ofNumber: settings.phoneNumberID).compactMap({ queue.line($0) })
+                .first(where: { $0.account == defaultAccount && $0.name != settings.name })
+            {
+                let words = "is the number of the line \(other.name); Meta's limits are kept once for each number"
+                return Effect(reply: (exchange, .wrong(FieldError("phoneNumberId", words))))
+            }
             let (line, isNew) = try queue.put(settings, account: defaultAccount, now: now)
             let text = isNew ? "line added" : "line changed"
             return Effect(

@@ -46,6 +46,10 @@ extension Queue {
     private static let window = Duration.seconds(24 * 3600)
     private static let freeEntry = Duration.seconds(72 * 3600)
     static let contactsWokenAtOnce = 200
+    /// Messages of one person and class released at once.
+    private static let releasedOfPerson = 50
+    /// When the rest of them is, in that case.
+    private static let restAfter = Duration.milliseconds(100)
 
     func contact(_ line: Int64, _ person: String) throws -> Contact? {
         try limits.contact.first(.integer(line), .text(person)) { Contact($0) }
@@ -86,8 +90,13 @@ extension Queue {
             if adClick { $0.adUntil = until }
         }
         memory.clockUsed = true
+        try releaseFromTier(person, line)
+    }
+
+    /// A person needs no new place in the tier, or not the same one: whatever waits for one tries again.
+    func releaseFromTier(_ person: String, _ line: Int64) throws {
         for priority in Priority.allCases where memory.counters[line, .queued, priority, .tier] > 0 {
-            try release(of: person, line, priority, .tier, .tier)
+            while try release(of: person, line, priority, .tier, .tier) == Self.releasedOfPerson {}
         }
     }
 
@@ -114,11 +123,14 @@ extension Queue {
         }
         for pool in memory.pools.values where pool.account == account {
             guard let freeAt = try slotFreeAt(pool.id, address) else { continue }
-            let counted = try slotFreeAt(pool.id, person) != nil
-            try limits.takeSlot.run(.integer(pool.id), .text(person), .integer(freeAt.milliseconds))
+            let counted = try slotFreeAt(pool.id, person)
+            // A moment no attempt gave it: what was counted under either name stays counted.
+            let until = max(freeAt, counted ?? freeAt) + .milliseconds(1)
+            try limits.takeSlot.run(.integer(pool.id), .text(person), .integer(until.milliseconds))
             try limits.deleteSlot.run(.integer(pool.id), .text(address))
-            if counted { memory.slotsUsed[pool.id, default: 0] -= 1 }
+            if counted != nil { memory.slotsUsed[pool.id, default: 0] -= 1 }
         }
+        for line in memory.lines.values where line.account == account { try releaseFromTier(person, line.id) }
     }
 
     // MARK: Waits with a person
@@ -132,14 +144,15 @@ extension Queue {
             var all = true
             for priority in Priority.allCases {
                 let released = try release(of: person, line, priority, .pair, .person)
-                all = all && released < 50
+                all = all && released < Self.releasedOfPerson
             }
-            try change(line, person) { $0.wakeAt = all ? nil : limitsNow }
+            try change(line, person) { $0.wakeAt = all ? nil : limitsNow + Self.restAfter }
         }
         return woken.count == Self.contactsWokenAtOnce
     }
 
-    /// Puts a person's messages that wait at one of two gates back into their queue; 50 at most. Answers how many.
+    /// Puts a person's messages that wait at one of two gates back into their queue, those first that were
+    /// longest not looked at; 50 at most. Answers how many.
     @discardableResult
     func release(of person: String, _ line: Int64, _ priority: Priority, _ first: Gate, _ second: Gate) throws -> Int {
         let waiting = try limits.ofPerson.all(

@@ -91,9 +91,18 @@ extension Queue {
         record.enter(state)
         record.failure = failure
         if isNew { record.turn = nextTurn(record.line, record.priority, record.batch) }
+        try meetPerson(&record)
         record.gate = try gateOnEntry(record.line, record.priority, record.person)
         if record.gate != .none { record.gatedAt = now }
         try save(&record, .due, at: now)
+    }
+
+    /// Meta may have told another name of the recipient since the message was last in the queue.
+    func meetPerson(_ record: inout Record) throws {
+        let person = try person(record.person, account: record.account)
+        guard person != record.person else { return }
+        record.meet(person)
+        try limits.renameMessage.run(.text(person), .integer(record.id.rawValue))
     }
 
     func nextTurn(_ line: Int64, _ priority: Priority, _ batch: MessageID?) -> Int64 {
@@ -103,7 +112,9 @@ extension Queue {
     /// Who needs a place in a tier that is full waits there from the start, so that nobody behind has to wait for that
     /// to be found out.
     func gateOnEntry(_ line: Int64, _ priority: Priority, _ person: String) throws -> Gate {
-        guard let line = memory.lines[line], let room = room(line, priority), room <= 0 else { return .none }
+        guard let line = memory.lines[line], let room = room(line, priority) else { return .none }
+        // Whoever waits already goes before a newcomer.
+        guard room <= 0 || memory.counters[line.id, .queued, priority, .tier] > 0 else { return .none }
         if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return .none }
         var facts = GateFacts(priority: priority, isTemplate: true)
         facts.windowUntil = try contact(line.id, person)?.windowUntil
@@ -124,8 +135,8 @@ extension Queue {
     ) throws -> Claimed {
         var claimed = Claimed()
         guard slots > 0 else { return claimed }
-        try freeSlots()
-        claimed.goOn = try wakeContacts()
+        claimed.goOn = try freeSlots()
+        claimed.goOn = try wakeContacts() || claimed.goOn
         claimed.goOn = try sweepOn() || claimed.goOn
         let ready =
             readyLines
@@ -133,6 +144,7 @@ extension Queue {
             .filter { $0.count > 0 }
         var looks = Self.looksMax
         for share in fairShare(slots: slots, ready: ready, after: memory.lastLineServed) {
+            if looks <= 0 { break }
             try claim(line: share.line, count: share.count, now, &looks, &claimed)
             memory.lastLineServed = share.line
         }
@@ -151,9 +163,11 @@ extension Queue {
                 let row = try statements.ready.first(.integer(id), .integer(priority.rawValue), body: { ReadyRow($0) })
             else { return }
             looks -= 1
-            memory.turns[LineClass(line: id, priority: priority), default: FairTurns()].served(row.record.turn)
-            guard let attempt = try look(at: row, line, now) else { continue }
+            let lineClass = LineClass(line: id, priority: priority)
+            memory.turns[lineClass, default: FairTurns()].served(row.record.turn)
             memory.shares[id, default: ClassShare()].served(priority)
+            if row.record.gatedAt != nil { memory.released[lineClass] = max(0, (memory.released[lineClass] ?? 0) - 1) }
+            guard let attempt = try look(at: row, line, now) else { continue }
             claimed.attempts.append(attempt)
             left -= 1
         }
@@ -217,7 +231,7 @@ extension Queue {
             }
         }
         facts.room = room(line, record.priority)
-        if facts.room != nil { facts.slotFreeAt = try slotFreeAt(line.pool, record.person) }
+        facts.slotFreeAt = try slotFreeAt(line.pool, record.person)
         return facts
     }
 

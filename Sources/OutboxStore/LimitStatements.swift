@@ -40,6 +40,10 @@ final class LimitStatements {
 
     let person: Statement
     let learnAlias: Statement
+    /// One row by primary key.
+    let renameMessage: Statement
+    /// A pool's slots for another one; index tier_slot's key.
+    let copySlots: Statement
     /// Gives a person's live messages of one line to whom Meta knows the person as; index message_person.
     let renamePerson: Statement
 
@@ -58,7 +62,7 @@ final class LimitStatements {
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
 
-        park = try prepare("UPDATE message SET gate = :gate, gated_at = :at WHERE id = :id AND state = 1")
+        park = try prepare("UPDATE message SET gate = :gate, gated_at = coalesce(:at, CASE WHEN :keep THEN gated_at END) WHERE id = :id AND state = 1")
         isBehind = try prepare(Self.isBehindSQL)
         isBehindSwept = try prepare(
             """
@@ -73,7 +77,7 @@ final class LimitStatements {
         ofPerson = try prepare(
             """
             SELECT id, gate FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
-                AND state IN (1, 2, 3) AND gate <> 0 AND gate IN (:first, :second) ORDER BY id LIMIT 50
+                AND state IN (1, 2, 3) AND gate <> 0 AND gate IN (:first, :second) ORDER BY gated_at, id LIMIT 50
             """)
         parked = try prepare(
             """
@@ -110,7 +114,8 @@ final class LimitStatements {
             """
             SELECT line, person FROM contact WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at LIMIT :limit
             """)
-        nextContact = try prepare("SELECT min(wake_at) FROM contact WHERE wake_at IS NOT NULL")
+        nextContact = try prepare(
+            "SELECT min(wake_at) FROM contact WHERE wake_at IS NOT NULL AND wake_at > :now")
         slot = try prepare("SELECT free_at FROM tier_slot WHERE pool = :pool AND person = :person")
         takeSlot = try prepare(
             """
@@ -136,6 +141,13 @@ final class LimitStatements {
             """
             UPDATE message SET person = :new WHERE line = :line AND person = :old AND priority IN (0, 1, 2)
                 AND state IN (1, 2, 3)
+            """)
+        renameMessage = try prepare("UPDATE message SET person = :person WHERE id = :id")
+        copySlots = try prepare(
+            """
+            INSERT INTO tier_slot (pool, person, free_at)
+            SELECT :new, person, free_at FROM tier_slot WHERE pool = :old AND true
+            ON CONFLICT (pool, person) DO UPDATE SET free_at = max(free_at, excluded.free_at)
             """)
         saveClock = try prepare(
             """

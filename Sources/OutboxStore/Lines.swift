@@ -82,7 +82,10 @@ extension Queue {
             let until = graceUntil(line: line.id, now)
             try statements.changeGrace.run(.optional(until?.milliseconds), .integer(line.id))
         }
-        if before.pool != line.pool { sweep(.tier, line: line.id) }
+        if before.pool != line.pool {
+            try copySlots(from: before.pool, to: line.pool)
+            sweep(.tier, line: line.id)
+        }
         return (line, false)
     }
 

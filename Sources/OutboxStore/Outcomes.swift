@@ -33,8 +33,13 @@ extension Queue {
         try countEnd(of: attempt, record)
         switch outcome {
         case .accepted(let wamid, let person):
-            if let person { try learn(attempt.to, is: person, account: record.account) }
-            try answered(record.line, person ?? record.person)
+            if let person, person != record.person {
+                try learn(attempt.to, is: person, account: record.account)
+                // Under another name now, like whoever waits behind it.
+                guard let renamed = try load(attempt.message) else { return .nothing }
+                record = renamed
+            }
+            try answered(record.line, record.person)
             return try accepted(&record, attempt.number, wamid, now)
         case .unknown(let failure): return try unknown(&record, attempt.number, failure, now)
         case .refused(let failure, let refused):

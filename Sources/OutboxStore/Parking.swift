@@ -18,11 +18,18 @@ extension Queue {
         try move(id, line, priority, from: gate, to: .none, nil)
     }
 
+    /// The same for one that was let go because its pool has room; it keeps its `gated_at` until it is looked at.
+    func letGo(_ id: MessageID, _ line: Int64, _ priority: Priority) throws {
+        try move(id, line, priority, from: .tier, to: .none, nil, keepsMoment: true)
+        memory.released[LineClass(line: line, priority: priority), default: 0] += 1
+    }
+
     private func move(
-        _ id: MessageID, _ line: Int64, _ priority: Priority, from old: Gate, to new: Gate, _ now: Timestamp?
+        _ id: MessageID, _ line: Int64, _ priority: Priority, from old: Gate, to new: Gate, _ now: Timestamp?,
+        keepsMoment: Bool = false
     ) throws {
         let changed = try limits.park.run(
-            .integer(new.rawValue), .optional(now?.milliseconds), .integer(id.rawValue))
+            .integer(new.rawValue), .optional(now?.milliseconds), .integer(keepsMoment ? 1 : 0), .integer(id.rawValue))
         precondition(changed == 1, "a message moved under its only writer")
         memory.counters.moved(
             from: Counters.Key(line: line, state: .queued, priority: priority, gate: old),

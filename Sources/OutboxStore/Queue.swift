@@ -35,6 +35,8 @@ package final class Queue {
         var nextSlotFree: [Int64: Timestamp] = [:]
         var turns: [LineClass: FairTurns] = [:]
         var shares: [Int64: ClassShare] = [:]
+        /// Messages let go from the tier's gate that were not looked at since.
+        var released: [LineClass: Int64] = [:]
         var pauses: [Pause] = []
         var sweeps: [Sweep] = []
         var health: [Int64: LineHealth] = [:]
@@ -58,12 +60,15 @@ package final class Queue {
         statements = try Statements(database)
         limits = try LimitStatements(database)
         self.attemptMax = attemptMax
-        clock = LimitClock(after: try database.clockMark(), reading)
+        let mark = try database.clockMark()
+        clock = LimitClock(after: mark, reading)
         limitsNow = clock.moment(tick: reading.tick)
         wallNow = reading.isSynchronised ? reading.wall : nil
         idKey = try database.idKey()
         codec = IDCodec(key: idKey)
         try remember()
+        // The first transaction of this boot writes down how its clock goes on.
+        memory.clockUsed = mark == nil || mark?.boot != reading.boot
     }
 
     private func remember() throws {
@@ -76,12 +81,7 @@ package final class Queue {
         memory.lines = try loadLines()
         memory.counters = try Counters(database)
         memory.pools = try loadPools()
-        for pool in memory.pools.keys {
-            memory.slotsUsed[pool] = try database.integer("SELECT count(*) FROM tier_slot WHERE pool = \(pool)")
-            memory.nextSlotFree[pool] =
-                (try limits.nextSlot.first(.integer(pool)) { $0.optionalInteger(0) } ?? nil)
-                .map(Timestamp.init(milliseconds:))
-        }
+        for pool in memory.pools.keys { try countSlots(pool) }
         memory.pauses = try loadPauses()
         try loadHealth()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
@@ -203,7 +203,7 @@ package final class Queue {
     /// The next moment of the limits' clock at which a gate opens for somebody who waits at it.
     package func nextGate() throws -> Timestamp? {
         var moments = [
-            (try limits.nextContact.first { $0.optionalInteger(0) } ?? nil).map(Timestamp.init(milliseconds:))
+            (try limits.nextContact.first(.integer(limitsNow.milliseconds)) { $0.optionalInteger(0) } ?? nil).map(Timestamp.init(milliseconds:))
         ]
         for line in memory.lines.values where memory.counters.parked(line.id, .tier) > 0 {
             moments.append(memory.nextSlotFree[line.pool])

@@ -7,7 +7,7 @@ struct Record {
     let line: Int64
     let priority: Priority
     let batch: MessageID?
-    let person: String
+    private(set) var person: String
     let anyOrder: Bool
     private(set) var loadedState: MessageState
     private(set) var loadedGate: Gate
@@ -98,6 +98,9 @@ struct Record {
         Counters.Key(line: line, state: loadedState, priority: priority, gate: loadedGate)
     }
 
+    /// Whom Meta knows the recipient as by now.
+    mutating func meet(_ person: String) { self.person = person }
+
     /// Enters a state: what is known only in the state before goes.
     mutating func enter(_ state: MessageState) {
         standing.state = state
@@ -134,6 +137,9 @@ extension Queue {
     /// Writes a changed record alone. Whoever waited for it to go first is let go.
     func store(_ record: inout Record) throws {
         let wentFirst = record.goesFirst(in: record.loadedState, unknown: record.loadedUnknown, gate: record.loadedGate)
+        // While it is on its way older ones wait too, as those that became due meanwhile: they do not wait for its
+        // next try.
+        let came = record.loadedState == .processing && record.standing.state != .processing
         let changed = try statements.saveRecord.run(
             .integer(record.standing.state.rawValue), .integer(record.dueAt.milliseconds), .integer(record.turn),
             .integer(record.gate.rawValue), .optional(record.gatedAt?.milliseconds),
@@ -148,7 +154,7 @@ extension Queue {
         precondition(changed == 1, "a message changed under its only writer")
         memory.counters.moved(from: record.countedBefore, to: record.counted)
         record.markSaved()
-        if wentFirst, !record.goesFirst { try releaseFollower(of: record) }
+        if wentFirst, came || !record.goesFirst { try releaseFollower(of: record) }
     }
 
     /// Answers the new event's sequence number.

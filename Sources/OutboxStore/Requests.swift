@@ -37,6 +37,7 @@ extension Queue {
             record.standing.closedAttempt = record.standing.attempt
             record.failures = 0
             record.dueAt = now
+            try meetPerson(&record)
             record.turn = nextTurn(record.line, record.priority, record.batch)
             record.gate = try gateOnEntry(record.line, record.priority, record.person)
             if record.gate != .none { record.gatedAt = now }

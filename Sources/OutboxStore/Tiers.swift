@@ -105,9 +105,7 @@ extension Queue {
         memory.nextSlotFree[line.pool] = min(memory.nextSlotFree[line.pool] ?? freeAt, freeAt)
         // The person is counted now: what else waits for it in the tier need not.
         for other in memory.lines.values where other.pool == line.pool {
-            for priority in Priority.allCases where memory.counters[other.id, .queued, priority, .tier] > 0 {
-                try release(of: record.person, other.id, priority, .tier, .tier)
-            }
+            try releaseFromTier(record.person, other.id)
         }
         return slot
     }
@@ -126,36 +124,58 @@ extension Queue {
         }
     }
 
-    /// Forgets whom the pools wrote to more than 24 hours ago, and lets as many wait no longer.
-    func freeSlots() throws {
+    /// Forgets whom the pools wrote to more than 24 hours ago, and lets as many wait no longer. Answers whether more may
+    /// be let go at once.
+    func freeSlots() throws -> Bool {
         for (pool, next) in memory.nextSlotFree where next <= limitsNow {
             let freed = try limits.freeSlots.run(.integer(pool), .integer(limitsNow.milliseconds))
             memory.slotsUsed[pool, default: 0] -= Int64(freed)
-            memory.nextSlotFree[pool] =
-                (try limits.nextSlot.first(.integer(pool)) { $0.optionalInteger(0) } ?? nil)
-                .map(Timestamp.init(milliseconds:))
+            memory.nextSlotFree[pool] = try firstSlotFree(pool)
         }
-        for pool in memory.pools.keys { try releaseForRoom(pool) }
+        let waiting = memory.lines.values.filter { memory.counters.parked($0.id, .tier) > 0 }
+        var more = false
+        for (_, lines) in Dictionary(grouping: waiting, by: \.pool) { more = try releaseForRoom(lines) || more }
+        return more
     }
 
-    /// Lets as many messages try as the pool has room for, of its lines in turn and of the higher class first.
-    private func releaseForRoom(_ pool: Int64) throws {
-        let lines = memory.lines.values.filter { $0.pool == pool && memory.counters.parked($0.id, .tier) > 0 }
-        guard !lines.isEmpty else { return }
+    private func firstSlotFree(_ pool: Int64) throws -> Timestamp? {
+        (try limits.nextSlot.first(.integer(pool)) { $0.optionalInteger(0) } ?? nil).map(Timestamp.init(milliseconds:))
+    }
+
+    /// What is remembered of a pool's slots, out of the file.
+    func countSlots(_ pool: Int64) throws {
+        memory.slotsUsed[pool] = try database.integer("SELECT count(*) FROM tier_slot WHERE pool = \(pool)")
+        memory.nextSlotFree[pool] = try firstSlotFree(pool)
+    }
+
+    /// A line joins another pool: the people it wrote to count there, too, and with them those of its old pool, for
+    /// nobody knows which of them were its own.
+    func copySlots(from old: Int64, to new: Int64) throws {
+        try limits.copySlots.run(.integer(new), .integer(old))
+        try countSlots(new)
+    }
+
+    /// Lets as many messages of a pool's lines try as it has room for, of the lines in turn and of the higher class
+    /// first.
+    private func releaseForRoom(_ lines: [Line]) throws -> Bool {
+        var more = false
         for priority in Priority.allCases {
             let room = room(lines[0], priority) ?? Int64.max
             let wanting = lines.map { line in
-                // Those of the line let go before and not yet looked at may need places, too.
-                let left = max(0, room - memory.counters.ready(line.id, priority))
-                return (line: line.id, count: Int(min(memory.counters[line.id, .queued, priority, .tier], left)))
+                let waiting = memory.counters[line.id, .queued, priority, .tier]
+                // Those let go before and not yet looked at may need places, too.
+                let before = memory.released[LineClass(line: line.id, priority: priority)] ?? 0
+                return (line: line.id, count: Int(min(waiting, max(0, room - before))))
             }.filter { $0.count > 0 }.sorted { $0.line < $1.line }
             let slots = Int(min(room, Self.releasedAtOnce))
             for share in fairShare(slots: slots, ready: wanting, after: memory.lastLineReleased) {
                 for (id, _) in try parked(share.line, .tier, priority, limit: Int64(share.count)) {
-                    try unpark(id, share.line, priority, from: .tier)
+                    try letGo(id, share.line, priority)
                 }
                 memory.lastLineReleased = share.line
+                more = true
             }
         }
+        return more
     }
 }

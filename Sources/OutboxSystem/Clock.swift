@@ -15,20 +15,27 @@ package func steadyNanoseconds() -> UInt64 {
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
 }
 
-/// A word that names this boot of the machine.
-package func bootName() -> String {
+/// A word that names this boot of the machine; nil when nobody tells.
+///
+/// A sandboxed unit cannot see the kernel's own; it gives `OUTBOXD_BOOT` (systemd's `%b`).
+package func bootName() -> String? {
+    if let given = getenv("OUTBOXD_BOOT"), given.pointee != 0 { return String(cString: given) }
     let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return "unknown" }
+    guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 64)
     let count = read(descriptor, &bytes, bytes.count)
-    return String(decoding: bytes.prefix(max(0, count)).prefix { $0 > 0x20 }, as: UTF8.self)
+    let name = String(decoding: bytes.prefix(max(0, count)).prefix { $0 > 0x20 }, as: UTF8.self)
+    return name.isEmpty ? nil : name
 }
 
-/// Whether somebody keeps the wall clock right, as the kernel knows from NTP.
+/// Whether somebody keeps the wall clock right: as the kernel knows from NTP, or where a sandbox does not let us ask
+/// it, as systemd-timesyncd leaves word.
 package func wallClockIsSynchronised() -> Bool {
     var state = timex()
-    return adjtimex(&state) != TIME_ERROR && state.status & STA_UNSYNC == 0
+    let answer = adjtimex(&state)
+    if answer >= 0 { return answer != TIME_ERROR && state.status & STA_UNSYNC == 0 }
+    return access("/run/systemd/timesync/synchronized", F_OK) == 0
 }
 
 /// A timer on the wall clock that also goes off when somebody sets the clock.

@@ -4,7 +4,7 @@ import Testing
 private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_000_000_000 + seconds * 1000) }
 
 @Suite struct LimitClockTests {
-    private func reading(_ boot: String, up: UInt64, wall: Timestamp, synchronised: Bool = true) -> LimitClock.Reading {
+    private func reading(_ boot: String?, up: UInt64, wall: Timestamp, synchronised: Bool = true) -> LimitClock.Reading {
         LimitClock.Reading(boot: boot, tick: up * 1_000_000_000, wall: wall, isSynchronised: synchronised)
     }
 
@@ -31,14 +31,22 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_0
         for (wall, synchronised) in [(at(90_000), false), (at(-90_000), true)] {
             let next = LimitClock(after: mark, reading("b", up: 5, wall: wall, synchronised: synchronised))
             #expect(next.moment(tick: 5_000_000_000) == at(15))
-            #expect(synchronised || next.sureFrom == at(10))
+            #expect(synchronised || next.sureFrom == at(15))
         }
+    }
+
+    @Test func aBootNobodyNamesHasOnlyTheWallClock() {
+        let mark = LimitClock(after: nil, reading("a", up: 50, wall: at(0))).mark(at: at(10), wall: at(10))
+        let synchronised = LimitClock(after: mark, reading(nil, up: 9_000_000, wall: at(30)))
+        #expect(synchronised.moment(tick: 9_000_000_000_000_000) == at(30))
+        let alone = LimitClock(after: mark, reading(nil, up: 9_000_000, wall: at(30), synchronised: false))
+        #expect(alone.moment(tick: 9_000_000_000_000_000) == at(10) && alone.sureFrom == at(10))
     }
 
     @Test func aMarkMadeByAWrongClockSaysNothingOfTheTimeSince() {
         let mark = LimitClock(after: nil, reading("a", up: 50, wall: at(0))).mark(at: at(10), wall: nil)
         let next = LimitClock(after: mark, reading("b", up: 5, wall: at(50_000)))
-        #expect(next.moment(tick: 5_000_000_000) == at(15) && next.sureFrom == at(10))
+        #expect(next.moment(tick: 5_000_000_000) == at(15) && next.sureFrom == at(15))
     }
 }
 
@@ -155,16 +163,16 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_0
     }
 
     @Test func eachGateHoldsAlone() {
-        #expect(facts() == .pass(takesSlot: false))
+        #expect(facts() == .pass(takesSlot: true), "counted without a limit, too")
         #expect(facts { $0.isPaused = true } == .wait(.pause, until: nil))
         #expect(facts { $0.templateHeld = true } == .wait(.template, until: nil))
         #expect(facts { $0.quietUntil = at(9) } == .wait(.person, until: at(9)))
-        #expect(facts { $0.quietUntil = at(0) } == .pass(takesSlot: false))
-        #expect(facts { $0.noMarketingUntil = at(9) } == .pass(takesSlot: false))
+        #expect(facts { $0.quietUntil = at(0) } == .pass(takesSlot: true))
+        #expect(facts { $0.noMarketingUntil = at(9) } == .pass(takesSlot: true))
         #expect(facts { ($0.noMarketingUntil, $0.isMarketing) = (at(9), true) } == .wait(.person, until: at(9)))
         #expect(facts { $0.isBehind = true } == .wait(.order, until: nil))
         #expect(facts { $0.pairFullAt = at(264) } == .wait(.pair, until: at(2)))
-        #expect(facts { ($0.pairFullAt, $0.countsPairs) = (at(9000), false) } == .pass(takesSlot: false))
+        #expect(facts { ($0.pairFullAt, $0.countsPairs) = (at(9000), false) } == .pass(takesSlot: true))
         #expect(facts { $0.room = 0 } == .wait(.tier, until: nil))
         #expect(facts { $0.room = 1 } == .pass(takesSlot: true))
     }
@@ -180,7 +188,7 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_0
         #expect(facts { $0.isTemplate = false } == .windowClosed)
         #expect(facts { ($0.isTemplate, $0.windowUntil) = (false, at(31)) } == .windowClosed)
         #expect(facts { ($0.isTemplate, $0.windowUntil) = (false, at(32)) } == .pass(takesSlot: false))
-        #expect(facts { ($0.isTemplate, $0.trustsWindow) = (false, true) } == .pass(takesSlot: false))
+        #expect(facts { ($0.isTemplate, $0.trustsWindow) = (false, true) } == .pass(takesSlot: true))
     }
 }
 

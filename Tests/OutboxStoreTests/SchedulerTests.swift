@@ -191,6 +191,115 @@ private let seeds: Range<UInt64> = {
         #expect(try bench.claim().count == 1)
     }
 
+    @Test func whoWaitsIsLetGoUnderTheNewName() throws {
+        let bench = try Bench()
+        let first = try bench.submit("5511987654321")
+        let second = try bench.submit("5511987654321")
+        let attempt = try bench.claim(8)
+        #expect(attempt.map(\.message) == [first])
+        #expect(try bench.message(second).waits.gate == .order)
+        try bench.record(.accepted(wamid: "w1", person: "551187654321"), attempt[0])
+        #expect(try bench.claim(8).map(\.message) == [second])
+        #expect(try bench.queue.disagreements() == [])
+    }
+
+    @Test func anOlderOneThatBecameDueMeanwhileGoesBeforeTheNextTry() throws {
+        let bench = try Bench()
+        let older = try bench.submit(sendAt: bench.now + .seconds(10))
+        let newer = try bench.submit()
+        let attempt = try bench.claim(8)
+        #expect(attempt.map(\.message) == [newer])
+        try bench.tick(.seconds(10))
+        #expect(try bench.claim(8).isEmpty)
+        try bench.record(.refused(down, .forNow(askedFor: .seconds(5))), attempt[0])
+        let next = try bench.claim(8)
+        #expect(next.map(\.message) == [older])
+        try bench.record(.accepted(wamid: "w"), next[0])
+        try bench.tick(.seconds(20))
+        #expect(try bench.claim(8).map(\.message) == [newer])
+    }
+
+    @Test func twoOfOneMomentKeepTheirPlaceEach() throws {
+        let bench = try Bench()
+        try bench.setTier(.tier50)
+        var draft = try bench.draft()
+        for priority in [Priority.high, .normal] {
+            draft.priority = priority
+            _ = try bench.submitted(draft)
+        }
+        let both = try bench.claim(8)
+        #expect(both.count == 2)
+        try bench.record(.refused(down, .forGood), both[0])
+        try bench.record(.accepted(wamid: "w"), both[1])
+        #expect(try bench.used() == 1)
+    }
+
+    @Test func aCertainNotSentGivesItsPlaceBack() throws {
+        let bench = try Bench()
+        try bench.setTier(.tier50)
+        try bench.submit()
+        try bench.record(.refused(down, .forGood), try bench.claim()[0])
+        #expect(try bench.used() == 0)
+        try bench.submit()
+        try bench.record(.unknown(down), try bench.claim()[0])
+        #expect(try bench.used() == 1, "it may have arrived")
+    }
+
+    @Test func manyOfOnePersonAllLeaveWhenTheWindowOpens() throws {
+        let bench = try Bench()
+        try bench.setTier(.tier50)
+        try bench.change { $0.pairLimit = false }
+        try bench.run { _ = try $0.change("main", account: 1, used: 50) { $0 } }
+        for _ in 0..<120 { try bench.submit(anyOrder: true) }
+        #expect(try bench.claim(200).isEmpty)
+        try bench.inbound("14155552671")
+        #expect(try bench.claim(200).count == 120)
+    }
+
+    @Test func whoWaitedGoesBeforeNewcomersWhenRoomOpens() throws {
+        let bench = try Bench()
+        try bench.setTier(.tier50)
+        try bench.run { _ = try $0.change("main", account: 1, used: 50) { $0 } }
+        let waiting = try (0..<10).map { try bench.submit("1415555100\($0)") }
+        try bench.setTier(.tier250)
+        for index in 10..<60 { try bench.submit("141555510\(index)") }
+        #expect(try Array(bench.claim(10).map(\.message)) == waiting)
+    }
+
+    @Test func aPausedBatchAtTheHeadOfTheTierHoldsNobodyBack() throws {
+        let bench = try Bench()
+        try bench.setTier(.tier50)
+        try bench.run { _ = try $0.change("main", account: 1, used: 50) { $0 } }
+        let batch = try bench.run { try $0.openBatch(account: 1, now: bench.now) }
+        for index in 0..<30 {
+            let draft = try bench.draft("141555510\(10 + index)")
+            try bench.run { _ = try $0.submit(draft, account: 1, batch: batch, now: bench.now) }
+        }
+        let free = try bench.submit("14155552000")
+        try bench.run {
+            _ = try $0.pause(
+                Pause(
+                    account: 1, scope: .batch, line: nil, target: String(batch.rawValue), reason: nil, who: "t",
+                    createdAt: bench.now, until: nil))
+            _ = try $0.change("main", account: 1, used: 49) { $0 }
+        }
+        var sent: [MessageID] = []
+        for _ in 0..<40 {
+            let claimed = try bench.run { try $0.claim(slots: 8, now: bench.now) }
+            sent += claimed.attempts.map(\.message)
+            if !claimed.goOn { break }
+        }
+        #expect(sent == [free])
+    }
+
+    @Test func aLineTakesItsPeopleAlongToAnotherPool() throws {
+        let bench = try Bench()
+        for index in 0..<20 { try bench.submit("141555510\(10 + index)") }
+        for attempt in try bench.claim(50) { try bench.record(.accepted(wamid: "w\(attempt.message)"), attempt) }
+        try bench.change { $0.pool = "other" }
+        #expect(try bench.used("other") == 20)
+    }
+
     @Test func marketingThatWasNotDeliveredRestsForADay() throws {
         let bench = try Bench()
         var draft = try bench.draft()

@@ -50,9 +50,11 @@ final class Bench {
     }
 
     @discardableResult
-    func submit(_ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> MessageID
-    {
-        let draft = try draft(to, sendAt: sendAt, expiresAt: expiresAt)
+    func submit(
+        _ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil, anyOrder: Bool = false
+    ) throws -> MessageID {
+        var draft = try draft(to, sendAt: sendAt, expiresAt: expiresAt)
+        draft.anyOrder = anyOrder
         guard case .done(let submitted) = try run({ try $0.submit(draft, account: 1, batch: nil, now: self.now) })
         else { throw Unexpected() }
         return submitted.id
@@ -67,6 +69,15 @@ final class Bench {
         var settings = try #require(queue.line(named: "main", account: 1)).settings
         body(&settings)
         try run { _ = try $0.put(settings, account: 1, now: self.now) }
+    }
+
+    func setTier(_ tier: Tier) throws {
+        try run { _ = try $0.change("main", account: 1, used: nil) { _ in PoolSettings(tier: tier) } }
+    }
+
+    /// People counted in a pool.
+    func used(_ pool: String = "main") throws -> Int64? {
+        try QueueReader(path: path).pools(account: 1, limitsNow: now).first { $0.pool.name == pool }?.used
     }
 
     func inbound(_ from: String) throws {

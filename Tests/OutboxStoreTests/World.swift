@@ -123,7 +123,7 @@ final class World {
             if !isSynchronised { wallAhead = Int64.random(in: -36_000_000...36_000_000, using: &dice) }
         }
         let reading = LimitClock.Reading(
-            boot: String(boots), tick: tick, wall: wall, isSynchronised: isSynchronised)
+            boot: String(boots), tick: tick, wall: wall, isSynchronised: isSynchronised && wallAhead == 0)
         queue = try Queue(path: folder.file("q.db"), reading: reading, attemptMax: queue.attemptMax)
         try run { _ = try $0.recoverClaimed(now: self.wall) }
         for (id, one) in info where one.state == .processing { info[id]?.unknown = true }
