@@ -60,6 +60,7 @@ CREATE TABLE contact (
     line               INTEGER NOT NULL,
     person             TEXT    NOT NULL,
     window_until       INTEGER,  -- free-form text may be sent
+    window_seen        INTEGER,  -- when that was heard
     ad_until           INTEGER,  -- an answer to the clicked ad opens the free entry point
     free_entry_until   INTEGER,
     pair_full_at       INTEGER,  -- PairLimit

@@ -33,7 +33,8 @@ package struct GateFacts: Equatable, Sendable {
     package var templateHeld = false
     /// The person's 24 hours; nil: never wrote to us.
     package var windowUntil: Timestamp?
-    /// What the limits' clock says of windows is right only for those that opened after this moment.
+    package var windowSeen: Timestamp?
+    /// What the limits' clock says of windows is right only for those heard of since this moment.
     package var sureFrom: Timestamp?
     /// The line leaves it to Meta whether a window is open.
     package var trustsWindow = false
@@ -72,8 +73,8 @@ extension GateFacts {
 
     /// A window that may be older than it seems lets free-form messages try, but saves no place in the tier.
     package var windowIsSure: Bool {
-        guard let sureFrom, let windowUntil else { return true }
-        return windowUntil - TierSlot.span >= sureFrom
+        guard let sureFrom, let windowSeen else { return true }
+        return windowSeen >= sureFrom
     }
 
     /// The only place that decides whether a message may leave. `now` is the limits' clock.

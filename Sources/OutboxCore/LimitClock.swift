@@ -55,7 +55,7 @@ package struct LimitClock: Equatable, Sendable {
         let sinceBoot = Int64(reading.tick / 1_000_000)
         guard let mark else {
             offset = reading.wall.milliseconds - sinceBoot
-            sureFrom = reading.wall
+            sureFrom = Timestamp(milliseconds: 0)
             return
         }
         if let boot = reading.boot, mark.boot == boot {

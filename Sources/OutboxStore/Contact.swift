@@ -3,6 +3,7 @@ package import OutboxCore
 /// What a line knows of a person. Times are of the limits' clock.
 package struct Contact: Equatable, Sendable {
     package var windowUntil: Timestamp?
+    package var windowSeen: Timestamp?
     package var adUntil: Timestamp?
     package var freeEntryUntil: Timestamp?
     package var pairFullAt: Timestamp?
@@ -11,7 +12,7 @@ package struct Contact: Equatable, Sendable {
     package var wakeAt: Timestamp?
 
     static let columns =
-        "window_until, ad_until, free_entry_until, pair_full_at, quiet_until, no_marketing_until, wake_at"
+        "window_until, ad_until, free_entry_until, pair_full_at, quiet_until, no_marketing_until, wake_at, window_seen"
 
     package init() {}
 
@@ -25,13 +26,16 @@ package struct Contact: Equatable, Sendable {
         quietUntil = time(4)
         noMarketingUntil = time(5)
         wakeAt = time(6)
+        windowSeen = time(7)
     }
 
     /// What is known of one person under two names.
     fileprivate mutating func merge(_ other: Contact) {
         func later(_ a: Timestamp?, _ b: Timestamp?) -> Timestamp? { [a, b].compactMap { $0 }.max() }
 
-        windowUntil = later(windowUntil, other.windowUntil)
+        if let until = other.windowUntil, windowUntil.map({ $0 < until }) ?? true {
+            (windowUntil, windowSeen) = (until, other.windowSeen)
+        }
         adUntil = later(adUntil, other.adUntil)
         freeEntryUntil = later(freeEntryUntil, other.freeEntryUntil)
         pairFullAt = later(pairFullAt, other.pairFullAt)
@@ -60,7 +64,8 @@ extension Queue {
             .integer(line), .text(person), .optional(contact.windowUntil?.milliseconds),
             .optional(contact.adUntil?.milliseconds), .optional(contact.freeEntryUntil?.milliseconds),
             .optional(contact.pairFullAt?.milliseconds), .optional(contact.quietUntil?.milliseconds),
-            .optional(contact.noMarketingUntil?.milliseconds), .optional(contact.wakeAt?.milliseconds))
+            .optional(contact.noMarketingUntil?.milliseconds), .optional(contact.wakeAt?.milliseconds),
+            .optional(contact.windowSeen?.milliseconds))
     }
 
     /// Changes what is known of a person.
@@ -86,7 +91,7 @@ extension Queue {
         let late = Duration.milliseconds(max(0, now.milliseconds - at.milliseconds))
         let until = limitsNow + Self.window - late
         try change(line, person) {
-            $0.windowUntil = max($0.windowUntil ?? until, until)
+            if $0.windowUntil.map({ $0 <= until }) ?? true { ($0.windowUntil, $0.windowSeen) = (until, limitsNow) }
             if adClick { $0.adUntil = until }
         }
         memory.clockUsed = true

@@ -117,7 +117,8 @@ extension Queue {
         guard room <= 0 || memory.counters[line.id, .queued, priority, .tier] > 0 else { return .none }
         if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return .none }
         var facts = GateFacts(priority: priority, isTemplate: true)
-        facts.windowUntil = try contact(line.id, person)?.windowUntil
+        let contact = try contact(line.id, person)
+        (facts.windowUntil, facts.windowSeen) = (contact?.windowUntil, contact?.windowSeen)
         facts.sureFrom = clock.sureFrom
         let isFree = GateFacts.windowIsOpen(facts.windowUntil, now: limitsNow, deadline: attemptMax)
         return isFree && facts.windowIsSure ? .none : .tier
@@ -209,7 +210,7 @@ extension Queue {
         facts.templateHeld = isHeld(record.template, line: line.id)
         facts.isMarketing = isMarketing(record.template, record.priority, line: line.id)
         if let contact = try contact(line.id, record.person) {
-            facts.windowUntil = contact.windowUntil
+            (facts.windowUntil, facts.windowSeen) = (contact.windowUntil, contact.windowSeen)
             facts.sureFrom = clock.sureFrom
             facts.quietUntil = contact.quietUntil
             facts.noMarketingUntil = contact.noMarketingUntil

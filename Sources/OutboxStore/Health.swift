@@ -93,18 +93,23 @@ extension Queue {
             ON CONFLICT (line) DO UPDATE SET templates_at = excluded.templates_at
             """
         ).run(.integer(line), .integer(now.milliseconds))
+        for (name, standing) in standings where standing.status == .approved {
+            // Only a pause that the list knew ends with the list.
+            if memory.templates[line]?[name]?.status == .paused { try endHold(of: name, line: line) }
+        }
         memory.templates[line] = standings
         sweep(.template, line: line)
     }
 
     /// A template's status changed, by a webhook.
     package func learn(_ status: Template.Status, of template: TemplateName, line: Int64) throws {
-        guard var standing = memory.templates[line]?[template], standing.status != status else { return }
+        guard var standing = memory.templates[line]?[template] else { return }
         standing.status = status
         try database.prepare(
             "UPDATE template SET status = :status WHERE line = :line AND name = :name AND language = :language"
         ).run(.text(status.name), .integer(line), .text(template.name), .text(template.language))
         memory.templates[line]?[template] = standing
+        if status == .approved { try endHold(of: template, line: line) }
         sweep(.template, line: line)
     }
 
@@ -136,6 +141,13 @@ extension Queue {
             .integer(hold.until.milliseconds))
         memory.templateHolds[record.line, default: []].removeAll { $0.template == template }
         memory.templateHolds[record.line, default: []].append(hold)
+    }
+
+    private func endHold(of template: TemplateName, line: Int64) throws {
+        guard memory.templateHolds[line]?.contains(where: { $0.template == template }) ?? false else { return }
+        try database.prepare("DELETE FROM template_hold WHERE line = :line AND template = :template")
+            .run(.integer(line), .text(template.text))
+        memory.templateHolds[line]?.removeAll { $0.template == template }
     }
 
     func expireTemplateHolds(_ now: Timestamp) throws {

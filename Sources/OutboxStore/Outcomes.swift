@@ -117,6 +117,10 @@ extension Queue {
         case .forNow(let askedFor):
             final = failures >= schedule.attemptsMax
             wait = schedule.wait(afterFailures: failures, askedFor: askedFor, chance: &chance)
+        case .throttled where record.template != nil && TemplateHold.codes.contains(failure.code):
+            // The template is held; the message waits at its gate, where it is in nobody's way.
+            final = false
+            failures -= 1
         case .throttled(let askedFor):
             final = false
             failures -= 1

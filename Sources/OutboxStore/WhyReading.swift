@@ -57,7 +57,8 @@ extension QueueReader {
             "SELECT \(Contact.columns) FROM contact WHERE line = :line AND person = :person"
         ).first(id, person) { Contact($0) }
         if let contact {
-            facts.windowUntil = contact.windowUntil
+            (facts.windowUntil, facts.windowSeen) = (contact.windowUntil, contact.windowSeen)
+            facts.sureFrom = try database.clockMark()?.sureFrom
             facts.quietUntil = contact.quietUntil
             facts.noMarketingUntil = contact.noMarketingUntil
             facts.pairFullAt = contact.pairFullAt
