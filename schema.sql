@@ -118,6 +118,7 @@ CREATE TABLE line (
     pair_limit      INTEGER NOT NULL CHECK (pair_limit IN (0, 1)),
     when_full       INTEGER NOT NULL CHECK (when_full BETWEEN 0 AND 1),       -- WhenFull
     closed_window   INTEGER NOT NULL CHECK (closed_window BETWEEN 0 AND 1),   -- ClosedWindow
+    when_down       INTEGER NOT NULL CHECK (when_down BETWEEN 0 AND 1),       -- WhenDown
     when_stopped    INTEGER NOT NULL CHECK (when_stopped BETWEEN 0 AND 1),    -- WhenStopped
     attempts_max    INTEGER NOT NULL CHECK (attempts_max BETWEEN 1 AND 1000),
     first_wait      INTEGER NOT NULL CHECK (first_wait BETWEEN 1 AND 86400000),  -- milliseconds

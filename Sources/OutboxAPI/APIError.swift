@@ -61,10 +61,14 @@ package struct APIError: Error, Equatable, Sendable {
     package var status: Int { ownStatus ?? code.status }
     /// The methods this path knows, for the Allow header.
     package var allow: String?
+    /// Seconds, for the Retry-After header.
+    package var retryAfter: Int64?
 
     package init(
-        _ code: Code, _ message: String, _ details: [FieldError] = [], status: Int? = nil, allow: String? = nil
+        _ code: Code, _ message: String, _ details: [FieldError] = [], status: Int? = nil, allow: String? = nil,
+        retryAfter: Int64? = nil
     ) {
+        self.retryAfter = retryAfter
         self.allow = allow
         self.code = code
         self.message = message

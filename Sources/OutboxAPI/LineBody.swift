@@ -15,7 +15,7 @@ package struct LineBody: Equatable, Sendable {
     private static let fields = [
         "phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond",
         "pool", "pairLimit", "whenFull", "closedWindow", "attemptsMax", "firstWaitSeconds", "maxWaitSeconds",
-        "maxAgeSeconds", "whenStopped",
+        "maxAgeSeconds", "whenStopped", "whenDown",
     ]
 
     package static func read(_ value: JSONValue, name: String) -> Reading {
@@ -48,6 +48,7 @@ package struct LineBody: Equatable, Sendable {
             reader.choice("closedWindow", ClosedWindow.init(name:), ClosedWindow.allCases.map(\.name)) ?? .refuse
         let whenStopped =
             reader.choice("whenStopped", WhenStopped.init(name:), WhenStopped.allCases.map(\.name)) ?? .hold
+        let whenDown = reader.choice("whenDown", WhenDown.init(name:), WhenDown.allCases.map(\.name)) ?? .accept
         let retry = retry(&reader)
         let ageMax = reader.integer("maxAgeSeconds", in: 1...31_536_000).map { Duration.seconds($0) }
         guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }
@@ -60,6 +61,7 @@ package struct LineBody: Equatable, Sendable {
         settings.whenFull = whenFull
         settings.closedWindow = closedWindow
         settings.whenStopped = whenStopped
+        settings.whenDown = whenDown
         settings.retry = retry
         settings.ageMax = ageMax
         return .complete(LineBody(settings: settings, token: token))

@@ -92,6 +92,7 @@ extension Line {
             $0.field("whenFull", settings.whenFull.name)
             $0.field("closedWindow", settings.closedWindow.name)
             $0.field("whenStopped", settings.whenStopped.name)
+            $0.field("whenDown", settings.whenDown.name)
             $0.field("attemptsMax", settings.retry.attemptsMax)
             $0.field("firstWaitSeconds", settings.retry.firstWait.components.seconds)
             $0.field("maxWaitSeconds", settings.retry.waitMax.components.seconds)

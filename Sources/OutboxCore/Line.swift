@@ -51,6 +51,19 @@ package enum ClosedWindow: Int64, CaseIterable, Sendable {
     }
 }
 
+/// What becomes of new messages while nothing gets through. The numbers are stored.
+package enum WhenDown: Int64, CaseIterable, Sendable {
+    case accept = 0
+    case refuse = 1
+
+    package var name: String { String(describing: self) }
+
+    package init?(name: String) {
+        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = value
+    }
+}
+
 /// What becomes of new messages while Meta says that a line cannot send. The numbers are stored.
 package enum WhenStopped: Int64, CaseIterable, Sendable {
     /// They wait until it can.
@@ -88,6 +101,7 @@ package struct LineSettings: Equatable, Sendable {
     package var whenFull = WhenFull.wait
     package var closedWindow = ClosedWindow.refuse
     package var whenStopped = WhenStopped.hold
+    package var whenDown = WhenDown.accept
     package var retry = RetrySchedule()
     /// A message that does not say when it expires does so this long after it could first leave; nil: never.
     package var ageMax: Duration?

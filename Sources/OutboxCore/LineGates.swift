@@ -110,6 +110,8 @@ package struct LineGates: Sendable {
     /// What is to be stored of a line, or Meta; nil: nothing is held.
     package func state(_ key: Int64) -> LineHold.State? { holds[key]?.state }
 
+    package var holdsSomething: Bool { holds.values.contains { $0.isHolding } }
+
     package mutating func saved() { unsaved = [] }
 
     // MARK: When to look again

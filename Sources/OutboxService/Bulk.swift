@@ -11,6 +11,8 @@ struct BulkJob {
     private let limits: Frontend.Limits
     var atomic = false
     var dryRun = false
+    /// When all that waits on the lines used will have left.
+    var forecast: Forecast?
     var batch: MessageID?
     /// Read and checked, not yet stored, with their places in the request.
     var waiting: [(index: Int, draft: Draft)] = []
@@ -166,8 +168,9 @@ extension Frontend {
     func bulkReply(_ reply: WriterReply, _ exchange: Exchange) {
         guard var job = bulks[exchange] else { return }
         switch reply {
-        case .sliceStored(let batch, let results):
+        case .sliceStored(let batch, let results, let forecast):
             job.batch = batch
+            job.forecast = forecast?.and(job.forecast) ?? job.forecast
             for (index, result) in zip(job.under, results) {
                 switch result {
                 case .done: job.queued += 1
@@ -201,7 +204,10 @@ extension Frontend {
     private func finished(_ job: BulkJob, _ error: APIError?) -> HTTPResponse {
         let text = job.batch.map { batchText($0) }
         return .json(error?.status ?? 202) { json in
-            json.object("data") { write(job, text, to: &$0) }
+            json.object("data") {
+                write(job, text, to: &$0)
+                if let forecast = job.forecast { $0.object("estimate") { write(forecast, to: &$0) } }
+            }
             error?.write(to: &json)
         }
     }
@@ -221,9 +227,19 @@ extension Frontend {
             $0.object("data") {
                 $0.field("dryRun", true)
                 write(job, nil, to: &$0)
-                if let last { $0.object("estimate") { $0.field("ahead", last.ahead) } }
+                if let last {
+                    $0.object("estimate") {
+                        $0.field("ahead", last.ahead)
+                        write(last.forecast, to: &$0)
+                    }
+                }
             }
         }
+    }
+
+    private func write(_ forecast: Forecast, to json: inout JSONWriter) {
+        json.field("leavesBy", forecast.leavesBy.rfc3339)
+        json.field("limitedBy", forecast.limit.rawValue)
     }
 
     private func write(_ job: BulkJob, _ batch: String?, to json: inout JSONWriter) {

@@ -3,6 +3,7 @@ import OutboxCore
 import OutboxHTTP
 import OutboxJSON
 import OutboxStore
+import OutboxSystem
 
 /// What callers are told of the writer's replies.
 struct ReplyWords {
@@ -67,6 +68,8 @@ struct ReplyWords {
                     $0.field("line", estimate.line)
                     $0.field("ahead", estimate.ahead)
                     $0.field("notBefore", estimate.notBefore.rfc3339)
+                    $0.field("leavesBy", estimate.forecast.leavesBy.rfc3339)
+                    $0.field("limitedBy", estimate.forecast.limit.rawValue)
                 }
             }
         }
@@ -102,7 +105,14 @@ struct ReplyWords {
 extension SubmitRefusal {
     var error: APIError {
         switch self {
-        case .poolFull: APIError(.limitReached, "the tier is used up: nothing is stored", fieldErrors())
+        case .poolFull(_, _, let until):
+            APIError(
+                .limitReached, "the tier is used up: nothing is stored", fieldErrors(),
+                retryAfter: until.map(secondsUntil))
+        case .lineDown(_, let until):
+            APIError(
+                .unavailable, "nothing gets through: nothing is stored", fieldErrors(),
+                retryAfter: secondsUntil(until))
         case .windowClosed: APIError(.windowClosed, "the person's window is closed: nothing is stored", fieldErrors())
         case .lineStopped(_, let reason): APIError(.lineStopped, reason + ": nothing is stored", fieldErrors())
         case .template: .validation(fieldErrors())
@@ -115,11 +125,17 @@ extension SubmitRefusal {
         return [fieldError(path)]
     }
 
+    private func secondsUntil(_ moment: Timestamp) -> Int64 {
+        max(1, (moment.milliseconds - wallClockMilliseconds() + 999) / 1000)
+    }
+
     private func fieldError(_ path: String) -> FieldError {
         switch self {
         case .noSuchLine(let name): FieldError(path + "line", "there is no line \(name); see outboxctl line ls")
         case .noLines: FieldError(path + "line", "there is no line yet; add one with outboxctl line add")
         case .lineStopped(let name, let reason): FieldError(path + "line", "\(name) cannot send: \(reason)")
+        case .lineDown(let name, let until):
+            FieldError(path + "line", "\(name) gets nothing through; the next try is at \(until.rfc3339)")
         case .template: FieldError(path + "template", "is not as Meta has it")
         case .windowClosed:
             FieldError(

@@ -14,7 +14,8 @@ extension HTTPResponse {
 
     static func error(_ error: APIError) -> HTTPResponse {
         let allow = error.allow.map { [HTTPHeader("allow", $0)] } ?? []
-        return HTTPResponse(status: error.status, headers: [jsonType] + allow, body: error.body + [0x0A])
+        let retryAfter = error.retryAfter.map { [HTTPHeader("retry-after", String($0))] } ?? []
+        return HTTPResponse(status: error.status, headers: [jsonType] + allow + retryAfter, body: error.body + [0x0A])
     }
 
     static func text(_ status: Int, _ text: String) -> HTTPResponse {

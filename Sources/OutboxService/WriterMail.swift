@@ -79,7 +79,7 @@ struct StoredNews: Sendable {
 enum WriterReply: Sendable {
     case submitted(SubmitResult<Submitted>)
     case estimated([SubmitResult<Estimate>])
-    case sliceStored(batch: MessageID, [SubmitResult<Submitted>])
+    case sliceStored(batch: MessageID, [SubmitResult<Submitted>], Forecast?)
     /// An atomic slice with a refusal in it: nothing is stored.
     case sliceRefused([SubmitResult<Estimate>])
     case request(RequestResult)

@@ -203,7 +203,17 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         return Effect(reply: (exchange, .paused(pause, line: line?.name)), log: [words.paused(pause)])
     }
 
+    /// For lines that want to be told instead of waiting while nothing gets through.
+    private func downRefusal(of draft: Draft) -> SubmitRefusal? {
+        guard gates.holdsSomething, case .done(let line) = queue.resolve(draft.line, defaultAccount),
+            line.settings.whenDown == .refuse,
+            let hold = gates.state(line.id) ?? gates.state(LineGates.meta)
+        else { return nil }
+        return .lineDown(line.name, until: hold.until)
+    }
+
     private func submit(_ draft: Draft, batch: MessageID?, _ now: Timestamp) throws -> SubmitResult<Submitted> {
+        if let refusal = downRefusal(of: draft) { return .refused(refusal) }
         if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
         return try queue.submit(draft, account: defaultAccount, batch: batch, now: now)
     }
@@ -225,7 +235,12 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let queued = results.count { if case .done = $0 { true } else { false } }
         let failed = results.count - queued + slice.refusedBefore
         try queue.addToBatch(batch, queued: Int64(queued), failed: Int64(failed))
-        return Effect(reply: (exchange, .sliceStored(batch: batch, results)), log: words.submitted(results))
+        var forecast: Forecast?
+        for name in Set(slice.drafts.map(\.line)) {
+            guard case .done(let line) = queue.resolve(name, defaultAccount) else { continue }
+            forecast = try queue.forecast(line, now: now).and(forecast)
+        }
+        return Effect(reply: (exchange, .sliceStored(batch: batch, results, forecast)), log: words.submitted(results))
     }
 
     private func store(_ webhook: ReceivedWebhook, _ exchange: Exchange?, _ now: Timestamp) throws -> Effect {

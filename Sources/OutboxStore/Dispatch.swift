@@ -29,6 +29,8 @@ private struct ReadyRow {
     var type: String
     var content: [UInt8]
     var fallback: [UInt8]?
+    /// The window was closed: the fallback goes.
+    var fellBack = false
 
     init(_ row: Row) {
         let next = Record.columnCount
@@ -195,6 +197,7 @@ extension Queue {
                 }
                 try limits.useFallback.run(.text(template.text), .integer(row.record.id.rawValue))
                 row.fallback = nil
+                row.fellBack = true
                 (row.type, row.content) = ("template", fallback)
                 row.record.template = template
             }
@@ -239,7 +242,7 @@ extension Queue {
     private func leave(
         _ row: ReadyRow, _ line: Line, takesSlot: Bool, _ facts: GateFacts, _ now: Timestamp
     ) throws -> Attempt {
-        let number = try claim(row.record, now)
+        let number = try claim(row.record, fellBack: row.fellBack, now)
         var attempt = Attempt(
             message: row.record.id, number: number, opaque: opaque(row.record.id, number), line: line.id,
             lineName: line.name, phoneNumberID: line.settings.phoneNumberID, credential: line.settings.credential,
@@ -258,7 +261,7 @@ extension Queue {
         return attempt
     }
 
-    private func claim(_ record: Record, _ now: Timestamp) throws -> Int64 {
+    private func claim(_ record: Record, fellBack: Bool, _ now: Timestamp) throws -> Int64 {
         var record = record
         let number = record.standing.attempt + 1
         guard case .move(let state) = record.standing.decide(.claimed(attempt: number)) else {
@@ -268,7 +271,8 @@ extension Queue {
         record.enter(state)
         record.failure = failure
         record.standing.attempt = number
-        try save(&record, .claimed, at: now)
+        let detail = fellBack ? Array(#"{"fallback":"the person's window is closed"}"#.utf8) : nil
+        try save(&record, .claimed, at: now, detail: detail)
         return number
     }
 

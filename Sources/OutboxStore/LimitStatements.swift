@@ -38,6 +38,9 @@ final class LimitStatements {
     let freeSlots: Statement
     let nextSlot: Statement
 
+    /// When the n-th place of a pool becomes free; index tier_slot_free, as many steps as n.
+    let slotAtRank: Statement
+
     let person: Statement
     let learnAlias: Statement
     /// One row by primary key.
@@ -62,7 +65,9 @@ final class LimitStatements {
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
 
-        park = try prepare("UPDATE message SET gate = :gate, gated_at = coalesce(:at, CASE WHEN :keep THEN gated_at END) WHERE id = :id AND state = 1")
+        park = try prepare(
+            "UPDATE message SET gate = :gate, gated_at = coalesce(:at, CASE WHEN :keep THEN gated_at END) WHERE id = :id AND state = 1"
+        )
         isBehind = try prepare(Self.isBehindSQL)
         isBehindSwept = try prepare(
             """
@@ -132,6 +137,8 @@ final class LimitStatements {
         deleteSlot = try prepare("DELETE FROM tier_slot WHERE pool = :pool AND person = :person")
         freeSlots = try prepare("DELETE FROM tier_slot WHERE pool = :pool AND free_at <= :now")
         nextSlot = try prepare("SELECT min(free_at) FROM tier_slot WHERE pool = :pool")
+        slotAtRank = try prepare(
+            "SELECT free_at FROM tier_slot WHERE pool = :pool ORDER BY free_at LIMIT 1 OFFSET :rank")
         person = try prepare("SELECT person FROM alias WHERE account = :account AND address = :address")
         learnAlias = try prepare(
             """

@@ -203,7 +203,8 @@ package final class Queue {
     /// The next moment of the limits' clock at which a gate opens for somebody who waits at it.
     package func nextGate() throws -> Timestamp? {
         var moments = [
-            (try limits.nextContact.first(.integer(limitsNow.milliseconds)) { $0.optionalInteger(0) } ?? nil).map(Timestamp.init(milliseconds:))
+            (try limits.nextContact.first(.integer(limitsNow.milliseconds)) { $0.optionalInteger(0) } ?? nil).map(
+                Timestamp.init(milliseconds:))
         ]
         for line in memory.lines.values where memory.counters.parked(line.id, .tier) > 0 {
             moments.append(memory.nextSlotFree[line.pool])

@@ -16,6 +16,8 @@ package enum SubmitRefusal: Equatable, Sendable {
     case lineNotNamed
     /// Meta says that the line cannot send, and waiting is not wanted.
     case lineStopped(String, String)
+    /// Nothing of the line gets through, and waiting is not wanted; the next try is then.
+    case lineDown(String, until: Timestamp)
     /// What is wrong with its template, field by field.
     case template([TemplateProblem])
     /// Free-form, the person's window is closed, and there is no fallback.
@@ -41,6 +43,8 @@ package struct Estimate: Equatable, Sendable {
     package var ahead: Int64
     /// It will not leave earlier.
     package var notBefore: Timestamp
+    /// For it and all that waits before it.
+    package var forecast: Forecast
 }
 
 package enum SubmitResult<Value: Equatable & Sendable>: Equatable, Sendable {
@@ -126,8 +130,32 @@ extension Queue {
             let person = try person(draft.to.digits, account: account)
             if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
             let ahead = memory.counters[line.id, .queued] + memory.counters[line.id, .processing]
-            return .done(Estimate(line: line.name, ahead: ahead, notBefore: later ?? now))
+            let needsPlace = try gateOnEntry(line.id, draft.priority, person) == .tier
+            let forecast = try forecast(line, now: now, more: 1, places: needsPlace ? 1 : 0)
+            return .done(
+                Estimate(
+                    line: line.name, ahead: ahead, notBefore: later ?? now,
+                    forecast: later.map { Forecast(leavesBy: max($0, forecast.leavesBy), limit: forecast.limit) }
+                        ?? forecast))
         }
+    }
+
+    /// When everything that waits on a line, and so many more messages with so many new people, will have left.
+    package func forecast(_ line: Line, now: Timestamp, more: Int64 = 0, places: Int64 = 0) throws -> Forecast {
+        let pool = memory.lines.values.filter { $0.pool == line.pool }
+        let waitsForPlace = pool.reduce(0) { $0 + memory.counters.parked($1.id, .tier) }
+        let ready = pool.reduce(0) { sum, line in
+            Priority.allCases.reduce(sum) { $0 + memory.counters.ready(line.id, $1) }
+        }
+        // Everybody who waits may be somebody new: the latest it can be.
+        let missing = room(line, .low).map { waitsForPlace + places + max(0, ready + more - places - $0) } ?? 0
+        return try Forecast.of(
+            waiting: memory.counters[line.id, .queued] + more, perSecond: line.settings.messagesPerSecond,
+            places: missing, people: memory.pools[line.pool]?.tier.people ?? 0,
+            placeFreeAt: { rank in
+                let freeAt = try limits.slotAtRank.first(.integer(line.pool), .integer(rank)) { $0.integer(0) }
+                return freeAt.map { now + .milliseconds($0 - limitsNow.milliseconds) }
+            }, now: now)
     }
 
     // MARK: Batches

@@ -15,6 +15,8 @@ let lineAddCommand = Command(
             "pair-limit", value: "ON", "on (default) or off: 45 messages in a burst, then one per 6 s, to one person"),
         .init("when-full", value: "DO", "when the tier is used up: wait (default) or refuse, with 429"),
         .init("when-stopped", value: "DO", "while Meta stops the line: hold (default) or refuse new messages"),
+        .init(
+            "when-down", value: "DO", "while nothing gets through: accept (default) or refuse new messages, with 503"),
         .init("closed-window", value: "DO", "free-form outside 24 hours: refuse (default), or leave it to Meta"),
         .init("attempts-max", value: "N", "attempts that count before a message fails (default: 10)"),
         .init("first-wait", value: "SECONDS", "bound of the first wait between them; doubles (default: 2)"),
@@ -54,6 +56,7 @@ let lineAddCommand = Command(
 private let textFields = [
     ("phone-number-id", "phoneNumberId"), ("waba-id", "wabaId"), ("token-secret", "tokenSecret"),
     ("on-unknown", "onUnknown"), ("pool", "pool"), ("when-full", "whenFull"), ("when-stopped", "whenStopped"),
+    ("when-down", "whenDown"),
     ("closed-window", "closedWindow"),
 ]
 

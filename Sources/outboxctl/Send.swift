@@ -10,6 +10,9 @@ let sendCommand = Command(
         .init("language", value: "CODE", "the template's language (default: en_US)"),
         .init("param", short: "p", value: "TEXT", "the template's next body variable; may be given several times"),
         .init("components", value: "JSON", "the template's components, whole"),
+        .init("fallback", value: "NAME", "with a text: the template that goes when the 24-hour window is closed"),
+        .init("any-order", "need not wait for other messages to the same person"),
+        .init("when-full", value: "DO", "when the tier is used up: wait or refuse (default: as the line says)"),
         .init("preview-url", "show a preview of the text's first link"),
         .init("at", value: "TIME", "not before: RFC 3339 with offset, such as 2030-01-31T09:00:00+01:00"),
         .init("expires", value: "TIME", "not after"),
@@ -28,7 +31,8 @@ let sendCommand = Command(
         let estimate = data["estimate"]
         print(
             "would be \(data["status"]?.string ?? "?") on line \(estimate?["line"]?.string ?? "?"), "
-                + "\(estimate?["ahead"]?.integer ?? 0) ahead, not before \(estimate?["notBefore"]?.string ?? "?")")
+                + "\(estimate?["ahead"]?.integer ?? 0) ahead, would leave by \(estimate?["leavesBy"]?.string ?? "?")"
+                + (estimate?["limitedBy"]?.string == "tier" ? ", when the tier has room" : ""))
     } else {
         print(data["id"]?.string ?? "")
     }
@@ -36,8 +40,12 @@ let sendCommand = Command(
 
 /// An option that would be passed over is refused.
 private func refuseMixtures(_ arguments: Arguments) throws {
-    for option in ["language", "param", "components"] where arguments.has(option) && !arguments.has("template") {
-        throw Arguments.Problem("--\(option) belongs to --template")
+    for option in ["language", "param", "components"]
+    where arguments.has(option) && !arguments.has("template") && !arguments.has("fallback") {
+        throw Arguments.Problem("--\(option) belongs to --template or --fallback")
+    }
+    if arguments.has("template"), arguments.has("fallback") {
+        throw Arguments.Problem("--template and --fallback exclude each other: a template needs no window")
     }
     if arguments.has("components"), arguments.has("param") {
         throw Arguments.Problem("--components and --param exclude each other")
@@ -71,10 +79,17 @@ private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
             $0.object("template") { template(name, arguments, components, &$0) }
         }
         for (option, field) in [
-            ("line", "line"), ("at", "sendAt"), ("expires", "expiresAt"), ("priority", "priority"),
+            ("when-full", "whenFull"), ("line", "line"), ("at", "sendAt"), ("expires", "expiresAt"),
+            ("priority", "priority"),
         ] {
             if let value = arguments[option] { $0.field(field, value) }
         }
+        if let name = arguments["fallback"] {
+            $0.object("fallback") { json in
+                json.object("template") { template(name, arguments, components, &$0) }
+            }
+        }
+        if arguments.has("any-order") { $0.field("order", "any") }
         if let metadata { $0.field("metadata", raw: metadata) }
         if arguments.has("dry-run") { $0.field("dryRun", true) }
     }

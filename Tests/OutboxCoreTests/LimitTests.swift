@@ -4,7 +4,8 @@ import Testing
 private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_000_000_000 + seconds * 1000) }
 
 @Suite struct LimitClockTests {
-    private func reading(_ boot: String?, up: UInt64, wall: Timestamp, synchronised: Bool = true) -> LimitClock.Reading {
+    private func reading(_ boot: String?, up: UInt64, wall: Timestamp, synchronised: Bool = true) -> LimitClock.Reading
+    {
         LimitClock.Reading(boot: boot, tick: up * 1_000_000_000, wall: wall, isSynchronised: synchronised)
     }
 
