@@ -68,8 +68,8 @@ extension MetaErrorClass {
         switch self {
         case .messageForGood: "the message fails"
         case .messageLater: "the message is tried again, with growing waits, up to ten times"
-        case .recipientLater: "the message is tried again; the try does not count"
-        case .templateLater: "the message is tried again after ten minutes; the try does not count"
+        case .recipientLater: "messages to this recipient wait; the try does not count"
+        case .templateLater: "messages of this template wait, ten minutes at least; the try does not count"
         case .lineLater, .businessLater, .lineConfiguration:
             "the line is held, one message at a time tries; tries do not count and no message fails"
         }

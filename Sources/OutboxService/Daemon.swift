@@ -64,7 +64,8 @@ package final class Daemon: Sendable {
             connections: settings.connections, secrets: secrets, journal: journal
         ) { inbox.post($0.map(WriterInput.outcome)) }
         self.sender = sender
-        let refresher = Refresher(target: { sender.endpoint }, secrets: secrets) { inbox.post(.lineNews($0)) }
+        let refresher = Refresher(
+            target: { sender.endpoint }, secrets: secrets, news: { inbox.post(.lineNews($0)) })
         let pulse = pulse
         reader = ReaderThread(
             path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal
