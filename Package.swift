@@ -81,7 +81,10 @@ let package = Package(
         tests("OutboxAPITests", ["OutboxAPI", "OutboxCore", "OutboxJSON"]),
         tests(
             "OutboxServiceTests",
-            ["OutboxService", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem", "TestKit"]),
+            [
+                "OutboxService", "OutboxAPI", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem",
+                "TestKit",
+            ]),
         tests(
             "EndToEndTests",
             [

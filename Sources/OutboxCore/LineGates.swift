@@ -27,6 +27,8 @@ package struct LineGates: Sendable {
 
     private var holds: [Int64: LineHold]
     private var paces: [Int64: Pace] = [:]
+    /// What all lines together may still claim.
+    private var openForAll = Int.max
     /// Lines, or Meta, whose stored state is not the one here.
     package private(set) var unsaved: Set<Int64> = []
 
@@ -39,11 +41,18 @@ package struct LineGates: Sendable {
         return pace
     }
 
+    /// The lines are about to be asked in turn how much they may claim.
+    package mutating func beginClaim(now: Timestamp) { openForAll = holds[Self.meta]?.allowed(.max, now: now) ?? .max }
+
     /// How many of a line's ready messages may be claimed now.
     package mutating func allowed(_ ready: Int, of subject: Subject, now: Timestamp, tick: UInt64) -> Int {
-        let open = holds[Self.meta]?.allowed(ready, now: now) ?? ready
+        let open = min(ready, openForAll)
         let released = holds[subject.line]?.allowed(open, now: now) ?? open
-        return released == 0 ? 0 : pace(subject, tick).allowed(released, now: tick, horizon: Self.horizon)
+        guard released > 0 else { return 0 }
+        let allowed = pace(subject, tick).allowed(released, now: tick, horizon: Self.horizon)
+        // While nothing gets through to Meta one message of all lines tries.
+        if openForAll != .max { openForAll -= allowed }
+        return allowed
     }
 
     /// A message was claimed: answers the moment of its slot.

@@ -2,6 +2,11 @@
 package struct Exchange: Hashable, Sendable {
     let descriptor: Int32
     let serial: UInt64
+
+    package init(descriptor: Int32, serial: UInt64) {
+        self.descriptor = descriptor
+        self.serial = serial
+    }
 }
 
 /// What to do with the body of a request whose head has been read.

@@ -34,18 +34,18 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case claim
     }
 
-    private let queue: Queue
+    let queue: Queue
     private let slotsMax: Int
     private var chance: Chance
-    private let words: WriterWords
+    let words: WriterWords
     /// Attempts out there whose outcome has not come back.
     private(set) var underWay = 0
     private var claims = true
-    private var gates: LineGates
-    private var refreshes = Refreshes()
-    private let checks = TemplateChecks()
+    var gates: LineGates
+    var refreshes = Refreshes()
+    let checks = TemplateChecks()
     /// Webhooks that are on disk and not applied.
-    private var toApply: [StoredNews] = []
+    var toApply: [StoredNews] = []
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
 
@@ -110,7 +110,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     // MARK: In the transaction
 
     /// What an operation did; counts only when the transaction holds.
-    private struct Effect {
+    struct Effect {
         var reply: (Exchange, WriterReply)?
         var attempts: [Attempt] = []
         var log: [LogLine] = []
@@ -130,6 +130,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             return Effect()
         case .claim:
             guard claims else { return Effect() }
+            gates.beginClaim(now: now)
             let claimed = try queue.claim(slots: slotsMax - underWay, now: now) { line, ready in
                 gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
@@ -188,131 +189,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
         case .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: return Effect()
         }
-    }
-
-    private func pause(_ body: PauseBody, _ who: String, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
-        let line = body.line.flatMap { queue.line(named: $0, account: defaultAccount) }
-        if let name = body.line, line == nil {
-            return Effect(
-                reply: (exchange, .wrong(FieldError("line", "there is no line \(name); see outboxctl line ls"))))
-        }
-        let pause = try queue.pause(
-            Pause(
-                account: defaultAccount, scope: body.scope, line: line?.id, target: body.target, reason: body.reason,
-                who: who, createdAt: now, until: body.until))
-        return Effect(reply: (exchange, .paused(pause, line: line?.name)), log: [words.paused(pause)])
-    }
-
-    /// For lines that want to be told instead of waiting while nothing gets through.
-    private func downRefusal(of draft: Draft) -> SubmitRefusal? {
-        guard gates.holdsSomething, case .done(let line) = queue.resolve(draft.line, defaultAccount),
-            line.settings.whenDown == .refuse,
-            let hold = gates.state(line.id) ?? gates.state(LineGates.meta)
-        else { return nil }
-        return .lineDown(line.name, until: hold.until)
-    }
-
-    private func submit(_ draft: Draft, batch: MessageID?, _ now: Timestamp) throws -> SubmitResult<Submitted> {
-        if let refusal = downRefusal(of: draft) { return .refused(refusal) }
-        if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
-        return try queue.submit(draft, account: defaultAccount, batch: batch, now: now)
-    }
-
-    private func estimate(_ draft: Draft, _ now: Timestamp) throws -> SubmitResult<Estimate> {
-        if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
-        return try queue.estimate(draft, account: defaultAccount, now: now)
-    }
-
-    private func store(_ slice: BulkSlice, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
-        if slice.atomic {
-            let estimates = try slice.drafts.map { try estimate($0, now) }
-            if estimates.contains(where: { if case .refused = $0 { true } else { false } }) {
-                return Effect(reply: (exchange, .sliceRefused(estimates)))
-            }
-        }
-        let batch = try slice.batch ?? queue.openBatch(account: defaultAccount, now: now)
-        let results = try slice.drafts.map { try submit($0, batch: batch, now) }
-        let queued = results.count { if case .done = $0 { true } else { false } }
-        let failed = results.count - queued + slice.refusedBefore
-        try queue.addToBatch(batch, queued: Int64(queued), failed: Int64(failed))
-        var forecast: Forecast?
-        for name in Set(slice.drafts.map(\.line)) {
-            guard case .done(let line) = queue.resolve(name, defaultAccount) else { continue }
-            forecast = try queue.forecast(line, now: now).and(forecast)
-        }
-        return Effect(reply: (exchange, .sliceStored(batch: batch, results, forecast)), log: words.submitted(results))
-    }
-
-    private func store(_ webhook: ReceivedWebhook, _ exchange: Exchange?, _ now: Timestamp) throws -> Effect {
-        let id = try queue.storeWebhook(app: webhook.app, body: webhook.body, now: now)
-        let reply = exchange.map { ($0, WriterReply.webhookStored) }
-        guard let problem = webhook.problem else {
-            return Effect(reply: reply, toApply: StoredNews(id: id, webhook))
-        }
-        try queue.keepWebhook(id, problem: problem)
-        return Effect(reply: reply, log: [LogLine(.warning, .webhookKept, "a webhook is kept unread: \(problem)")])
-    }
-
-    /// Webhooks stored before the last end.
-    func takeUp(_ webhooks: [StoredNews]) { toApply += webhooks }
-
-    private func apply(_ webhook: StoredNews, _ now: Timestamp) throws -> Effect {
-        var effect = Effect()
-        for status in webhook.statuses {
-            let applied = try queue.apply(status, now: now)
-            if let line = words.applied(status, applied) { effect.log.append(line) }
-        }
-        for message in webhook.inbound {
-            // A message to a group, or one without its time, opens no window.
-            guard !message.isGroup, let at = message.at, let from = message.from ?? message.userID else { continue }
-            for line in queue.lines(ofNumber: message.phoneNumberID) {
-                try queue.received(from: from, by: line, at: at, adClick: message.isAdClick, now: now)
-            }
-        }
-        for news in webhook.news { effect.log += try apply(news, now) }
-        try queue.removeWebhook(webhook.id)
-        return effect
-    }
-
-    /// What Meta tells of the account counts at once; what it leaves open is asked.
-    private func apply(_ news: AccountNews, _ now: Timestamp) throws -> [LogLine] {
-        let lines = queue.lines(ofAccount: news.wabaID)
-        switch news {
-        case .template(_, let name, let language, let status, _):
-            for line in lines {
-                try queue.learn(status, of: TemplateName(name: name, language: language), line: line)
-            }
-        case .capability(_, let tier?), .quality(_, _, _, let tier?):
-            for line in lines { _ = try queue.learn(tier, line: line) }
-        default: break
-        }
-        for line in lines { refreshes.forget(line) }
-        return lines.compactMap { queue.line($0) }.map { words.news(news, $0) }
-    }
-
-    private func learn(_ news: LineNews, _ now: Timestamp) throws -> Effect {
-        guard let line = queue.line(news.line) else { return Effect() }
-        var effect = Effect()
-        switch news.health {
-        case .failed(let failure):
-            try queue.noteProblem("\(failure.code): \(failure.message)", line: line.id)
-            effect.log.append(words.notRead(line, failure))
-        case .read(let health):
-            let before = try queue.learn(health, line: line.id)
-            if let tier = health.tier, let pool = try queue.learn(tier, line: line.id) {
-                effect.log.append(words.learned(tier, pool))
-            }
-            if before?.stop != health.stop { effect.log.append(words.health(line, health)) }
-        }
-        if let failure = news.templateProblem {
-            try queue.noteProblem("templates: \(failure.code): \(failure.message)", line: line.id)
-            effect.log.append(words.notRead(line, failure))
-        }
-        if let templates = news.templates {
-            try queue.learn(templates, line: line.id, now: now)
-            effect.templatesOf = line.id
-        }
-        return effect
     }
 
     private func record(_ outcome: AttemptOutcome, _ now: Timestamp) throws -> Effect {

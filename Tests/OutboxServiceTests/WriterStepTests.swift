@@ -1,4 +1,5 @@
 import Foundation
+import OutboxAPI
 import OutboxCore
 import OutboxHTTP
 import OutboxJSON
@@ -11,8 +12,8 @@ import Testing
 /// The writer's turn with a clock set by hand.
 private final class Desk {
     let folder = TemporaryFolder()
-    let queue: Queue
-    let step: WriterStep<Dice>
+    private(set) var queue: Queue
+    private(set) var step: WriterStep<Dice>
     var now = Timestamp(milliseconds: 1_800_000_000_000)
     var tick: UInt64 = 1_000_000_000_000
     private var submitted = 0
@@ -28,6 +29,30 @@ private final class Desk {
         _ = queue.together(1) { _ in _ = try queue.put(settings, account: defaultAccount, now: now) }
     }
 
+    /// As after a kill: the file is opened again by another process.
+    func restart() throws {
+        queue = try Queue(
+            path: folder.file("outboxd.db"),
+            reading: LimitClock.Reading(boot: "desk", tick: tick, wall: now, isSynchronised: true))
+        step = WriterStep(queue: queue, slotsMax: 8, chance: Dice(seed: 6), shown: { $0 })
+        _ = queue.together(1) { _ in _ = try queue.recoverClaimed(now: now) }
+    }
+
+    /// Another line, or other settings of one.
+    func put(_ name: String, number: String, _ change: (inout LineSettings) -> Void = { _ in }) {
+        var settings = LineSettings(
+            name: name, phoneNumberID: number, wabaID: nil, credential: "c", messagesPerSecond: 10_000)
+        settings.closedWindow = .leave
+        change(&settings)
+        _ = turn(.putLine(exchange, settings))
+    }
+
+    let exchange = Exchange(descriptor: 1, serial: 1)
+
+    func draft(_ to: String, line: String = "main") throws -> Draft {
+        Draft(line: line, to: try #require(PhoneNumber(to)), type: "text", content: Array("{}".utf8))
+    }
+
     func turn(_ inputs: WriterInput...) -> WriterStep<Dice>.Outputs { turn(inputs) }
     func turn(_ inputs: [WriterInput]) -> WriterStep<Dice>.Outputs { step.turn(inputs, now: now, tick: tick) }
 
@@ -40,6 +65,14 @@ private final class Desk {
                 _ = try queue.submit(draft, account: defaultAccount, batch: nil, now: now)
             }
         }
+    }
+}
+
+private struct Missing: Error {}
+
+extension PoolBody {
+    fileprivate static func of(tier: Tier) throws -> PoolBody {
+        try PoolBody.read(try JSONParser().parse(Array(#"{"tier":"\#(tier.name)"}"#.utf8)), name: "main")
     }
 }
 
@@ -116,6 +149,77 @@ private final class Desk {
         #expect(desk.turn().attempts.isEmpty)
         desk.tick += 520_000_000
         #expect(desk.turn().attempts.count == 1)
+    }
+
+    @Test func aHeldLineStaysHeldAcrossARestart() throws {
+        let desk = try Desk(slots: 4)
+        try desk.submit(50)
+        let refused = Outcome.refused(Failure(code: "190", message: "token"), .lineLater(askedFor: .seconds(60)))
+        let inputs = desk.turn().attempts.map { WriterInput.outcome(AttemptOutcome(attempt: $0, outcome: refused)) }
+        let held = desk.turn(inputs)
+        #expect(held.attempts.isEmpty && held.log.contains { $0.kind == .lineHeld })
+        _ = desk.turn()
+        try desk.restart()
+        #expect(desk.turn().attempts.isEmpty)
+        desk.now = desk.now + .seconds(61)
+        desk.tick += 61_000_000_000
+        #expect(desk.turn().attempts.count == 1, "one probes")
+    }
+
+    @Test func manyBadMomentsHoldMetaAsAWhole() throws {
+        let desk = try Desk(slots: 8)
+        desk.put("second", number: "107")
+        var attempts: [Attempt] = []
+        for index in 0..<80 {
+            let draft = try desk.draft("1415556\(1000 + index)", line: index % 2 == 0 ? "main" : "second")
+            attempts += desk.turn(.submit(desk.exchange, draft)).attempts
+        }
+        let lost = Outcome.unknown(Failure(code: "NO_ANSWER", message: "timeout"))
+        var posts = 0
+        for _ in 0..<20 where !attempts.isEmpty {
+            posts += attempts.count
+            attempts = desk.turn(attempts.map { .outcome(AttemptOutcome(attempt: $0, outcome: lost)) }).attempts
+        }
+        #expect(posts >= LineHold.inARowMax && posts < LineHold.inARowMax + 16, "\(posts)")
+        var outputs = desk.turn()
+        desk.now = try #require(outputs.wake)
+        desk.tick += 2_000_000_000
+        outputs = desk.turn()
+        try #require(outputs.attempts.count == 1, "one message of all lines tries")
+        desk.now = desk.now + .seconds(1)
+        #expect(
+            desk.turn(.outcome(AttemptOutcome(attempt: outputs.attempts[0], outcome: .accepted(wamid: "w")))).attempts
+                .count > 1)
+    }
+
+    @Test func aLineMayRefuseWhileNothingGetsThrough() throws {
+        let desk = try Desk(slots: 4)
+        desk.put("main", number: "106") { $0.whenDown = .refuse }
+        let down = Outcome.refused(Failure(code: "NOT_CONNECTED", message: "no"), .lineLater(askedFor: nil))
+        let first = desk.turn(.submit(desk.exchange, try desk.draft("14155550001")))
+        _ = desk.turn(first.attempts.map { .outcome(AttemptOutcome(attempt: $0, outcome: down)) })
+        let second = desk.turn(.submit(desk.exchange, try desk.draft("14155550002"))).replies.first?.1
+        guard case .submitted(.refused(.lineDown("main", _))) = second else {
+            Issue.record("it took a message")
+            return
+        }
+    }
+
+    @Test func dryRunsAndBulksTellWhenAllWillHaveLeft() throws {
+        let desk = try Desk(slots: 8, perSecond: 100)
+        _ = desk.turn(.putPool(desk.exchange, name: "main", try PoolBody.of(tier: .tier250)))
+        let drafts = try (0..<600).map { try desk.draft("1415557\(1000 + $0)") }
+        let slice = BulkSlice(batch: nil, drafts: drafts, refusedBefore: 0, atomic: false)
+        guard case .sliceStored(_, _, let forecast?) = desk.turn(.slice(desk.exchange, slice)).replies.first?.1 else {
+            throw Missing()
+        }
+        // 250 at once, 250 a day later, the rest after two days.
+        #expect(forecast.limit == .tier && forecast.leavesBy == desk.now + .seconds(2 * 86_400))
+        guard case .estimated(let results) = desk.turn(.estimate(desk.exchange, [drafts[0]])).replies.first?.1,
+            case .done(let estimate)? = results.first
+        else { throw Missing() }
+        #expect(estimate.forecast.limit == .tier)
+        #expect(estimate.forecast.leavesBy >= desk.now + .seconds(2 * 86_400))
     }
 
     @Test func anOperatorsMendingReleasesAtOnce() throws {

@@ -1,0 +1,68 @@
+import OutboxCore
+import OutboxMeta
+import OutboxStore
+
+/// What Meta tells: webhooks on disk, and answers about lines.
+extension WriterStep {
+    /// Webhooks stored before the last end.
+    func takeUp(_ webhooks: [StoredNews]) { toApply += webhooks }
+
+    func apply(_ webhook: StoredNews, _ now: Timestamp) throws -> Effect {
+        var effect = Effect()
+        for status in webhook.statuses {
+            let applied = try queue.apply(status, now: now)
+            if let line = words.applied(status, applied) { effect.log.append(line) }
+        }
+        for message in webhook.inbound {
+            // A message to a group, or one without its time, opens no window.
+            guard !message.isGroup, let at = message.at, let from = message.from ?? message.userID else { continue }
+            for line in queue.lines(ofNumber: message.phoneNumberID) {
+                try queue.received(from: from, by: line, at: at, adClick: message.isAdClick, now: now)
+            }
+        }
+        for news in webhook.news { effect.log += try apply(news, now) }
+        try queue.removeWebhook(webhook.id)
+        return effect
+    }
+
+    /// What Meta tells of the account counts at once; what it leaves open is asked.
+    func apply(_ news: AccountNews, _ now: Timestamp) throws -> [LogLine] {
+        let lines = queue.lines(ofAccount: news.wabaID)
+        switch news {
+        case .template(_, let name, let language, let status, _):
+            for line in lines {
+                try queue.learn(status, of: TemplateName(name: name, language: language), line: line)
+            }
+        case .capability(_, let tier?), .quality(_, _, _, let tier?):
+            for line in lines { _ = try queue.learn(tier, line: line) }
+        default: break
+        }
+        for line in lines { refreshes.forget(line) }
+        return lines.compactMap { queue.line($0) }.map { words.news(news, $0) }
+    }
+
+    func learn(_ news: LineNews, _ now: Timestamp) throws -> Effect {
+        guard let line = queue.line(news.line) else { return Effect() }
+        var effect = Effect()
+        switch news.health {
+        case .failed(let failure):
+            try queue.noteProblem("\(failure.code): \(failure.message)", line: line.id)
+            effect.log.append(words.notRead(line, failure))
+        case .read(let health):
+            let before = try queue.learn(health, line: line.id)
+            if let tier = health.tier, let pool = try queue.learn(tier, line: line.id) {
+                effect.log.append(words.learned(tier, pool))
+            }
+            if before?.stop != health.stop { effect.log.append(words.health(line, health)) }
+        }
+        if let failure = news.templateProblem {
+            try queue.noteProblem("templates: \(failure.code): \(failure.message)", line: line.id)
+            effect.log.append(words.notRead(line, failure))
+        }
+        if let templates = news.templates {
+            try queue.learn(templates, line: line.id, now: now)
+            effect.templatesOf = line.id
+        }
+        return effect
+    }
+}

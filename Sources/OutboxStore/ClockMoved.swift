@@ -1,0 +1,78 @@
+package import OutboxCore
+
+/// What moves without anybody doing anything, and how messages come into the queue.
+extension Queue {
+    /// Rows a slice of due, expired or settled messages may change, so that one-time codes never wait for it long.
+    private static let sliceRows: Int64 = 500
+
+    /// Moves what the clock alone moves: due, expired, grace over. Answers whether more of it waits.
+    package func clockMoved(_ now: Timestamp) throws -> Bool {
+        let limit = SQLValue.integer(Self.sliceRows)
+        let moment = SQLValue.integer(now.milliseconds)
+        func ids(_ statement: Statement) throws -> [MessageID] {
+            try statement.all(moment, limit) { MessageID(rawValue: $0.integer(0)) }
+        }
+        try expireTemplateHolds(now)
+        let expired = try ids(statements.expired)
+        for id in expired { try expire(id, now) }
+        let due = try ids(statements.due)
+        for id in due { try becomeDue(id, now) }
+        let settled = try ids(statements.graceOver)
+        for id in settled { try settleUnknown(id, now) }
+        return max(expired.count, due.count, settled.count) == Int(Self.sliceRows)
+    }
+
+    func expire(_ id: MessageID, _ now: Timestamp) throws {
+        try giveUp(id, Failure(code: "EXPIRED", message: "its expiresAt passed before it could leave"), now)
+    }
+
+    /// A message that has not left will not.
+    func giveUp(_ id: MessageID, _ failure: Failure, _ now: Timestamp) throws {
+        guard var record = try load(id), case .move(let state) = record.standing.decide(.expired) else { return }
+        record.enter(state)
+        record.standing.failedBy = .ours
+        record.failedAt = now
+        record.failure = failure
+        try save(&record, .failed, at: now, detail: failure.detail)
+    }
+
+    private func becomeDue(_ id: MessageID, _ now: Timestamp) throws {
+        guard var record = try load(id), case .move(let state) = record.standing.decide(.due) else { return }
+        let failure = record.failure
+        let isNew = record.standing.state == .scheduled
+        record.enter(state)
+        record.failure = failure
+        if isNew { record.turn = nextTurn(record.line, record.priority, record.batch) }
+        try meetPerson(&record)
+        record.gate = try gateOnEntry(record.line, record.priority, record.person)
+        if record.gate != .none { record.gatedAt = now }
+        try save(&record, .due, at: now)
+    }
+
+    /// Meta may have told another name of the recipient since the message was last in the queue.
+    func meetPerson(_ record: inout Record) throws {
+        let person = try person(record.person, account: record.account)
+        guard person != record.person else { return }
+        record.meet(person)
+        try limits.renameMessage.run(.text(person), .integer(record.id.rawValue))
+    }
+
+    func nextTurn(_ line: Int64, _ priority: Priority, _ batch: MessageID?) -> Int64 {
+        memory.turns[LineClass(line: line, priority: priority), default: FairTurns()].next(batch: batch)
+    }
+
+    /// Who needs a place in a tier that is full waits there from the start, so that nobody behind has to wait for that
+    /// to be found out.
+    func gateOnEntry(_ line: Int64, _ priority: Priority, _ person: String) throws -> Gate {
+        guard let line = memory.lines[line], let room = room(line, priority) else { return .none }
+        // Whoever waits already goes before a newcomer.
+        guard room <= 0 || memory.counters[line.id, .queued, priority, .tier] > 0 else { return .none }
+        if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return .none }
+        var facts = GateFacts(priority: priority, isTemplate: true)
+        let contact = try contact(line.id, person)
+        (facts.windowUntil, facts.windowSeen) = (contact?.windowUntil, contact?.windowSeen)
+        facts.sureFrom = clock.sureFrom
+        let isFree = GateFacts.windowIsOpen(facts.windowUntil, now: limitsNow, deadline: attemptMax)
+        return isFree && facts.windowIsSure ? .none : .tier
+    }
+}
