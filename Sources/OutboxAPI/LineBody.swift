@@ -15,7 +15,7 @@ package struct LineBody: Equatable, Sendable {
     private static let fields = [
         "phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond",
         "pool", "pairLimit", "whenFull", "closedWindow", "attemptsMax", "firstWaitSeconds", "maxWaitSeconds",
-        "maxAgeSeconds", "whenStopped", "whenDown",
+        "maxAgeSeconds", "whenStopped", "whenDown", "burst",
     ]
 
     package static func read(_ value: JSONValue, name: String) -> Reading {
@@ -40,6 +40,7 @@ package struct LineBody: Equatable, Sendable {
             reader.choice("onUnknown", UnknownPolicy.init(name:), UnknownPolicy.allCases.map(\.name)) ?? .hold
         let grace = reader.integer("unknownGraceSeconds", in: 1...2_592_000).map { Duration.seconds($0) }
         let rate = reader.integer("messagesPerSecond", in: 1...10_000)
+        let burst = reader.integer("burst", in: 1...1000) ?? 1
         let pool = reader.string("pool")
         if let pool, !isLineName(pool) { reader.refuse("pool", "must be 1 to 64 of a-z, A-Z, 0-9, _ and -") }
         let pairLimit = reader.bool("pairLimit") ?? true
@@ -62,6 +63,7 @@ package struct LineBody: Equatable, Sendable {
         settings.closedWindow = closedWindow
         settings.whenStopped = whenStopped
         settings.whenDown = whenDown
+        settings.burst = burst
         settings.retry = retry
         settings.ageMax = ageMax
         return .complete(LineBody(settings: settings, token: token))

@@ -87,6 +87,7 @@ extension Line {
             $0.field("onUnknown", settings.unknownPolicy.name)
             $0.field("unknownGraceSeconds", settings.unknownGrace.components.seconds)
             $0.field("messagesPerSecond", settings.messagesPerSecond)
+            $0.field("burst", settings.burst)
             $0.field("pool", settings.pool)
             $0.field("pairLimit", settings.pairLimit)
             $0.field("whenFull", settings.whenFull.name)

@@ -94,6 +94,8 @@ package struct LineSettings: Equatable, Sendable {
     /// also live in the WhatsApp Business app.
     package var messagesPerSecond: Int64
 
+    /// Messages that may leave at once after a pause; more than 1 may bring a second over the rate by as many.
+    package var burst: Int64 = 1
     /// The pool its people are counted in; nil: one of the line's own name.
     package var pool: String?
     /// Whether Meta's limit for one recipient is kept; test numbers may do without.

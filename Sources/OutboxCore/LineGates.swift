@@ -7,8 +7,10 @@ package struct LineGates: Sendable {
     package struct Subject: Equatable, Sendable {
         package var line: Int64
         package var perSecond: Int64
+        package var burst: Int64
 
-        package init(line: Int64, perSecond: Int64) {
+        package init(line: Int64, perSecond: Int64, burst: Int64 = 1) {
+            self.burst = burst
             self.line = line
             self.perSecond = perSecond
         }
@@ -36,7 +38,7 @@ package struct LineGates: Sendable {
     package init(_ stored: [Int64: LineHold.State] = [:]) { holds = stored.mapValues { LineHold($0) } }
 
     private mutating func pace(_ subject: Subject, _ tick: UInt64) -> Pace {
-        let pace = paces[subject.line] ?? Pace(perSecond: subject.perSecond, now: tick)
+        let pace = paces[subject.line] ?? Pace(perSecond: subject.perSecond, burst: subject.burst, now: tick)
         paces[subject.line] = pace
         return pace
     }
@@ -90,6 +92,14 @@ package struct LineGates: Sendable {
             + change(Self.meta, ofMeta, now, &chance, .metaHeld, .metaReleased)
     }
 
+    /// What held one line holds another one too: they share a business account.
+    package mutating func block(
+        _ line: Int64, _ failure: Failure, askedFor: Duration?, now: Timestamp,
+        chance: inout some RandomNumberGenerator
+    ) -> [Change] {
+        change(line, .blocked(failure, askedFor: askedFor), now, &chance, .held, .released)
+    }
+
     private mutating func change(
         _ key: Int64, _ sign: LineHold.Sign, _ now: Timestamp, _ chance: inout some RandomNumberGenerator,
         _ held: Change, _ released: Change
@@ -106,7 +116,7 @@ package struct LineGates: Sendable {
     /// An operator changed the line: it may try at once, at its new rate.
     package mutating func changed(_ subject: Subject) {
         forget(subject.line)
-        paces[subject.line]?.set(perSecond: subject.perSecond)
+        paces[subject.line]?.set(perSecond: subject.perSecond, burst: subject.burst)
     }
 
     /// Something was mended for all.

@@ -1,4 +1,5 @@
-/// Spaces a line's sends so that no second holds more than its rate: one slot after the other, none saved up.
+/// Spaces a line's sends so that no second holds more than its rate: one slot after the other, none saved up, unless a
+/// burst is set: then an idle line saves up slots, and so many messages may leave at once.
 ///
 /// Moments are nanoseconds of a steady clock, which never jumps. After a restart the first slot is a whole interval
 /// away, as if the process before had sent at its last moment. When Meta says the rate is too high it is narrowed, and
@@ -8,6 +9,7 @@ package struct Pace: Equatable, Sendable {
     /// Less than the full rate, as of a moment.
     private var narrowed: (rate: Double, at: UInt64)?
     private var nextSlot: UInt64
+    private var burst: UInt64
 
     /// Slots are this much further apart than the rate asks for: requests that leave evenly do not arrive evenly, and
     /// a second at the other end shall not hold one more.
@@ -18,14 +20,15 @@ package struct Pace: Equatable, Sendable {
     /// Share of the full rate that comes back each second.
     private static let widening = 0.04
 
-    package init(perSecond: Int64, now: UInt64) {
+    package init(perSecond: Int64, burst: Int64 = 1, now: UInt64) {
+        self.burst = UInt64(max(burst, 1))
         full = Double(max(perSecond, 1))
         nextSlot = 0
         nextSlot = now + interval(now)
     }
 
     package static func == (a: Pace, b: Pace) -> Bool {
-        a.full == b.full && a.nextSlot == b.nextSlot && a.narrowed?.rate == b.narrowed?.rate
+        a.full == b.full && a.burst == b.burst && a.nextSlot == b.nextSlot && a.narrowed?.rate == b.narrowed?.rate
             && a.narrowed?.at == b.narrowed?.at
     }
 
@@ -39,7 +42,8 @@ package struct Pace: Equatable, Sendable {
     private func interval(_ now: UInt64) -> UInt64 { UInt64(1e9 / rate(now: now) * Self.spread) }
 
     /// Another rate from now on.
-    package mutating func set(perSecond: Int64) {
+    package mutating func set(perSecond: Int64, burst: Int64 = 1) {
+        self.burst = UInt64(max(burst, 1))
         guard Double(max(perSecond, 1)) != full else { return }
         full = Double(max(perSecond, 1))
         narrowed = nil
@@ -52,24 +56,30 @@ package struct Pace: Equatable, Sendable {
     }
 
     /// The first moment at which a message may leave.
-    package func next(now: UInt64) -> UInt64 { max(nextSlot, now) }
+    package func next(now: UInt64) -> UInt64 { max(nextFree(now), now) }
+
+    /// The next slot, saved up ones included.
+    private func nextFree(_ now: UInt64) -> UInt64 {
+        let saved = (burst - 1) * interval(now)
+        return max(nextSlot, now > saved ? now - saved : 0)
+    }
 
     /// How many of `wanted` messages have their slot not later than `horizon` from now.
     package func allowed(_ wanted: Int, now: UInt64, horizon: UInt64) -> Int {
-        let first = next(now: now)
+        let first = nextFree(now)
         guard first <= now + horizon else { return 0 }
         return min(wanted, Int((now + horizon - first) / interval(now)) + 1)
     }
 
     /// Takes one slot and answers its moment.
     package mutating func take(now: UInt64) -> UInt64 {
-        let slot = next(now: now)
+        let slot = nextFree(now)
         nextSlot = slot + interval(now)
-        return slot
+        return max(slot, now)
     }
 
     /// Slots used up by what the line received: Meta counts that too.
     package mutating func spend(_ count: Int, now: UInt64) {
-        nextSlot = next(now: now) + UInt64(count) * interval(now)
+        nextSlot = nextFree(now) + UInt64(count) * interval(now)
     }
 }

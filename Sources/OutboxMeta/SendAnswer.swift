@@ -27,9 +27,12 @@ package func outcome(of result: HTTPResult, parser: JSONParser) -> Outcome {
     }
 }
 
-/// Whom Meta knows the recipient as, in digits: in Brazil and Mexico that may be another number than the one sent to.
+/// Whom Meta knows the recipient as, in digits: in Brazil and Mexico that may be another number than the one sent to;
+/// somebody with a username may have no number at all, but an id for this business.
 private func person(_ json: JSONValue?) -> String? {
-    json?["contacts"]?.elements.first { _ in true }?["wa_id"]?.string.flatMap(PhoneNumber.init)?.digits
+    let contact = json?["contacts"]?.elements.first { _ in true }
+    if let number = contact?["wa_id"]?.string.flatMap(PhoneNumber.init) { return number.digits }
+    return contact?["user_id"]?.string.flatMap { (1...160).contains($0.utf8.count) ? $0 : nil }
 }
 
 private func refusal(_ error: JSONValue, _ status: Int, _ headers: [HTTPHeader]) -> Outcome {

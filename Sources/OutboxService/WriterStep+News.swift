@@ -17,6 +17,10 @@ extension WriterStep {
             // A message to a group, or one without its time, opens no window.
             guard !message.isGroup, let at = message.at, let from = message.from ?? message.userID else { continue }
             for line in queue.lines(ofNumber: message.phoneNumberID) {
+                // One person under two names: next time one of them may be missing.
+                if let number = message.from, let userID = message.userID {
+                    try queue.learn(userID, is: number, account: defaultAccount)
+                }
                 try queue.received(from: from, by: line, at: at, adClick: message.isAdClick, now: now)
             }
         }

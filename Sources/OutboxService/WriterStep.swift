@@ -246,11 +246,22 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let changes = gates.attemptEnded(
             outcome.outcome, line: outcome.attempt.line, now: now, tick: tick, chance: &chance)
         outputs.log += changes.map { words.line(outcome, $0) }
+        guard case .refused(let failure, .lineLater(let askedFor)) = outcome.outcome,
+            Int64(failure.code).flatMap(MetaError.of)?.errorClass == .businessLater
+        else { return }
+        // Meta speaks of the business account: its other lines need not find out one by one.
+        let account = queue.line(outcome.attempt.line)?.settings.wabaID
+        for line in queue.lines(ofAccount: account) where line != outcome.attempt.line {
+            let held = gates.block(line, failure, askedFor: askedFor, now: now, chance: &chance)
+            outputs.log += held.map { words.line(queue.line(line)?.name ?? "", failure, $0) }
+        }
     }
 
     private func subject(_ line: Int64) -> LineGates.Subject {
-        let rate = queue.line(line)?.settings.messagesPerSecond ?? LineSettings.messagesPerSecondDefault
-        return LineGates.Subject(line: line, perSecond: rate)
+        let settings = queue.line(line)?.settings
+        return LineGates.Subject(
+            line: line, perSecond: settings?.messagesPerSecond ?? LineSettings.messagesPerSecondDefault,
+            burst: settings?.burst ?? 1)
     }
 
     private func setWakes(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {

@@ -40,12 +40,16 @@ struct WriterWords {
     let shown: (String) -> String
 
     func line(_ outcome: AttemptOutcome, _ change: LineGates.Change) -> LogLine {
-        let line: [(LogLine.Field, String)] = [(.line, outcome.attempt.lineName)]
         let failure: Failure? =
             switch outcome.outcome {
             case .refused(let failure, _), .unknown(let failure): failure
             case .accepted: nil
             }
+        return line(outcome.attempt.lineName, failure, change)
+    }
+
+    func line(_ name: String, _ failure: Failure?, _ change: LineGates.Change) -> LogLine {
+        let line: [(LogLine.Field, String)] = [(.line, name)]
         let code = failure.map { [(LogLine.Field.code, $0.code)] } ?? []
         let reason = failure.map { ": \($0.message)" } ?? ""
         switch change {

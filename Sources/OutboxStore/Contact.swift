@@ -116,7 +116,7 @@ extension Queue {
     }
 
     /// Meta answered with another name for whom a message went to: from now on they are one person.
-    func learn(_ address: String, is person: String, account: Int64) throws {
+    package func learn(_ address: String, is person: String, account: Int64) throws {
         guard address != person, try self.person(address, account: account) != person else { return }
         memory.knowsAliases = true
         try limits.learnAlias.run(.integer(account), .text(address), .text(person))

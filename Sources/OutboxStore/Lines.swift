@@ -13,7 +13,7 @@ extension Line {
         id, account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
         messages_per_second, created_at, updated_at, pool, pair_limit, when_full, closed_window, attempts_max,
         first_wait, wait_max, age_max, (SELECT p.name FROM pool AS p WHERE p.id = line.pool),
-        when_stopped, when_down
+        when_stopped, when_down, burst
         """
 
     init(_ row: Row) {
@@ -27,6 +27,7 @@ extension Line {
         settings.closedWindow = ClosedWindow(rawValue: row.integer(14)) ?? .refuse
         settings.whenStopped = WhenStopped(rawValue: row.integer(20)) ?? .hold
         settings.whenDown = WhenDown(rawValue: row.integer(21)) ?? .accept
+        settings.burst = row.integer(22)
         settings.retry.attemptsMax = row.integer(15)
         settings.retry.firstWait = .milliseconds(row.integer(16))
         settings.retry.waitMax = .milliseconds(row.integer(17))
@@ -93,7 +94,7 @@ extension Queue {
     private static let settingsColumns = """
         phone_number_id, waba_id, credential, unknown_policy, unknown_grace, messages_per_second, pool, pair_limit,
         when_full, closed_window, attempts_max, first_wait, wait_max, age_max, updated_at,
-        when_stopped, when_down
+        when_stopped, when_down, burst
         """
 
     private func values(_ settings: LineSettings, _ pool: Pool, _ now: Timestamp) -> [SQLValue] {
@@ -105,18 +106,18 @@ extension Queue {
             .integer(settings.retry.attemptsMax), .integer(settings.retry.firstWait.wholeMilliseconds),
             .integer(settings.retry.waitMax.wholeMilliseconds), .optional(settings.ageMax?.components.seconds),
             .integer(now.milliseconds), .integer(settings.whenStopped.rawValue),
-            .integer(settings.whenDown.rawValue),
+            .integer(settings.whenDown.rawValue), .integer(settings.burst),
         ]
     }
 
     private func update(_ id: Int64, _ settings: LineSettings, _ pool: Pool, _ now: Timestamp) throws {
-        let marks = (1...17).map { "?\($0)" }.joined(separator: ", ")
-        _ = try database.prepare("UPDATE line SET (\(Self.settingsColumns)) = (\(marks)) WHERE id = ?18")
+        let marks = (1...18).map { "?\($0)" }.joined(separator: ", ")
+        _ = try database.prepare("UPDATE line SET (\(Self.settingsColumns)) = (\(marks)) WHERE id = ?19")
             .all(list: values(settings, pool, now) + [.integer(id)]) { _ in }
     }
 
     private func insert(_ settings: LineSettings, _ pool: Pool, _ account: Int64, _ now: Timestamp) throws -> Line {
-        let marks = (1...20).map { "?\($0)" }.joined(separator: ", ")
+        let marks = (1...21).map { "?\($0)" }.joined(separator: ", ")
         let ids = try database.prepare(
             "INSERT INTO line (\(Self.settingsColumns), account, name, created_at) VALUES (\(marks)) RETURNING id"
         ).all(

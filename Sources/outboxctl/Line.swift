@@ -10,6 +10,7 @@ let lineAddCommand = Command(
         .init("token-secret", value: "NAME", "the credential or file in secrets/ that holds the token"),
         .init("on-unknown", value: "POLICY", "after a lost answer: hold (default), resend or fail"),
         .init("messages-per-second", value: "N", "the number's throughput (default: 80, Meta's)"),
+        .init("burst", value: "N", "messages that may leave at once after a pause (default: 1)"),
         .init("pool", value: "NAME", "count its people with other lines of the same portfolio (default: alone)"),
         .init(
             "pair-limit", value: "ON", "on (default) or off: 45 messages in a burst, then one per 6 s, to one person"),
@@ -62,7 +63,8 @@ private let textFields = [
 
 private let numberFields: [(String, String, ClosedRange<Int>)] = [
     ("messages-per-second", "messagesPerSecond", 1...10_000), ("unknown-grace", "unknownGraceSeconds", 1...2_592_000),
-    ("attempts-max", "attemptsMax", 1...1000), ("first-wait", "firstWaitSeconds", 1...86_400),
+    ("attempts-max", "attemptsMax", 1...1000),
+    ("burst", "burst", 1...1000), ("first-wait", "firstWaitSeconds", 1...86_400),
     ("max-wait", "maxWaitSeconds", 1...86_400), ("max-age", "maxAgeSeconds", 1...31_536_000),
 ]
 

@@ -194,6 +194,16 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_800_0
 }
 
 @Suite struct NarrowedPaceTests {
+    @Test func anIdleLineSavesUpItsBurst() {
+        let second: UInt64 = 1_000_000_000
+        var pace = Pace(perSecond: 10, burst: 5, now: second)
+        var moments: [UInt64] = []
+        for _ in 0..<8 { moments.append(pace.take(now: 100 * second) - 100 * second) }
+        #expect(moments.prefix(5) == [0, 0, 0, 0, 0])
+        #expect(moments[5] > 99_000_000 && moments[7] > 299_000_000)
+        #expect(pace.allowed(9, now: 200 * second, horizon: 0) == 5)
+    }
+
     @Test func aThrottleNarrowsAndTimeWidens() {
         let second: UInt64 = 1_000_000_000
         var pace = Pace(perSecond: 100, now: 0)
