@@ -37,19 +37,19 @@ package struct LineBody: Equatable, Sendable {
                 "token", "is missing: give Meta's access token, or tokenSecret, the name of a secret that holds it")
         }
         let policy =
-            reader.choice("onUnknown", UnknownPolicy.init(name:), UnknownPolicy.allCases.map(\.name)) ?? .hold
+            reader.choice("onUnknown", UnknownPolicy.self) ?? .hold
         let grace = reader.integer("unknownGraceSeconds", in: 1...2_592_000).map { Duration.seconds($0) }
         let rate = reader.integer("messagesPerSecond", in: 1...10_000)
         let burst = reader.integer("burst", in: 1...1000) ?? 1
         let pool = reader.string("pool")
         if let pool, !isLineName(pool) { reader.refuse("pool", "must be 1 to 64 of a-z, A-Z, 0-9, _ and -") }
         let pairLimit = reader.bool("pairLimit") ?? true
-        let whenFull = reader.choice("whenFull", WhenFull.init(name:), WhenFull.allCases.map(\.name)) ?? .wait
+        let whenFull = reader.choice("whenFull", WhenFull.self) ?? .wait
         let closedWindow =
-            reader.choice("closedWindow", ClosedWindow.init(name:), ClosedWindow.allCases.map(\.name)) ?? .refuse
+            reader.choice("closedWindow", ClosedWindow.self) ?? .refuse
         let whenStopped =
-            reader.choice("whenStopped", WhenStopped.init(name:), WhenStopped.allCases.map(\.name)) ?? .hold
-        let whenDown = reader.choice("whenDown", WhenDown.init(name:), WhenDown.allCases.map(\.name)) ?? .accept
+            reader.choice("whenStopped", WhenStopped.self) ?? .hold
+        let whenDown = reader.choice("whenDown", WhenDown.self) ?? .accept
         let retry = retry(&reader)
         let ageMax = reader.integer("maxAgeSeconds", in: 1...31_536_000).map { Duration.seconds($0) }
         guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }

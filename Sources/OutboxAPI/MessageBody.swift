@@ -35,9 +35,9 @@ package struct MessageBody: Equatable, Sendable {
         if let expiresAt, expiresAt <= max(now, sendAt ?? now) {
             reader.refuse("expiresAt", "must lie in the future and after sendAt; it is now \(now.rfc3339)")
         }
-        let priority = reader.choice("priority", Priority.init(name:), Priority.allCases.map(\.name)) ?? .normal
+        let priority = reader.choice("priority", Priority.self) ?? .normal
         let anyOrder = reader.choice("order", { ["given": false, "any": true][$0] }, ["given", "any"]) ?? false
-        let whenFull = reader.choice("whenFull", WhenFull.init(name:), WhenFull.allCases.map(\.name))
+        let whenFull = reader.choice("whenFull", WhenFull.self)
         let fallback = fallback(&reader, path)
         let metadata = metadata(&reader)
         let dryRun = reader.bool("dryRun") ?? false

@@ -1,3 +1,4 @@
+import OutboxCore
 import OutboxJSON
 
 /// Reads the members of one JSON object and collects everything that is wrong with it.
@@ -70,6 +71,11 @@ struct ObjectReader {
         let all = list.dropLast().joined(separator: ", ") + (list.count > 1 ? " or " : "") + (list.last ?? "")
         refuse(name, "must be \(all)")
         return nil
+    }
+
+    /// One of an enum's cases, by its name.
+    mutating func choice<Value: NamedCase>(_ name: String, _ type: Value.Type) -> Value? {
+        choice(name, Value.init(name:), Value.allCases.map(\.name))
     }
 
     mutating func bool(_ name: String) -> Bool? {

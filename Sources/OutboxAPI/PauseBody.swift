@@ -20,7 +20,7 @@ package struct PauseBody: Equatable, Sendable {
         let line = reader.string("line")
         let template = reader.string("template")
         let batch = reader.string("batchId")
-        let priority = reader.choice("priority", Priority.init(name:), Priority.allCases.map(\.name))
+        let priority = reader.choice("priority", Priority.self)
         let targets: [(PauseScope, String)] = [
             template.map { (.template, $0) }, batch.map { (.batch, $0) }, priority.map { (.priority, $0.name) },
         ].compactMap { $0 }

@@ -1,5 +1,5 @@
 /// A reason why a queued message may not leave now. The numbers are stored; they never change their meaning.
-package enum Gate: Int64, CaseIterable, Sendable {
+package enum Gate: Int64, NamedCase {
     /// Nothing found yet: it stands in its class's queue.
     case none = 0
     /// A message to the same person, of the same line and class, is on its way or to be tried again.
@@ -14,8 +14,6 @@ package enum Gate: Int64, CaseIterable, Sendable {
     case pause = 5
     /// Meta asked to leave this person alone for a while.
     case person = 6
-
-    package var name: String { String(describing: self) }
 
     /// Gates that stand before a person, not before a message: whoever waits there keeps its place in the order.
     package var concernsPerson: Bool { self == .order || self == .pair || self == .tier || self == .person }

@@ -23,59 +23,31 @@ package struct Line: Equatable, Sendable {
 }
 
 /// What becomes of a message when its pool has no room for one more person. The numbers are stored.
-package enum WhenFull: Int64, CaseIterable, Sendable {
+package enum WhenFull: Int64, NamedCase {
     /// It waits; it leaves when a place becomes free.
     case wait = 0
     /// Its submission is refused.
     case refuse = 1
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = value
-    }
 }
 
 /// What becomes of a free-form message to somebody whose window is closed, as far as we know. The numbers are stored.
-package enum ClosedWindow: Int64, CaseIterable, Sendable {
+package enum ClosedWindow: Int64, NamedCase {
     case refuse = 0
     /// Meta decides: for lines whose webhooks do not come here.
     case leave = 1
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = value
-    }
 }
 
 /// What becomes of new messages while nothing gets through. The numbers are stored.
-package enum WhenDown: Int64, CaseIterable, Sendable {
+package enum WhenDown: Int64, NamedCase {
     case accept = 0
     case refuse = 1
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = value
-    }
 }
 
 /// What becomes of new messages while Meta says that a line cannot send. The numbers are stored.
-package enum WhenStopped: Int64, CaseIterable, Sendable {
+package enum WhenStopped: Int64, NamedCase {
     /// They wait until it can.
     case hold = 0
     case refuse = 1
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = value
-    }
 }
 
 /// What an operator says of a line.

@@ -1,15 +1,8 @@
 /// Messages of a higher class of a line leave first.
-package enum Priority: Int64, CaseIterable, Sendable {
+package enum Priority: Int64, NamedCase {
     case high = 0
     case normal = 1
     case low = 2
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let priority = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = priority
-    }
 }
 
 /// A message as a caller hands it in, checked completely.
@@ -118,7 +111,7 @@ package enum Refused: Equatable, Sendable {
 }
 
 /// What happened to a message, as its log tells it. The numbers are stored; they never change their meaning.
-package enum EventKind: Int64, CaseIterable, Sendable {
+package enum EventKind: Int64, NamedCase {
     case accepted = 0
     case due = 1
     case claimed = 2
@@ -132,6 +125,4 @@ package enum EventKind: Int64, CaseIterable, Sendable {
     case retryRequested = 10
     /// A fact that came late, twice or out of order and changed nothing; the detail says which.
     case noted = 11
-
-    package var name: String { String(describing: self) }
 }

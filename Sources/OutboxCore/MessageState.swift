@@ -1,5 +1,5 @@
 /// Where a message stands. The numbers are stored; they never change their meaning.
-package enum MessageState: Int64, CaseIterable, Sendable {
+package enum MessageState: Int64, NamedCase {
     /// Accepted, its time has not come. Written at submit.
     case scheduled = 0
     /// May leave as soon as every gate lets it. Written at submit, when its time comes, and by an explicit retry.
@@ -15,13 +15,6 @@ package enum MessageState: Int64, CaseIterable, Sendable {
     /// It will not leave, or Meta could not deliver it.
     case failed = 7
     case cancelled = 8
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let state = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = state
-    }
 
     /// Not yet with Meta and not given up.
     package var isWaiting: Bool { self == .scheduled || self == .queued || self == .retrying }

@@ -1,5 +1,5 @@
 /// What a pause holds back. The numbers are stored; they never change their meaning.
-package enum PauseScope: Int64, CaseIterable, Sendable {
+package enum PauseScope: Int64, NamedCase {
     case everything = 0
     case line = 1
     /// One template, by its name, in every language.
@@ -7,13 +7,6 @@ package enum PauseScope: Int64, CaseIterable, Sendable {
     case batch = 3
     /// One class of messages.
     case priority = 4
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let scope = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = scope
-    }
 }
 
 /// Messages somebody holds back until they are resumed or the pause expires.

@@ -23,18 +23,11 @@ package struct RetrySchedule: Equatable, Sendable {
 }
 
 /// What becomes of a message whose outcome stays unknown.
-package enum UnknownPolicy: Int64, CaseIterable, Sendable {
+package enum UnknownPolicy: Int64, NamedCase {
     /// Wait for Meta's status, as long as it takes.
     case hold = 0
     /// After the grace time send it again: it may arrive twice.
     case resend = 1
     /// After the grace time call it failed: it may have arrived.
     case fail = 2
-
-    package var name: String { String(describing: self) }
-
-    package init?(name: String) {
-        guard let policy = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = policy
-    }
 }

@@ -1,0 +1,11 @@
+/// An enum whose cases are known outside by their own names.
+package protocol NamedCase: CaseIterable, Sendable {}
+
+extension NamedCase {
+    package var name: String { String(describing: self) }
+
+    package init?(name: String) {
+        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = value
+    }
+}
