@@ -41,6 +41,9 @@ package struct WhyFacts: Sendable {
     /// What Meta says of the line that keeps it from sending.
     package var lineStop: String?
     package var templateStop: TemplateStop?
+    /// Until when nothing to the person is charged, for it came by an ad and was answered; limits' clock. By Meta's
+    /// pages that opens no window: free-form needs one of its own.
+    package var freeEntryUntil: Timestamp?
     package var pool = ""
     package var tier = Tier.unlimited
     package var poolUsed: Int64 = 0
@@ -192,7 +195,14 @@ extension WhyFacts {
 
     private var window: GateReport {
         let until = gates.windowUntil.map(wall)
-        if gates.isTemplate { return GateReport("window", passes: true, "a template needs none") }
+        if gates.isTemplate {
+            let free = freeEntryUntil.flatMap { $0 > limitsNow ? wall($0) : nil }
+            return GateReport(
+                "window", passes: true,
+                free == nil
+                    ? "a template needs none" : "a template needs none; the person came by an ad: free of charge",
+                until: free)
+        }
         if isOpen { return GateReport("window", passes: true, "the person wrote within 24 hours; open", until: until) }
         if gates.trustsWindow { return GateReport("window", passes: true, "the line leaves it to Meta") }
         return GateReport(

@@ -18,6 +18,8 @@ package struct Attempt: Equatable, Sendable {
     package var notBefore: UInt64 = 0
     /// Its place in the tier; nil when it needed none.
     package var slot: TierSlot?
+    /// The person clicked on an ad and waits for an answer.
+    package var answersAd = false
     /// By the limits' clock.
     package var claimedAt = Timestamp(milliseconds: 0)
 }
@@ -108,9 +110,10 @@ extension Queue {
             return nil
         }
         while true {
-            let facts = try facts(row, line)
+            let contact = try contact(line.id, row.record.person)
+            let facts = try facts(row, line, contact)
             switch facts.decide(now: limitsNow, deadline: attemptMax) {
-            case .pass(let takesSlot): return try leave(row, line, takesSlot: takesSlot, facts, now)
+            case .pass(let takesSlot): return try leave(row, line, contact, takesSlot: takesSlot, facts, now)
             case .wait(let gate, let until):
                 try park(row.record, gate, until: until, now)
                 return nil
@@ -128,7 +131,7 @@ extension Queue {
         }
     }
 
-    private func facts(_ row: ReadyRow, _ line: Line) throws -> GateFacts {
+    private func facts(_ row: ReadyRow, _ line: Line, _ contact: Contact?) throws -> GateFacts {
         let record = row.record
         var facts = GateFacts(priority: record.priority, isTemplate: row.type == "template")
         facts.isPaused = isPaused(record)
@@ -136,7 +139,7 @@ extension Queue {
         facts.countsPairs = line.settings.pairLimit
         facts.templateHeld = isHeld(record.template, line: line.id)
         facts.isMarketing = isMarketing(record.template, record.priority, line: line.id)
-        if let contact = try contact(line.id, record.person) {
+        if let contact {
             (facts.windowUntil, facts.windowSeen) = (contact.windowUntil, contact.windowSeen)
             facts.sureFrom = clock.sureFrom
             facts.quietUntil = contact.quietUntil
@@ -164,7 +167,7 @@ extension Queue {
     }
 
     private func leave(
-        _ row: ReadyRow, _ line: Line, takesSlot: Bool, _ facts: GateFacts, _ now: Timestamp
+        _ row: ReadyRow, _ line: Line, _ contact: Contact?, takesSlot: Bool, _ facts: GateFacts, _ now: Timestamp
     ) throws -> Attempt {
         let number = try claim(row.record, fellBack: row.fellBack, now)
         var attempt = Attempt(
@@ -172,10 +175,11 @@ extension Queue {
             lineName: line.name, phoneNumberID: line.settings.phoneNumberID, credential: line.settings.credential,
             to: row.to, type: row.type, content: row.content)
         attempt.claimedAt = limitsNow
+        attempt.answersAd = contact?.adUntil.map { $0 > limitsNow } ?? false
         if facts.countsPairs {
-            try change(line.id, row.record.person) {
-                $0.pairFullAt = PairLimit.taken(fullAt: $0.pairFullAt, now: limitsNow)
-            }
+            var contact = contact ?? Contact()
+            contact.pairFullAt = PairLimit.taken(fullAt: contact.pairFullAt, now: limitsNow)
+            try save(contact, line.id, row.record.person)
             memory.clockUsed = true
         }
         if takesSlot {

@@ -39,7 +39,7 @@ extension Queue {
                 guard let renamed = try load(attempt.message) else { return .nothing }
                 record = renamed
             }
-            try answered(record.line, record.person)
+            if attempt.answersAd { try answered(record.line, record.person) }
             return try accepted(&record, attempt.number, wamid, now)
         case .unknown(let failure): return try unknown(&record, attempt.number, failure, now)
         case .refused(let failure, let refused):

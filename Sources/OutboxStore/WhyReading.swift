@@ -22,6 +22,7 @@ extension QueueReader {
                     || $0.holds(
                         template: message.waits.template, batch: message.batch, line: line.id, account: account))
         }
+        facts.freeEntryUntil = try contact(line.id, message.waits.person)?.freeEntryUntil
         facts.lineHold = try breaker(line.id)
         facts.metaHold = try breaker(LineGates.meta)
         facts.lineStop = try health(line.id).health?.stop
@@ -43,6 +44,11 @@ extension QueueReader {
         return facts
     }
 
+    private func contact(_ line: Int64, _ person: String) throws -> Contact? {
+        try database.prepare("SELECT \(Contact.columns) FROM contact WHERE line = :line AND person = :person")
+            .first(.integer(line), .text(person)) { Contact($0) }
+    }
+
     private func gateFacts(_ message: StoredMessage, _ line: Line?) throws -> GateFacts {
         var facts = GateFacts(priority: message.priority, isTemplate: message.type == "template")
         guard let line else { return facts }
@@ -53,10 +59,7 @@ extension QueueReader {
         facts.trustsWindow = line.settings.closedWindow == .leave
         facts.countsPairs = line.settings.pairLimit
         let (id, person) = (SQLValue.integer(line.id), SQLValue.text(message.waits.person))
-        let contact = try database.prepare(
-            "SELECT \(Contact.columns) FROM contact WHERE line = :line AND person = :person"
-        ).first(id, person) { Contact($0) }
-        if let contact {
+        if let contact = try contact(line.id, message.waits.person) {
             (facts.windowUntil, facts.windowSeen) = (contact.windowUntil, contact.windowSeen)
             facts.sureFrom = try database.clockMark()?.sureFrom
             facts.quietUntil = contact.quietUntil

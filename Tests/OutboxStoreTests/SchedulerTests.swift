@@ -300,6 +300,24 @@ private let seeds: Range<UInt64> = {
         #expect(try bench.used("other") == 20)
     }
 
+    @Test func anAnsweredAdIsFreeForThreeDaysAndOpensNoWindow() throws {
+        let bench = try Bench()
+        try bench.change { $0.closedWindow = .refuse }
+        try bench.inbound("14155552671", adClick: true)
+        let answer = try bench.submit()
+        try bench.record(.accepted(wamid: "w1"), try bench.claim()[0])
+        #expect(try bench.message(answer).state == .sent)
+        try bench.tick(.seconds(2 * 86_400))
+        #expect(try bench.submitted(bench.draft()) == .refused(.windowClosed))
+        var draft = try bench.draft()
+        (draft.template, draft.type) = (TemplateName(name: "t", language: "en"), "template")
+        guard case .done(let submitted) = try bench.submitted(draft) else { throw Unexpected() }
+        let facts = try QueueReader(path: bench.path).whyFacts(
+            bench.message(submitted.id), account: 1, now: bench.now, limitsNow: bench.now, deadline: .seconds(31))
+        let window = facts.explain().gates.first { $0.name == "window" }
+        #expect(window?.until == bench.now + .seconds(86_400))
+    }
+
     @Test func marketingThatWasNotDeliveredRestsForADay() throws {
         let bench = try Bench()
         var draft = try bench.draft()

@@ -80,9 +80,9 @@ final class Bench {
         try QueueReader(path: path).pools(account: 1, limitsNow: now).first { $0.pool.name == pool }?.used
     }
 
-    func inbound(_ from: String) throws {
+    func inbound(_ from: String, adClick: Bool = false) throws {
         let line = try #require(queue.line(named: "main", account: 1)).id
-        try run { try $0.received(from: from, by: line, at: self.now, adClick: false, now: self.now) }
+        try run { try $0.received(from: from, by: line, at: self.now, adClick: adClick, now: self.now) }
     }
 
     func claim(_ slots: Int = 1) throws -> [Attempt] { try run { try $0.claim(slots: slots, now: self.now) }.attempts }
