@@ -4,6 +4,9 @@ package struct Timestamp: Comparable, Hashable, Sendable {
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
+    /// Later than anything that is kept.
+    package static let distantFuture = Timestamp(milliseconds: Int64.max / 4)
+
     package static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
     package static func + (moment: Timestamp, span: Duration) -> Timestamp {

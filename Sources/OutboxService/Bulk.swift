@@ -20,7 +20,7 @@ struct BulkJob {
     var under: [Int] = []
     var total = 0
     var queued = 0
-    var errors: [(index: Int, details: [FieldError])] = []
+    var errors: [(index: Int, error: APIError)] = []
     var errorCount = 0
     private var refusedSinceSlice = 0
     /// NDJSON: the beginning of a line whose end has not come.
@@ -37,17 +37,17 @@ struct BulkJob {
         self.limits = limits
     }
 
-    mutating func refuse(_ index: Int, _ details: [FieldError]) {
+    mutating func refuse(_ index: Int, _ error: APIError) {
         errorCount += 1
-        if errors.count < Self.errorsListedMax { errors.append((index, details)) }
+        if errors.count < Self.errorsListedMax { errors.append((index, error)) }
     }
 
     /// What is wrong with an atomic bulk, as far as it is listed.
-    var listedDetails: [FieldError] { Array(errors.flatMap(\.details).prefix(Self.errorsListedMax)) }
+    var listedDetails: [FieldError] { Array(errors.flatMap(\.error.details).prefix(Self.errorsListedMax)) }
 
     /// An item that is no message at all.
     mutating func refuseNext(_ detail: FieldError) {
-        refuse(total, [detail])
+        refuse(total, .validation([detail]))
         total += 1
         refusedSinceSlice += 1
     }
@@ -58,11 +58,14 @@ struct BulkJob {
         switch MessageBody.read(value, path: path, now: now) {
         case .complete(let message) where message.dryRun:
             refuse(
-                index, [FieldError(path + "dryRun", "is for single messages and, beside messages, for a bulk array")])
+                index,
+                .validation([
+                    FieldError(path + "dryRun", "is for single messages and, beside messages, for a bulk array")
+                ]))
             refusedSinceSlice += 1
         case .complete(let message): waiting.append((index, message.draft))
         case .wrong(let details):
-            refuse(index, details)
+            refuse(index, .validation(details))
             refusedSinceSlice += 1
         }
     }
@@ -174,7 +177,7 @@ extension Frontend {
             for (index, result) in zip(job.under, results) {
                 switch result {
                 case .done: job.queued += 1
-                case .refused(let refusal): job.refuse(index, refusal.fieldErrors(path: path(index, job)))
+                case .refused(let refusal): job.refuse(index, refusal.error(path: path(index, job)))
                 }
             }
             bulks[exchange] = job
@@ -186,9 +189,9 @@ extension Frontend {
                 return refusal.fieldErrors(path: path(index, job))
             }
             server.respond(exchange, .error(.validation(details)))
-        case .estimated(let results):
+        case .estimated(let results, let forecast):
             bulks[exchange] = nil
-            server.respond(exchange, estimated(job, results))
+            server.respond(exchange, estimated(job, results, forecast))
         case .storageFailed(let full):
             bulks[exchange] = nil
             server.respond(exchange, finished(job, words.storageError(full: full)))
@@ -212,25 +215,29 @@ extension Frontend {
         }
     }
 
-    private func estimated(_ job: BulkJob, _ results: [SubmitResult<Estimate>]) -> HTTPResponse {
+    private func estimated(
+        _ job: BulkJob, _ results: [SubmitResult<Estimate>], _ forecast: Forecast?
+    ) -> HTTPResponse {
         var job = job
-        var last: Estimate?
+        var first: Estimate?
+        var all = forecast
         for (entry, result) in zip(job.waiting, results) {
             switch result {
             case .done(let estimate):
                 job.queued += 1
-                last = estimate
-            case .refused(let refusal): job.refuse(entry.index, refusal.fieldErrors(path: path(entry.index, job)))
+                first = first ?? estimate
+                all = all?.and(estimate.forecast) ?? estimate.forecast
+            case .refused(let refusal): job.refuse(entry.index, refusal.error(path: path(entry.index, job)))
             }
         }
         return .json(200) {
             $0.object("data") {
                 $0.field("dryRun", true)
                 write(job, nil, to: &$0)
-                if let last {
+                if let first, let all {
                     $0.object("estimate") {
-                        $0.field("ahead", last.ahead)
-                        write(last.forecast, to: &$0)
+                        $0.field("ahead", first.ahead)
+                        write(all, to: &$0)
                     }
                 }
             }
@@ -238,7 +245,7 @@ extension Frontend {
     }
 
     private func write(_ forecast: Forecast, to json: inout JSONWriter) {
-        json.field("leavesBy", forecast.leavesBy.rfc3339)
+        json.field("leavesBy", forecast.leavesBy?.rfc3339)
         json.field("limitedBy", forecast.limit.rawValue)
     }
 
@@ -248,10 +255,10 @@ extension Frontend {
         json.field("queued", job.queued)
         json.field("failedCount", job.errorCount)
         json.array("errors") {
-            for (index, details) in job.errors.sorted(by: { $0.index < $1.index }) {
+            for (index, error) in job.errors.sorted(by: { $0.index < $1.index }) {
                 $0.object {
                     $0.field("index", index)
-                    APIError.validation(details).write(to: &$0)
+                    error.write(to: &$0)
                 }
             }
         }

@@ -30,7 +30,7 @@ struct ReplyWords {
                 }
             }
         case .submitted(.refused(let refusal)): return .error(refusal.error)
-        case .estimated(let results):
+        case .estimated(let results, _):
             switch results.first {
             case .done(let estimate): return dryRunResponse(estimate, draft)
             case .refused(let refusal): return .error(refusal.error)
@@ -39,7 +39,9 @@ struct ReplyWords {
         case .request(let result): return requestResponse(result)
         case .line(let line, let isNew): return .json(isNew ? 201 : 200) { line.write(to: &$0, name: "data") }
         case .lineRemoved(let removal, _): return removalResponse(removal)
-        case .pool(let status): return .json(200) { status.write(to: &$0, name: "data", wall: wall) }
+        case .pool(nil):
+            return .error(APIError(.notFound, "there is no such pool; pools come with the lines that name them"))
+        case .pool(let status?): return .json(200) { status.write(to: &$0, name: "data", wall: wall) }
         case .paused(let pause, let line):
             return .json(201) { pause.write(to: &$0, name: "data", line: line, target: shown(pause)) }
         case .resumed(nil): return .error(APIError(.notFound, "there is no such pause"))
@@ -68,7 +70,7 @@ struct ReplyWords {
                     $0.field("line", estimate.line)
                     $0.field("ahead", estimate.ahead)
                     $0.field("notBefore", estimate.notBefore.rfc3339)
-                    $0.field("leavesBy", estimate.forecast.leavesBy.rfc3339)
+                    $0.field("leavesBy", estimate.forecast.leavesBy?.rfc3339)
                     $0.field("limitedBy", estimate.forecast.limit.rawValue)
                 }
             }
@@ -103,20 +105,23 @@ struct ReplyWords {
 }
 
 extension SubmitRefusal {
-    var error: APIError {
+    var error: APIError { error(path: "") }
+
+    /// `path` stands before the names of fields.
+    func error(path: String) -> APIError {
         switch self {
         case .poolFull(_, _, let until):
             APIError(
-                .limitReached, "the tier is used up: nothing is stored", fieldErrors(),
+                .limitReached, "the tier is used up: nothing is stored", fieldErrors(path: path),
                 retryAfter: until.map(secondsUntil))
         case .lineDown(_, let until):
             APIError(
-                .unavailable, "nothing gets through: nothing is stored", fieldErrors(),
+                .unavailable, "nothing gets through: nothing is stored", fieldErrors(path: path),
                 retryAfter: secondsUntil(until))
-        case .windowClosed: APIError(.windowClosed, "the person's window is closed: nothing is stored", fieldErrors())
-        case .lineStopped(_, let reason): APIError(.lineStopped, reason + ": nothing is stored", fieldErrors())
-        case .template: .validation(fieldErrors())
-        case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors())
+        case .windowClosed: APIError(.windowClosed, "the person's window is closed: nothing is stored", fieldErrors(path: path))
+        case .lineStopped(_, let reason): APIError(.lineStopped, reason + ": nothing is stored", fieldErrors(path: path))
+        case .template: .validation(fieldErrors(path: path))
+        case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors(path: path))
         }
     }
 

@@ -78,14 +78,16 @@ struct StoredNews: Sendable {
 /// What the writer answers to an exchange.
 enum WriterReply: Sendable {
     case submitted(SubmitResult<Submitted>)
-    case estimated([SubmitResult<Estimate>])
+    /// One by one, and all together.
+    case estimated([SubmitResult<Estimate>], Forecast?)
     case sliceStored(batch: MessageID, [SubmitResult<Submitted>], Forecast?)
     /// An atomic slice with a refusal in it: nothing is stored.
     case sliceRefused([SubmitResult<Estimate>])
     case request(RequestResult)
     case line(Line, isNew: Bool)
     case lineRemoved(LineRemoval, name: String)
-    case pool(PoolStatus)
+    /// Nil: there is no such pool.
+    case pool(PoolStatus?)
     /// With the line's name.
     case paused(Pause, line: String?)
     /// Nil: there is no such pause.

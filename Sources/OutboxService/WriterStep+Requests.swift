@@ -34,6 +34,7 @@ extension WriterStep {
     }
 
     func estimate(_ draft: Draft, _ now: Timestamp) throws -> SubmitResult<Estimate> {
+        if let refusal = downRefusal(of: draft) { return .refused(refusal) }
         if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
         return try queue.estimate(draft, account: defaultAccount, now: now)
     }

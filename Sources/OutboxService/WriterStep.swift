@@ -150,7 +150,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
         case .estimate(let exchange, let drafts):
             let results = try drafts.map { try estimate($0, now) }
-            return Effect(reply: (exchange, .estimated(results)))
+            let forecast = try queue.forecast(drafts, account: defaultAccount, now: now)
+            return Effect(reply: (exchange, .estimated(results, forecast)))
         case .slice(let exchange, let slice): return try store(slice, exchange, now)
         case .cancel(let exchange, let id):
             let result = try queue.cancel(id, account: defaultAccount, now: now)
@@ -178,7 +179,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             let status = try queue.change(name, account: defaultAccount, used: body.used, body.settings(over:))
             return Effect(
                 reply: (exchange, .pool(status)),
-                log: [LogLine(.notice, .poolChanged, "pool \(name) changed: \(status.pool.tier.name)")])
+                log: status.map { [LogLine(.notice, .poolChanged, "pool \(name) changed: \($0.pool.tier.name)")] } ?? [])
         case .pause(let exchange, let body, let who): return try pause(body, who, exchange, now)
         case .resume(let exchange, let id, let who):
             let pause = try queue.resume(defaultAccount) { $0.id == id }.first

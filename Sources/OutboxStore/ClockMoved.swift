@@ -67,12 +67,17 @@ extension Queue {
         guard let line = memory.lines[line], let room = room(line, priority) else { return .none }
         // Whoever waits already goes before a newcomer.
         guard room <= 0 || memory.counters[line.id, .queued, priority, .tier] > 0 else { return .none }
-        if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return .none }
-        var facts = GateFacts(priority: priority, isTemplate: true)
+        return try needsPlace(line, person) ? .tier : .none
+    }
+
+    /// Whether a message to a person takes a new place in the tier.
+    func needsPlace(_ line: Line, _ person: String) throws -> Bool {
+        if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return false }
+        var facts = GateFacts(priority: .normal, isTemplate: true)
         let contact = try contact(line.id, person)
         (facts.windowUntil, facts.windowSeen) = (contact?.windowUntil, contact?.windowSeen)
         facts.sureFrom = clock.sureFrom
         let isFree = GateFacts.windowIsOpen(facts.windowUntil, now: limitsNow, deadline: attemptMax)
-        return isFree && facts.windowIsSure ? .none : .tier
+        return !(isFree && facts.windowIsSure)
     }
 }

@@ -113,9 +113,7 @@ extension Queue {
         if (draft.whenFull ?? line.settings.whenFull) == .refuse, later == nil, let pool = memory.pools[line.pool],
             try gateOnEntry(line.id, draft.priority, person) == .tier
         {
-            let free = memory.nextSlotFree[pool.id].map {
-                now + Duration.milliseconds($0.milliseconds - limitsNow.milliseconds)
-            }
+            let free = try firstSlotFree(pool.id).map { wall($0, now) }
             return .poolFull(pool.name, pool.tier, until: free)
         }
         return nil
@@ -129,33 +127,80 @@ extension Queue {
             let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
             let person = try person(draft.to.digits, account: account)
             if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
-            let ahead = memory.counters[line.id, .queued] + memory.counters[line.id, .processing]
-            let needsPlace = try gateOnEntry(line.id, draft.priority, person) == .tier
-            let forecast = try forecast(line, now: now, more: 1, places: needsPlace ? 1 : 0)
+            let ready = Priority.allCases.reduce(0) { $0 + memory.counters.ready(line.id, $1) }
+            var forecast = try forecast(of: draft, to: person, line, now)
+            if let later { forecast = forecast.and(Forecast(leavesBy: later, limit: forecast.limit)) }
             return .done(
                 Estimate(
-                    line: line.name, ahead: ahead, notBefore: later ?? now,
-                    forecast: later.map { Forecast(leavesBy: max($0, forecast.leavesBy), limit: forecast.limit) }
-                        ?? forecast))
+                    line: line.name, ahead: ready + memory.counters[line.id, .processing], notBefore: later ?? now,
+                    forecast: forecast))
         }
     }
 
-    /// When everything that waits on a line, and so many more messages with so many new people, will have left.
-    package func forecast(_ line: Line, now: Timestamp, more: Int64 = 0, places: Int64 = 0) throws -> Forecast {
-        let pool = memory.lines.values.filter { $0.pool == line.pool }
-        let waitsForPlace = pool.reduce(0) { $0 + memory.counters.parked($1.id, .tier) }
-        let ready = pool.reduce(0) { sum, line in
-            Priority.allCases.reduce(sum) { $0 + memory.counters.ready(line.id, $1) }
+    /// When one more message would leave.
+    private func forecast(of draft: Draft, to person: String, _ line: Line, _ now: Timestamp) throws -> Forecast {
+        var forecast = try forecast(
+            line, now: now, more: 1, places: needsPlace(line, person) ? 1 : nil, priority: draft.priority)
+        let pauses = memory.pauses.filter {
+            $0.holds(draft.priority, line: line.id, account: line.account)
+                || $0.holds(template: draft.template, batch: nil, line: line.id, account: line.account)
         }
-        // Everybody who waits may be somebody new: the latest it can be.
-        let missing = room(line, .low).map { waitsForPlace + places + max(0, ready + more - places - $0) } ?? 0
-        return try Forecast.of(
-            waiting: memory.counters[line.id, .queued] + more, perSecond: line.settings.messagesPerSecond,
-            places: missing, people: memory.pools[line.pool]?.tier.people ?? 0,
+        forecast = forecast.and(Forecast.after(pauses))
+        if isHeld(draft.template, line: line.id) {
+            let hold = memory.templateHolds[line.id]?.first { $0.template == draft.template }
+            forecast = forecast.and(Forecast(leavesBy: hold?.until, limit: .template))
+        }
+        if isMarketing(draft.template, draft.priority, line: line.id),
+            let until = try contact(line.id, person)?.noMarketingUntil, until > limitsNow
+        {
+            forecast = forecast.and(Forecast(leavesBy: wall(until, now), limit: .person))
+        }
+        return forecast
+    }
+
+    private func wall(_ moment: Timestamp, _ now: Timestamp) -> Timestamp {
+        now + .milliseconds(moment.milliseconds - limitsNow.milliseconds)
+    }
+
+    /// All of many messages, as a bulk would bring them; what is refused is left out.
+    package func forecast(_ drafts: [Draft], account: Int64, now: Timestamp) throws -> Forecast? {
+        var forecast: Forecast?
+        for (name, drafts) in Dictionary(grouping: drafts, by: \.line) {
+            guard case .done(let line) = resolve(name, account) else { continue }
+            let people = try Set(drafts.map { try person($0.to.digits, account: account) })
+            let places = try people.count { try needsPlace(line, $0) }
+            let ofLine = try self.forecast(
+                line, now: now, more: Int64(drafts.count), places: places == 0 ? nil : Int64(places), priority: .low)
+            forecast = ofLine.and(forecast)
+        }
+        return forecast
+    }
+
+    /// When everything that waits on a line, and so many more messages to so many new people, will have left; without
+    /// new people (nil) only what stands in the queue counts, for the tier holds none of it.
+    package func forecast(
+        _ line: Line, now: Timestamp, more: Int64 = 0, places: Int64? = 0, priority: Priority = .low
+    ) throws -> Forecast {
+        let pool = memory.lines.values.filter { $0.pool == line.pool }
+        func ready(_ line: Line) -> Int64 { Priority.allCases.reduce(0) { $0 + memory.counters.ready(line.id, $1) } }
+        var missing: Int64 = 0
+        if let places, let room = room(line, priority) {
+            // Everybody who waits may be somebody new: the latest it can be.
+            let wanted = pool.reduce(places) { $0 + memory.counters.parked($1.id, .tier) + ready($1) }
+            missing = max(0, wanted - room)
+        }
+        let ownPool = memory.pools[line.pool]
+        let forecast = try Forecast.of(
+            waiting: (places == nil ? ready(line) : memory.counters[line.id, .queued]) + more,
+            perSecond: line.settings.messagesPerSecond, places: missing,
+            people: ownPool?.room(for: priority, used: 0, now: .distantFuture) ?? 0,
             placeFreeAt: { rank in
                 let freeAt = try limits.slotAtRank.first(.integer(line.pool), .integer(rank)) { $0.integer(0) }
-                return freeAt.map { now + .milliseconds($0 - limitsNow.milliseconds) }
+                return freeAt.map { wall(Timestamp(milliseconds: $0), now) }
             }, now: now)
+        if memory.health[line.id]?.stop != nil { return Forecast(leavesBy: nil, limit: .line) }
+        return forecast.and(
+            Forecast.after(memory.pauses.filter { $0.holds(line: line.id, account: line.account) }))
     }
 
     // MARK: Batches

@@ -51,27 +51,27 @@ extension Queue {
         memory.clockUsed = true
     }
 
-    /// Changes what an operator says of a pool, making it if there is none; `used` are all people written to in the
+    /// Changes what an operator says of a pool; nil: there is none, they come with lines. `used` are all people written to in the
     /// last 24 hours, by anybody.
     package func change(
         _ name: String, account: Int64, used: Int64?, _ settings: (PoolSettings) -> PoolSettings
-    ) throws -> PoolStatus {
-        var pool = try poolForLine(name, account: account)
+    ) throws -> PoolStatus? {
+        guard var pool = pool(named: name, account: account) else { return nil }
         pool.settings = settings(pool.settings)
         if let used {
             pool.elsewhere = max(0, used - (memory.slotsUsed[pool.id] ?? 0))
             pool.elsewhereUntil = limitsNow + TierSlot.span
         }
         try save(pool)
-        return status(of: pool)
+        return try status(of: pool)
     }
 
-    private func status(of pool: Pool) -> PoolStatus {
+    private func status(of pool: Pool) throws -> PoolStatus {
         let lines = memory.lines.values.filter { $0.pool == pool.id }
         return PoolStatus(
             pool: pool, used: memory.slotsUsed[pool.id] ?? 0, elsewhere: pool.elsewhere(at: limitsNow),
             waiting: lines.reduce(0) { $0 + memory.counters.parked($1.id, .tier) },
-            nextFreeAt: memory.nextSlotFree[pool.id], lines: lines.map(\.name).sorted())
+            nextFreeAt: try firstSlotFree(pool.id), lines: lines.map(\.name).sorted())
     }
 
     /// Meta said how many people a line's pool may write to. Answers the pool if that is news.
@@ -138,7 +138,7 @@ extension Queue {
         return more
     }
 
-    private func firstSlotFree(_ pool: Int64) throws -> Timestamp? {
+    func firstSlotFree(_ pool: Int64) throws -> Timestamp? {
         (try limits.nextSlot.first(.integer(pool)) { $0.optionalInteger(0) } ?? nil).map(Timestamp.init(milliseconds:))
     }
 
