@@ -82,7 +82,8 @@ let package = Package(
         tests(
             "OutboxServiceTests",
             [
-                "OutboxService", "OutboxAPI", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem",
+                "OutboxService", "OutboxAPI", "OutboxMeta", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON",
+                "OutboxSystem",
                 "TestKit",
             ]),
         tests(

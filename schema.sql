@@ -82,7 +82,7 @@ CREATE TABLE alias (
 
 -- What somebody holds back until it is resumed.
 CREATE TABLE pause (
-    id         INTEGER PRIMARY KEY,
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,  -- numbers people have noted are not given again
     account    INTEGER NOT NULL REFERENCES account (id),
     scope      INTEGER NOT NULL CHECK (scope BETWEEN 0 AND 4),  -- PauseScope
     line       INTEGER REFERENCES line (id),  -- null: every line

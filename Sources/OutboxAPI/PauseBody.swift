@@ -10,6 +10,16 @@ package struct PauseBody: Equatable, Sendable {
     package var reason: String?
     package var until: Timestamp?
 
+    package init(
+        scope: PauseScope, line: String? = nil, target: String? = nil, reason: String? = nil, until: Timestamp? = nil
+    ) {
+        self.scope = scope
+        self.line = line
+        self.target = target
+        self.reason = reason
+        self.until = until
+    }
+
     package static let reasonLengthMax = 200
 
     package static func read(_ value: JSONValue, now: Timestamp) throws(APIError) -> PauseBody {
@@ -33,6 +43,14 @@ package struct PauseBody: Equatable, Sendable {
         let reason = reader.string("reason")
         if let reason, reason.unicodeScalars.count > reasonLengthMax {
             reader.refuse("reason", "has more than \(reasonLengthMax) characters")
+        }
+        if let reason, reason.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+            reader.refuse("reason", "must be one line of text")
+        }
+        if let template, !isTemplateName(template) {
+            reader.refuse(
+                "template",
+                "must be a template's name: 1 to \(MessageBody.templateNameLengthMax) of a-z, 0-9 and _")
         }
         var until: Timestamp?
         if let text = reader.string("until") {

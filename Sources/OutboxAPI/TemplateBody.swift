@@ -48,13 +48,13 @@ enum TemplateBody {
         }
     }
 
-    private static func isTemplateName(_ name: String) -> Bool {
-        (1...MessageBody.templateNameLengthMax).contains(name.utf8.count)
-            && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
-    }
-
     private static func isLanguage(_ code: String) -> Bool {
         (2...15).contains(code.utf8.count)
             && code.utf8.allSatisfy { (0x61...0x7A).contains($0 | 0x20) || (0x30...0x39).contains($0) || $0 == 0x5F }
     }
+}
+
+func isTemplateName(_ name: String) -> Bool {
+    (1...MessageBody.templateNameLengthMax).contains(name.utf8.count)
+        && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
 }

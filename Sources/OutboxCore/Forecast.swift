@@ -17,7 +17,8 @@ package struct Forecast: Equatable, Sendable {
     /// `places`: how many more people the pool needs room for than it has; `placeFreeAt`: when the last of them gets a
     /// place within one round of 24 hours; `people`: places of one round.
     package static func of(
-        waiting: Int64, perSecond: Int64, places: Int64, people: Int64, placeFreeAt: (_ rank: Int64) throws -> Timestamp?,
+        waiting: Int64, perSecond: Int64, places: Int64, people: Int64,
+        placeFreeAt: (_ rank: Int64) throws -> Timestamp?,
         now: Timestamp
     ) rethrows -> Forecast {
         let paced = Forecast(leavesBy: now + .milliseconds(waiting * 1000 / max(perSecond, 1)), limit: .throughput)

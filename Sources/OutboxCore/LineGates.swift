@@ -29,6 +29,8 @@ package struct LineGates: Sendable {
 
     private var holds: [Int64: LineHold]
     private var paces: [Int64: Pace] = [:]
+    /// Lines of which nothing got through since the last message that did: one alone does not speak for Meta.
+    private var failing: Set<Int64> = []
     /// What all lines together may still claim.
     private var openForAll = Int.max
     /// Lines, or Meta, whose stored state is not the one here.
@@ -79,6 +81,10 @@ package struct LineGates: Sendable {
     ) -> [Change] {
         var (ofLine, ofMeta) = (LineHold.Sign.through, LineHold.Sign.through)
         switch outcome {
+        case .refused(let failure, .lineLater(let askedFor)) where failure.code == "NO_TOKEN":
+            // It never left: that says nothing of Meta.
+            holds[Self.meta]?.probeLost()
+            return change(line, .blocked(failure, askedFor: askedFor), now, &chance, .held, .released)
         case .refused(let failure, .lineLater(let askedFor)):
             ofLine = .blocked(failure, askedFor: askedFor)
             if failure.code == "NOT_CONNECTED" { ofMeta = .weak(failure) }
@@ -88,6 +94,7 @@ package struct LineGates: Sendable {
             ofMeta = .weak(failure)
         case .accepted, .refused: break
         }
+        if ofMeta == .through { failing = [] } else { failing.insert(line) }
         return change(line, ofLine, now, &chance, .held, .released)
             + change(Self.meta, ofMeta, now, &chance, .metaHeld, .metaReleased)
     }
@@ -106,7 +113,7 @@ package struct LineGates: Sendable {
     ) -> [Change] {
         var hold = holds[key] ?? LineHold()
         let before = hold.state
-        hold.attemptEnded(sign, now: now, chance: &chance)
+        hold.attemptEnded(sign, mayHold: key != Self.meta || failing.count > 1, now: now, chance: &chance)
         holds[key] = hold.isIdle ? nil : hold
         if hold.state != before { unsaved.insert(key) }
         if (before == nil) == (hold.state == nil) { return [] }
@@ -131,7 +138,12 @@ package struct LineGates: Sendable {
 
     package var holdsSomething: Bool { holds.values.contains { $0.isHolding } }
 
-    package mutating func saved() { unsaved = [] }
+    package mutating func saved(_ keys: Set<Int64>) { unsaved.subtract(keys) }
+
+    /// When a new message of a line would only wait: the next try, of the line or of all; nil when it would not.
+    package func refuses(_ line: Int64, now: Timestamp) -> Timestamp? {
+        [line, Self.meta].compactMap { holds[$0] }.first { $0.refuses(now: now) }?.state?.until
+    }
 
     // MARK: When to look again
 

@@ -59,8 +59,8 @@ package enum LineStatus: Int64, CaseIterable, Sendable {
     /// Out of Meta's own words, nil where the answer held none.
     ///
     /// `status` is one of PENDING, DELETED, MIGRATED, BANNED, RESTRICTED, RATE_LIMITED, FLAGGED, CONNECTED, DISCONNECTED,
-    /// UNKNOWN and UNVERIFIED (Graph API reference, "WhatsApp Business Account To Number Current Status"); only a
-    /// CONNECTED number sends (Cloud API, "Business phone numbers"). FLAGGED warned of low quality until October 2025
+    /// UNKNOWN and UNVERIFIED (Graph API reference, "WhatsApp Business Account To Number Current Status"); a CONNECTED
+    /// number sends (Cloud API, "Business phone numbers"), and a RATE_LIMITED one is slowed down. FLAGGED warned of low quality until October 2025
     /// and sends. `codeVerificationStatus` decides only when the number is not connected: the verification of a
     /// connected number may lapse without harm. `platformType` is NOT_APPLICABLE for a number registered nowhere.
     /// Without a `status` Meta's verdict on sending stands in for it.
@@ -68,13 +68,15 @@ package enum LineStatus: Int64, CaseIterable, Sendable {
         status: String?, codeVerificationStatus: String?, platformType: String?, canSend: CanSend?
     ) -> LineStatus {
         switch status {
-        case "CONNECTED", "FLAGGED": return .online
+        case "CONNECTED", "FLAGGED", "RATE_LIMITED": return .online
         case "PENDING", "UNVERIFIED": return .notRegistered
         case nil where platformType != "NOT_APPLICABLE" && (canSend == .available || canSend == .limited):
             return .online
-        default:
+        case "DISCONNECTED", "BANNED", "DELETED", "MIGRATED", "RESTRICTED", nil:
             let isUnproven = codeVerificationStatus == "NOT_VERIFIED" || platformType == "NOT_APPLICABLE"
             return isUnproven ? .notRegistered : .offline
+        // A word that is not known stops nothing: Meta's answers to messages tell.
+        default: return platformType == "NOT_APPLICABLE" ? .notRegistered : .online
         }
     }
 }

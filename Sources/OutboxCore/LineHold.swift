@@ -48,6 +48,12 @@ package struct LineHold: Equatable, Sendable {
         if state != nil, count > 0 { probing = true }
     }
 
+    /// The message that was to try did not get as far as saying anything: another one may.
+    package mutating func probeLost() { probing = false }
+
+    /// Whether a new message would only wait: its time to try has not come, or another one is trying.
+    package func refuses(now: Timestamp) -> Bool { state.map { probing || now < $0.until } ?? false }
+
     /// What an attempt's end says about the way to Meta.
     package enum Sign: Equatable, Sendable {
         case through
@@ -57,12 +63,15 @@ package struct LineHold: Equatable, Sendable {
         case blocked(Failure, askedFor: Duration?)
     }
 
-    package mutating func attemptEnded(_ sign: Sign, now: Timestamp, chance: inout some RandomNumberGenerator) {
+    /// `mayHold`: what is seen is enough to hold at all.
+    package mutating func attemptEnded(
+        _ sign: Sign, mayHold: Bool = true, now: Timestamp, chance: inout some RandomNumberGenerator
+    ) {
         switch sign {
         case .through: self = LineHold()
         case .weak(let failure):
             inARow += 1
-            if state != nil || inARow >= Self.inARowMax { hold(failure, nil, now, &chance) }
+            if state != nil || (mayHold && inARow >= Self.inARowMax) { hold(failure, nil, now, &chance) }
         case .blocked(let failure, let askedFor): hold(failure, askedFor, now, &chance)
         }
     }

@@ -36,9 +36,14 @@ package struct Pool: Equatable, Sendable {
 
     /// How many more people messages of a class may go to, with `used` in the last 24 hours; nil: any number.
     package func room(for priority: Priority, used: Int64, now: Timestamp) -> Int64? {
+        balance(for: priority, used: used, now: now).map { max(0, $0) }
+    }
+
+    /// The same, less than nothing when the pool is over its tier, as after Meta lowered that.
+    package func balance(for priority: Priority, used: Int64, now: Timestamp) -> Int64? {
         guard let people = tier.people else { return nil }
         let kept = priority == .high ? 0 : (people * settings.keptForHigh + 99) / 100
-        return max(0, people - kept - used - elsewhere(at: now))
+        return people - kept - used - elsewhere(at: now)
     }
 }
 

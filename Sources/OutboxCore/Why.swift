@@ -49,6 +49,10 @@ package struct WhyFacts: Sendable {
     package var poolUsed: Int64 = 0
     /// When a place in the pool becomes free for it, should each one before it take one.
     package var placeFreeAt: Timestamp?
+    /// Messages to the same person that wait for the same, and longer.
+    package var pairAhead: Int64 = 0
+    /// Percent of the tier kept for the class `high`.
+    package var keptForHigh: Int64 = 0
     /// Messages of the line that leave before it.
     package var ahead: Int64 = 0
 
@@ -153,13 +157,15 @@ extension WhyFacts {
     }
 
     private var pause: GateReport {
-        guard let pause = pauses.first else { return GateReport("pause", passes: true, "nothing pauses it") }
-        let target = pause.target.map { " \($0)" } ?? ""
+        guard let first = pauses.first else { return GateReport("pause", passes: true, "nothing pauses it") }
+        let words = pauses.map { pause in
+            let target = pause.scope == .batch ? "" : pause.target.map { " \($0)" } ?? ""
+            return "\(pause.who) paused \(pause.scope.name)\(target)" + (pause.reason.map { ": \($0)" } ?? "")
+        }
         return GateReport(
-            "pause", passes: false,
-            "\(pause.who) paused \(pause.scope.name)\(pause.scope == .batch ? "" : target)"
-                + (pause.reason.map { ": \($0)" } ?? ""),
-            since: pause.createdAt, until: pause.until, remedy: "resume it", command: "outboxctl resume \(pause.id)")
+            "pause", passes: false, words.joined(separator: "; "), since: first.createdAt,
+            until: Forecast.after(pauses)?.leavesBy, remedy: pauses.count == 1 ? "resume it" : "resume all of them",
+            command: pauses.map { "outboxctl resume \($0.id)" }.joined(separator: "; "))
     }
 
     private var line: GateReport {
@@ -205,11 +211,13 @@ extension WhyFacts {
         }
         if isOpen { return GateReport("window", passes: true, "the person wrote within 24 hours; open", until: until) }
         if gates.trustsWindow { return GateReport("window", passes: true, "the line leaves it to Meta") }
+        let since = until.flatMap { $0 <= now ? $0 : nil }
+        if message.waits.hasFallback {
+            return GateReport("window", passes: true, "closed: its fallback goes instead", since: since)
+        }
         return GateReport(
-            "window", passes: false,
-            message.waits.hasFallback
-                ? "closed: its fallback goes instead" : "closed: it will fail when its turn comes",
-            since: until)
+            "window", passes: false, "closed: unless the person writes, it fails when its turn comes", since: since,
+            remedy: "send a template, or give one as fallback")
     }
 
     private var person: GateReport {
@@ -236,10 +244,12 @@ extension WhyFacts {
 
     private var pair: GateReport {
         let next = gates.countsPairs ? PairLimit.next(fullAt: gates.pairFullAt, now: limitsNow) : limitsNow
+        let turn = next + .milliseconds(PairLimit.interval.wholeMilliseconds * pairAhead)
         return next > limitsNow
             ? GateReport(
-                "pair", passes: false, "45 messages to this person in a burst are used up; one every 6 seconds goes",
-                until: wall(next))
+                "pair", passes: false,
+                "45 messages to this person in a burst are used up; one every 6 seconds goes"
+                    + (pairAhead > 0 ? ", \(pairAhead) before it" : ""), until: wall(turn))
             : GateReport("pair", passes: true, "the limit for one person leaves room")
     }
 
@@ -252,11 +262,17 @@ extension WhyFacts {
             return GateReport("tier", passes: true, "the person is counted already")
         }
         if room > 0 { return GateReport("tier", passes: true, "the pool \(pool) has room for \(room) more people") }
+        let kept =
+            message.priority == .high || keptForHigh == 0 ? "" : ", \(keptForHigh) % of it kept for the class high"
         return GateReport(
             "tier", passes: false,
-            "the pool \(pool) has written to \(poolUsed) people in 24 hours; \(tier.name) allows no more",
+            "the pool \(pool) has written to \(poolUsed) people in 24 hours; \(tier.name) allows no more\(kept)",
             since: message.waits.since, until: placeFreeAt,
-            remedy: "a place becomes free; or Meta raises the tier", command: "outboxctl pool show \(pool)")
+            remedy: kept.isEmpty
+                ? "a place becomes free; or Meta raises the tier"
+                : "a place becomes free; or keep less for high, or submit it as high",
+            command: kept.isEmpty
+                ? "outboxctl pool show \(pool)" : "outboxctl pool set \(pool) --keep-for-high PERCENT")
     }
 
     private var throughput: GateReport {

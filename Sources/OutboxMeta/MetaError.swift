@@ -39,6 +39,12 @@ package struct MetaError: Equatable, Sendable {
     package static let table: [Int64: MetaError] = Dictionary(
         uniqueKeysWithValues: metaErrorRows.map { ($0.code, $0) })
 
+    /// What outboxd does when a POST is answered with it.
+    package var action: String {
+        code == 131_049
+            ? "the message fails; other marketing to this recipient waits for 24 hours" : errorClass.action
+    }
+
     /// 200 to 299 are all "permission missing".
     package static func of(_ code: Int64) -> MetaError? {
         if let known = table[code] { return known }

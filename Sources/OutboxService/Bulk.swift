@@ -182,16 +182,21 @@ extension Frontend {
             }
             bulks[exchange] = job
             storeNextSlice(exchange)
-        case .sliceRefused(let results):
+        case .sliceRefused(let refusals):
             bulks[exchange] = nil
-            let details = zip(job.under, results).flatMap { index, result -> [FieldError] in
-                guard case .refused(let refusal) = result else { return [] }
-                return refusal.fieldErrors(path: path(index, job))
+            let errors = zip(job.under, refusals).compactMap { index, refusal in
+                refusal?.error(path: path(index, job))
             }
-            server.respond(exchange, .error(.validation(details)))
-        case .estimated(let results, let forecast):
+            // All that is wrong, under the code they share.
+            var error = APIError.validation(errors.flatMap(\.details))
+            if let first = errors.first, errors.allSatisfy({ $0.code == first.code }), first.code != .validation {
+                error = first
+                error.details = errors.flatMap(\.details)
+            }
+            server.respond(exchange, .error(error))
+        case .estimated(let refusals, let estimate, let forecast):
             bulks[exchange] = nil
-            server.respond(exchange, estimated(job, results, forecast))
+            server.respond(exchange, estimated(job, refusals, estimate, forecast))
         case .storageFailed(let full):
             bulks[exchange] = nil
             server.respond(exchange, finished(job, words.storageError(full: full)))
@@ -216,28 +221,24 @@ extension Frontend {
     }
 
     private func estimated(
-        _ job: BulkJob, _ results: [SubmitResult<Estimate>], _ forecast: Forecast?
+        _ job: BulkJob, _ refusals: [SubmitRefusal?], _ estimate: Estimate?, _ forecast: Forecast?
     ) -> HTTPResponse {
         var job = job
-        var first: Estimate?
-        var all = forecast
-        for (entry, result) in zip(job.waiting, results) {
-            switch result {
-            case .done(let estimate):
+        for (entry, refusal) in zip(job.waiting, refusals) {
+            if let refusal {
+                job.refuse(entry.index, refusal.error(path: path(entry.index, job)))
+            } else {
                 job.queued += 1
-                first = first ?? estimate
-                all = all?.and(estimate.forecast) ?? estimate.forecast
-            case .refused(let refusal): job.refuse(entry.index, refusal.error(path: path(entry.index, job)))
             }
         }
         return .json(200) {
             $0.object("data") {
                 $0.field("dryRun", true)
                 write(job, nil, to: &$0)
-                if let first, let all {
+                if let estimate {
                     $0.object("estimate") {
-                        $0.field("ahead", first.ahead)
-                        write(all, to: &$0)
+                        $0.field("ahead", estimate.ahead)
+                        write(estimate.forecast.and(forecast), to: &$0)
                     }
                 }
             }

@@ -50,7 +50,14 @@ final class Frontend: HTTPHandler {
     /// Dry runs whose estimate is awaited.
     private var dryRuns: [Exchange: Draft] = [:]
     /// Lines whose change the writer has.
-    private var linesChanging: [Exchange: String] = [:]
+    private var linesChanging: [Exchange: LineChange] = [:]
+
+    /// A line whose change the writer has, and the token to go back to if nothing comes of it.
+    private struct LineChange {
+        var line: String
+        var secret: String?
+        var tokenBefore: String?
+    }
 
     /// What it works with; all of it is shared with other threads.
     struct Parts: Sendable {
@@ -267,6 +274,8 @@ final class Frontend: HTTPHandler {
         case .complete(let line):
             try beginChange(of: name, exchange)
             if let token = line.token {
+                linesChanging[exchange]?.secret = line.settings.credential
+                linesChanging[exchange]?.tokenBefore = secrets.value(line.settings.credential)
                 do {
                     try secrets.store(line.settings.credential, token)
                 } catch {
@@ -281,10 +290,10 @@ final class Frontend: HTTPHandler {
 
     /// A line and the file with its token are changed together: one change at a time.
     private func beginChange(of line: String, _ exchange: Exchange) throws(APIError) {
-        guard !linesChanging.values.contains(line) else {
+        guard !linesChanging.values.contains(where: { $0.line == line }) else {
             throw APIError(.conflict, "another change of the line \(line) is under way; try again")
         }
-        linesChanging[exchange] = line
+        linesChanging[exchange] = LineChange(line: line)
     }
 
     // MARK: Streams
@@ -332,10 +341,24 @@ final class Frontend: HTTPHandler {
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
-        linesChanging[exchange] = nil
+        if let change = linesChanging.removeValue(forKey: exchange) { takeBack(change, unlessDone: reply) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }
         server.respond(exchange, words.response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))
+    }
+
+    /// A line that was not changed keeps its token.
+    private func takeBack(_ change: LineChange, unlessDone reply: WriterReply) {
+        switch reply {
+        case .line, .lineRemoved: return
+        default: break
+        }
+        guard let secret = change.secret else { return }
+        do {
+            if let before = change.tokenBefore { try secrets.store(secret, before) } else { try secrets.remove(secret) }
+        } catch {
+            journal.write(LogLine(.error, .storage, "\(error)", [(.line, change.line)]))
+        }
     }
 
     /// A line that now names its own secret needs the token it was once given no longer.

@@ -50,7 +50,7 @@ extension Answerer {
                 $0.array("waiting") {
                     for (gate, count) in waits.gates {
                         $0.object {
-                            $0.field("gate", gate == .none ? "throughput" : gate.name)
+                            $0.field("gate", gate == .none ? ready(waits, health) : gate.name)
                             $0.field("count", count)
                         }
                     }
@@ -61,6 +61,14 @@ extension Answerer {
                 waits.pool?.write(to: &$0, name: "pool", wall: clock.wall)
             }
         }
+    }
+
+    /// What holds back messages that are at no gate of their own.
+    private func ready(_ waits: QueueReader.LineWaits, _ health: LineHealth?) -> String {
+        let account = waits.line.account
+        if waits.pauses.contains(where: { $0.holds(line: waits.line.id, account: account) }) { return "pause" }
+        if health?.stop != nil || waits.lineHold != nil { return "line" }
+        return waits.metaHold != nil ? "meta" : "throughput"
     }
 
     private func write(_ hold: LineHold.State?, _ name: String, to json: inout JSONWriter) {
@@ -84,11 +92,14 @@ extension Answerer {
                 $0.field("status", health?.status.name)
                 $0.field("canSendMessage", health?.canSend.name)
                 $0.field("qualityRating", health?.quality.name)
-                $0.field("messagingLimitTier", (health?.tier ?? pool?.pool.tier)?.name)
-                $0.object("capabilities") {
-                    $0.field("canSendMessages", health?.canSendMessages ?? true)
-                    $0.field("canSendTemplates", health?.canSendTemplates ?? true)
-                    $0.field("canReceiveMessages", health?.canReceiveMessages ?? true)
+                $0.field("messagingLimitTier", (health?.tier ?? pool?.pool.learned)?.name)
+                // Before Meta was asked nothing is known, and nothing is held back.
+                if let health {
+                    $0.object("capabilities") {
+                        $0.field("canSendMessages", health.canSendMessages)
+                        $0.field("canSendTemplates", health.canSendTemplates)
+                        $0.field("canReceiveMessages", health.canReceiveMessages)
+                    }
                 }
                 $0.field("messagesPerSecond", line.settings.messagesPerSecond)
                 $0.array("reasons") { for reason in health?.reasons ?? [] { $0.value(reason) } }

@@ -8,7 +8,7 @@ import OutboxSystem
 
 /// What Meta was asked about one line and said.
 struct LineNews: Sendable {
-    var line: Int64
+    var subject: Refresher.Subject
     var health: Reading<LineHealth>
     /// Nil: not asked, or not answered whole.
     var templates: [Template]?
@@ -51,7 +51,11 @@ final class Refresher: Sendable {
                     for subject in asked where !subjects.contains(subject) { subjects.append(subject) }
                 }
                 for subject in subjects {
-                    guard let token = secrets.value(subject.credential) else { continue }
+                    guard let token = secrets.value(subject.credential) else {
+                        let words = "the secret \(subject.credential) holds no access token"
+                        news(LineNews(subject: subject, health: .failed(Failure(code: "NO_TOKEN", message: words))))
+                        continue
+                    }
                     news(Self.ask(subject, target(), token, parser))
                 }
                 _ = bell.wait()
@@ -69,7 +73,7 @@ final class Refresher: Sendable {
         let number = endpoint.phoneNumber(phoneNumberID: subject.phoneNumberID, token: token, timeout: patience)
         let now = Timestamp(milliseconds: wallClockMilliseconds())
         var news = LineNews(
-            line: subject.line, health: lineHealth(of: callAndWait(number), parser: parser, now: now))
+            subject: subject, health: lineHealth(of: callAndWait(number), parser: parser, now: now))
         guard case .read = news.health, let waba = subject.wabaID else { return news }
         var templates: [Template] = []
         var after: String?

@@ -30,12 +30,9 @@ struct ReplyWords {
                 }
             }
         case .submitted(.refused(let refusal)): return .error(refusal.error)
-        case .estimated(let results, _):
-            switch results.first {
-            case .done(let estimate): return dryRunResponse(estimate, draft)
-            case .refused(let refusal): return .error(refusal.error)
-            case nil: return .error(APIError(.internalError, "nothing was estimated"))
-            }
+        case .estimated(_, let estimate?, _): return dryRunResponse(estimate, draft)
+        case .estimated(let refusals, nil, _):
+            return .error(refusals.first.flatMap { $0?.error } ?? APIError(.internalError, "nothing was estimated"))
         case .request(let result): return requestResponse(result)
         case .line(let line, let isNew): return .json(isNew ? 201 : 200) { line.write(to: &$0, name: "data") }
         case .lineRemoved(let removal, _): return removalResponse(removal)
@@ -118,8 +115,10 @@ extension SubmitRefusal {
             APIError(
                 .unavailable, "nothing gets through: nothing is stored", fieldErrors(path: path),
                 retryAfter: secondsUntil(until))
-        case .windowClosed: APIError(.windowClosed, "the person's window is closed: nothing is stored", fieldErrors(path: path))
-        case .lineStopped(_, let reason): APIError(.lineStopped, reason + ": nothing is stored", fieldErrors(path: path))
+        case .windowClosed:
+            APIError(.windowClosed, "the person's window is closed: nothing is stored", fieldErrors(path: path))
+        case .lineStopped(_, let reason):
+            APIError(.lineStopped, reason + ": nothing is stored", fieldErrors(path: path))
         case .template: .validation(fieldErrors(path: path))
         case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors(path: path))
         }

@@ -49,6 +49,7 @@ final class TemplateChecks {
         }
         let status = queue.standing(of: name, line: line.id)?.status ?? template.status
         // A paused one comes back by itself: its messages wait.
+        if case .unknown = status { return [] }
         guard status == .approved || status == .paused else {
             return [
                 TemplateProblem(

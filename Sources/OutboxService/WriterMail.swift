@@ -78,11 +78,11 @@ struct StoredNews: Sendable {
 /// What the writer answers to an exchange.
 enum WriterReply: Sendable {
     case submitted(SubmitResult<Submitted>)
-    /// One by one, and all together.
-    case estimated([SubmitResult<Estimate>], Forecast?)
+    /// Of each what speaks against it, the first of the others, and more than one of them all together.
+    case estimated([SubmitRefusal?], Estimate?, Forecast?)
     case sliceStored(batch: MessageID, [SubmitResult<Submitted>], Forecast?)
     /// An atomic slice with a refusal in it: nothing is stored.
-    case sliceRefused([SubmitResult<Estimate>])
+    case sliceRefused([SubmitRefusal?])
     case request(RequestResult)
     case line(Line, isNew: Bool)
     case lineRemoved(LineRemoval, name: String)

@@ -46,7 +46,8 @@ extension WriterStep {
     }
 
     func learn(_ news: LineNews, _ now: Timestamp) throws -> Effect {
-        guard let line = queue.line(news.line) else { return Effect() }
+        // Of what the line was when it was asked about.
+        guard let line = queue.line(news.subject.line), Refresher.Subject(line) == news.subject else { return Effect() }
         var effect = Effect()
         switch news.health {
         case .failed(let failure):

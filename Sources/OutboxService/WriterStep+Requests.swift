@@ -19,32 +19,39 @@ extension WriterStep {
     }
 
     /// For lines that want to be told instead of waiting while nothing gets through.
-    func downRefusal(of draft: Draft) -> SubmitRefusal? {
+    /// Once it is time to try, the next one is taken: it is the one that tries.
+    func downRefusal(of draft: Draft, _ now: Timestamp) -> SubmitRefusal? {
         guard gates.holdsSomething, case .done(let line) = queue.resolve(draft.line, defaultAccount),
-            line.settings.whenDown == .refuse,
-            let hold = gates.state(line.id) ?? gates.state(LineGates.meta)
+            line.settings.whenDown == .refuse, let until = gates.refuses(line.id, now: now)
         else { return nil }
-        return .lineDown(line.name, until: hold.until)
+        return .lineDown(line.name, until: max(until, now))
+    }
+
+    /// Why a draft would not be taken; nil: it would.
+    func refusal(of draft: Draft, _ now: Timestamp) throws -> SubmitRefusal? {
+        if let refusal = downRefusal(of: draft, now) { return refusal }
+        return try checks.refusal(of: draft, queue) ?? queue.refusal(of: draft, account: defaultAccount, now: now)
     }
 
     func submit(_ draft: Draft, batch: MessageID?, _ now: Timestamp) throws -> SubmitResult<Submitted> {
-        if let refusal = downRefusal(of: draft) { return .refused(refusal) }
+        if let refusal = downRefusal(of: draft, now) { return .refused(refusal) }
         if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
         return try queue.submit(draft, account: defaultAccount, batch: batch, now: now)
     }
 
-    func estimate(_ draft: Draft, _ now: Timestamp) throws -> SubmitResult<Estimate> {
-        if let refusal = downRefusal(of: draft) { return .refused(refusal) }
-        if let refusal = try checks.refusal(of: draft, queue) { return .refused(refusal) }
-        return try queue.estimate(draft, account: defaultAccount, now: now)
+    /// What a dry run tells: of each what speaks against it, how many go before the first, and when all have left.
+    func estimate(_ drafts: [Draft], _ now: Timestamp) throws -> WriterReply {
+        let refusals = try drafts.map { try refusal(of: $0, now) }
+        let good = zip(drafts, refusals).filter { $1 == nil }.map(\.0)
+        let first = try good.first.flatMap { try queue.estimate($0, account: defaultAccount, now: now) }
+        let all = good.count > 1 ? try queue.forecast(good, account: defaultAccount, now: now) : nil
+        return .estimated(refusals, first, all)
     }
 
     func store(_ slice: BulkSlice, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
         if slice.atomic {
-            let estimates = try slice.drafts.map { try estimate($0, now) }
-            if estimates.contains(where: { if case .refused = $0 { true } else { false } }) {
-                return Effect(reply: (exchange, .sliceRefused(estimates)))
-            }
+            let refusals = try slice.drafts.map { try refusal(of: $0, now) }
+            if refusals.contains(where: { $0 != nil }) { return Effect(reply: (exchange, .sliceRefused(refusals))) }
         }
         let batch = try slice.batch ?? queue.openBatch(account: defaultAccount, now: now)
         let results = try slice.drafts.map { try submit($0, batch: batch, now) }

@@ -115,6 +115,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var attempts: [Attempt] = []
         var log: [LogLine] = []
         var toApply: StoredNews?
+        /// Lines whose breakers were stored.
+        var saved: Set<Int64> = []
         /// Lines whose templates are others now.
         var templatesOf: Int64?
         var goOn = false
@@ -127,7 +129,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .clock: return try clockMoved(now)
         case .breakers:
             for key in gates.unsaved { try queue.saveBreaker(key, gates.state(key)) }
-            return Effect()
+            return Effect(saved: gates.unsaved)
         case .claim:
             guard claims else { return Effect() }
             gates.beginClaim(now: now)
@@ -148,10 +150,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .submit(let exchange, let draft):
             let result = try submit(draft, batch: nil, now)
             return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
-        case .estimate(let exchange, let drafts):
-            let results = try drafts.map { try estimate($0, now) }
-            let forecast = try queue.forecast(drafts, account: defaultAccount, now: now)
-            return Effect(reply: (exchange, .estimated(results, forecast)))
+        case .estimate(let exchange, let drafts): return Effect(reply: (exchange, try estimate(drafts, now)))
         case .slice(let exchange, let slice): return try store(slice, exchange, now)
         case .cancel(let exchange, let id):
             let result = try queue.cancel(id, account: defaultAccount, now: now)
@@ -179,7 +178,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             let status = try queue.change(name, account: defaultAccount, used: body.used, body.settings(over:))
             return Effect(
                 reply: (exchange, .pool(status)),
-                log: status.map { [LogLine(.notice, .poolChanged, "pool \(name) changed: \($0.pool.tier.name)")] } ?? [])
+                log: status.map { [LogLine(.notice, .poolChanged, "pool \(name) changed: \($0.pool.tier.name)")] } ?? []
+            )
         case .pause(let exchange, let body, let who): return try pause(body, who, exchange, now)
         case .resume(let exchange, let id, let who):
             let pause = try queue.resume(defaultAccount) { $0.id == id }.first
@@ -204,14 +204,16 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         _ operations: [Operation], _ effects: [Effect], _ kept: [StoreError?], _ now: Timestamp, _ tick: UInt64,
         _ outputs: inout Outputs
     ) {
+        // What was stored is told before anything changes again.
+        for (index, effect) in effects.enumerated() where kept[index] == nil { gates.saved(effect.saved) }
         for (index, effect) in effects.enumerated() {
             if let error = kept[index] {
                 refused(operations[index], error, &outputs)
                 continue
             }
-            if case .breakers = operations[index] { gates.saved() }
             if case .line(let line, _) = effect.reply?.1 {
                 gates.changed(subject(line.id))
+                checks.forget(line.id)
                 refreshes.forget(line.id)
             }
             if case .input(.webhook(_, let webhook)) = operations[index] {
@@ -232,7 +234,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if let webhook = effect.toApply { toApply.append(webhook) }
         }
         underWay += outputs.attempts.count
-        outputs.goOn = outputs.goOn || !toApply.isEmpty
+        outputs.goOn = outputs.goOn || !toApply.isEmpty || !gates.unsaved.isEmpty
         do {
             try setWakes(now, tick, &outputs)
         } catch let error as StoreError {
@@ -266,6 +268,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     }
 
     private func setWakes(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {
+        guard outputs.wake == nil else {
+            outputs.wake = now + Self.retryAfterFailure
+            return
+        }
         let ready = queue.readyLines.map { subject($0) }
         outputs.refresh = refreshes.due(of: queue.allLines, now: now) { queue.waitsForNews($0) }
             .map { Refresher.Subject($0) }
@@ -285,7 +291,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .apply(let news):
             // The raw call stays on disk, marked, and Meta was told 200 for it already.
             _ = queue.together(1) { _ in try queue.keepWebhook(news.id, problem: "\(error)") }
-        case .clock, .breakers, .claim: break
+        case .clock, .breakers, .claim:
+            // What it met it will meet again: not at once.
+            outputs.goOn = false
+            outputs.wake = Timestamp(milliseconds: 0)
         }
     }
 

@@ -31,8 +31,8 @@ private struct ReadyRow {
     var type: String
     var content: [UInt8]
     var fallback: [UInt8]?
-    /// The window was closed: the fallback goes.
-    var fellBack = false
+    /// The window was closed: the fallback goes in place of this.
+    var replaced: [UInt8]?
 
     init(_ row: Row) {
         let next = Record.columnCount
@@ -67,10 +67,12 @@ extension Queue {
         claimed.goOn = try freeSlots()
         claimed.goOn = try wakeContacts() || claimed.goOn
         claimed.goOn = try sweepOn() || claimed.goOn
-        let ready =
-            readyLines
+        // The one behind the last is asked first: when only one may try, each gets its turn.
+        let lines = readyLines
+        let start = memory.lastLineServed.flatMap { last in lines.firstIndex { $0 > last } } ?? 0
+        let ready = (lines[start...] + lines[..<start])
             .map { (line: $0, count: allowed($0, readyCount($0))) }
-            .filter { $0.count > 0 }
+            .filter { $0.count > 0 }.sorted { $0.line < $1.line }
         var looks = Self.looksMax
         for share in fairShare(slots: slots, ready: ready, after: memory.lastLineServed) {
             if looks <= 0 { break }
@@ -124,7 +126,7 @@ extension Queue {
                 }
                 try limits.useFallback.run(.text(template.text), .integer(row.record.id.rawValue))
                 row.fallback = nil
-                row.fellBack = true
+                row.replaced = row.content
                 (row.type, row.content) = ("template", fallback)
                 row.record.template = template
             }
@@ -169,7 +171,7 @@ extension Queue {
     private func leave(
         _ row: ReadyRow, _ line: Line, _ contact: Contact?, takesSlot: Bool, _ facts: GateFacts, _ now: Timestamp
     ) throws -> Attempt {
-        let number = try claim(row.record, fellBack: row.fellBack, now)
+        let number = try claim(row.record, replaced: row.replaced, now)
         var attempt = Attempt(
             message: row.record.id, number: number, opaque: opaque(row.record.id, number), line: line.id,
             lineName: line.name, phoneNumberID: line.settings.phoneNumberID, credential: line.settings.credential,
@@ -189,7 +191,7 @@ extension Queue {
         return attempt
     }
 
-    private func claim(_ record: Record, fellBack: Bool, _ now: Timestamp) throws -> Int64 {
+    private func claim(_ record: Record, replaced: [UInt8]?, _ now: Timestamp) throws -> Int64 {
         var record = record
         let number = record.standing.attempt + 1
         guard case .move(let state) = record.standing.decide(.claimed(attempt: number)) else {
@@ -199,7 +201,15 @@ extension Queue {
         record.enter(state)
         record.failure = failure
         record.standing.attempt = number
-        let detail = fellBack ? Array(#"{"fallback":"the person's window is closed"}"#.utf8) : nil
+        var detail: [UInt8]?
+        if let replaced {
+            var json = JSONWriter()
+            json.object {
+                $0.field("fallback", "the person's window is closed")
+                $0.field("insteadOf", raw: replaced)
+            }
+            detail = json.bytes
+        }
         try save(&record, .claimed, at: now, detail: detail)
         return number
     }

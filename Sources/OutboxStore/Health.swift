@@ -103,6 +103,8 @@ extension Queue {
 
     /// A template's status changed, by a webhook.
     package func learn(_ status: Template.Status, of template: TemplateName, line: Int64) throws {
+        // A word that is not known says nothing; the list will be read again.
+        if case .unknown = status { return }
         guard var standing = memory.templates[line]?[template] else { return }
         standing.status = status
         try database.prepare(
@@ -123,6 +125,22 @@ extension Queue {
     /// Meta's own objects of a line's templates, for reading again.
     package func rawTemplates(line: Int64) throws -> [[UInt8]] {
         try database.prepare("SELECT raw FROM template WHERE line = :line").all(.integer(line)) { $0.bytes(0) }
+    }
+
+    /// The line is another number now.
+    func forgetHealth(_ line: Int64) throws {
+        try database.prepare("DELETE FROM line_health WHERE line = :line").run(.integer(line))
+        memory.health[line] = nil
+    }
+
+    /// The line is of another account now.
+    func forgetTemplates(_ line: Int64) throws {
+        try database.prepare("DELETE FROM template WHERE line = :line").run(.integer(line))
+        try database.prepare("DELETE FROM template_hold WHERE line = :line").run(.integer(line))
+        try database.prepare("UPDATE line_health SET templates_at = NULL WHERE line = :line").run(.integer(line))
+        memory.templates[line] = nil
+        memory.templateHolds[line] = nil
+        sweep(.template, line: line)
     }
 
     // MARK: Held templates

@@ -84,6 +84,8 @@ extension Queue {
             let until = graceUntil(line: line.id, now)
             try statements.changeGrace.run(.optional(until?.milliseconds), .integer(line.id))
         }
+        if before.settings.phoneNumberID != settings.phoneNumberID { try forgetHealth(line.id) }
+        if before.settings.wabaID != settings.wabaID { try forgetTemplates(line.id) }
         if before.pool != line.pool {
             try copySlots(from: before.pool, to: line.pool)
             sweep(.tier, line: line.id)

@@ -113,28 +113,34 @@ extension Queue {
         if (draft.whenFull ?? line.settings.whenFull) == .refuse, later == nil, let pool = memory.pools[line.pool],
             try gateOnEntry(line.id, draft.priority, person) == .tier
         {
-            let free = try firstSlotFree(pool.id).map { wall($0, now) }
-            return .poolFull(pool.name, pool.tier, until: free)
+            let forecast = try forecast(line, now: now, more: 1, places: 1, priority: draft.priority)
+            return .poolFull(pool.name, pool.tier, until: forecast.leavesBy)
         }
         return nil
     }
 
-    /// Everything `submit` would check, and when the message would leave. Writes nothing.
-    package func estimate(_ draft: Draft, account: Int64, now: Timestamp) throws -> SubmitResult<Estimate> {
+    /// Why `submit` would refuse; nil: it would not. Writes nothing.
+    package func refusal(of draft: Draft, account: Int64, now: Timestamp) throws -> SubmitRefusal? {
         switch resolve(draft.line, account) {
-        case .refused(let refusal): return .refused(refusal)
+        case .refused(let refusal): return refusal
         case .done(let line):
             let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
-            let person = try person(draft.to.digits, account: account)
-            if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
-            let ready = Priority.allCases.reduce(0) { $0 + memory.counters.ready(line.id, $1) }
-            var forecast = try forecast(of: draft, to: person, line, now)
-            if let later { forecast = forecast.and(Forecast(leavesBy: later, limit: forecast.limit)) }
-            return .done(
-                Estimate(
-                    line: line.name, ahead: ready + memory.counters[line.id, .processing], notBefore: later ?? now,
-                    forecast: forecast))
+            return try refusal(
+                of: draft, to: person(draft.to.digits, account: account), line, later: later, now)
         }
+    }
+
+    /// When a message that would be taken would leave; nil when its line is not clear. Writes nothing.
+    package func estimate(_ draft: Draft, account: Int64, now: Timestamp) throws -> Estimate? {
+        guard case .done(let line) = resolve(draft.line, account) else { return nil }
+        let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
+        let person = try person(draft.to.digits, account: account)
+        let ready = Priority.allCases.reduce(0) { $0 + memory.counters.ready(line.id, $1) }
+        var forecast = try forecast(of: draft, to: person, line, now)
+        if let later { forecast = forecast.and(Forecast(leavesBy: later, limit: forecast.limit)) }
+        return Estimate(
+            line: line.name, ahead: ready + memory.counters[line.id, .processing], notBefore: later ?? now,
+            forecast: forecast)
     }
 
     /// When one more message would leave.
@@ -184,10 +190,13 @@ extension Queue {
         let pool = memory.lines.values.filter { $0.pool == line.pool }
         func ready(_ line: Line) -> Int64 { Priority.allCases.reduce(0) { $0 + memory.counters.ready(line.id, $1) } }
         var missing: Int64 = 0
-        if let places, let room = room(line, priority) {
+        if let places,
+            let balance = memory.pools[line.pool]?.balance(
+                for: priority, used: memory.slotsUsed[line.pool] ?? 0, now: limitsNow)
+        {
             // Everybody who waits may be somebody new: the latest it can be.
             let wanted = pool.reduce(places) { $0 + memory.counters.parked($1.id, .tier) + ready($1) }
-            missing = max(0, wanted - room)
+            missing = max(0, wanted - balance)
         }
         let ownPool = memory.pools[line.pool]
         let forecast = try Forecast.of(

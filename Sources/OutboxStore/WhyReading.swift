@@ -32,11 +32,13 @@ extension QueueReader {
         else { return facts }
         facts.pool = pool.pool.name
         facts.tier = pool.pool.tier
+        facts.keptForHigh = pool.pool.settings.keptForHigh
         facts.poolUsed = pool.used + pool.elsewhere
         facts.gates.room = pool.pool.room(for: message.priority, used: pool.used, now: limitsNow)
         if message.state == .queued {
             facts.ahead = try ahead(of: message, line.id)
-            if message.waits.gate == .tier, let free = try placeFree(message, line.id, pool) {
+            if message.waits.gate == .pair { facts.pairAhead = try pairAhead(of: message, line.id) }
+            if message.waits.gate == .tier, let free = try placeFree(message, line.id, pool, limitsNow) {
                 facts.placeFreeAt = Timestamp(
                     milliseconds: free.milliseconds - limitsNow.milliseconds + now.milliseconds)
             }
@@ -98,9 +100,26 @@ extension QueueReader {
         }
     }
 
+    private func pairAhead(of message: StoredMessage, _ line: Int64) throws -> Int64 {
+        try database.prepare(
+            """
+            SELECT count(*) FROM (SELECT 1 FROM message WHERE line = :line AND person = :person
+                AND priority = :priority AND state = 1 AND state IN (1, 2, 3) AND gate = 2 AND id < :id
+                LIMIT \(Self.placesMax))
+            """
+        ).first(
+            .integer(line), .text(message.waits.person), .integer(message.priority.rawValue),
+            .integer(message.id.rawValue)
+        ) { $0.integer(0) } ?? 0
+    }
+
     /// When the place becomes free that it gets if everybody at the gate before it takes one.
-    private func placeFree(_ message: StoredMessage, _ line: Int64, _ pool: PoolStatus) throws -> Timestamp? {
-        guard let people = pool.pool.tier.people, people > 0 else { return nil }
+    private func placeFree(
+        _ message: StoredMessage, _ line: Int64, _ pool: PoolStatus, _ limitsNow: Timestamp
+    ) throws -> Timestamp? {
+        guard let people = pool.pool.room(for: message.priority, used: 0, now: .distantFuture), people > 0,
+            let balance = pool.pool.balance(for: message.priority, used: pool.used, now: limitsNow)
+        else { return nil }
         let before =
             try database.prepare(
                 """
@@ -112,10 +131,12 @@ extension QueueReader {
                 .integer(line), .integer(message.priority.rawValue), .integer(message.waits.turn),
                 .integer(message.id.rawValue)
             ) { $0.integer(0) } ?? 0
-        let days = before / people
+        // Those who wait before it, and those the pool is over its tier.
+        let rank = before + max(0, -balance)
+        let days = rank / people
         let free = try database.prepare(
             "SELECT free_at FROM tier_slot WHERE pool = :pool ORDER BY free_at LIMIT 1 OFFSET :rank"
-        ).first(.integer(pool.pool.id), .integer(before % people)) { Timestamp(milliseconds: $0.integer(0)) }
+        ).first(.integer(pool.pool.id), .integer(rank % people)) { Timestamp(milliseconds: $0.integer(0)) }
         let first = free ?? pool.pool.elsewhereUntil ?? pool.nextFreeAt
         return first.map { $0 + .seconds(days * 86_400) }
     }

@@ -56,15 +56,28 @@ struct Client {
         complain("outboxctl: \(error?["message"]?.string ?? "refused") (\(code))")
         if let details = error?["details"] {
             for detail in details.elements {
-                complain("  \(detail["field"]?.string ?? "?") \(detail["message"]?.string ?? "")")
+                complain("  \(ownWord(detail["field"]?.string ?? "?")) \(detail["message"]?.string ?? "")")
             }
         }
         switch status {
         case 404: return .notFound
-        case 400...499: return .refused
+        case 400...499, 503: return .refused
         default: return .failed
         }
     }
+}
+
+/// A field of the socket as outboxctl's user gives it: `sendAt` is `--at`, `whenFull` is `--when-full`.
+private func ownWord(_ field: String) -> String {
+    let known = [
+        "to": "TO", "message": "TEXT", "sendAt": "--at", "expiresAt": "--expires", "batchId": "--batch",
+        "seconds": "--for", "order": "--any-order", "keptForHigh": "--keep-for-high",
+        "unknownGraceSeconds": "--unknown-grace", "firstWaitSeconds": "--first-wait", "maxWaitSeconds": "--max-wait",
+        "maxAgeSeconds": "--max-age", "body": "body",
+    ]
+    if let word = known[field] { return word }
+    guard field.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }) else { return field }
+    return "--" + field.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
 }
 
 /// A path segment or query value with everything escaped that is not plain.

@@ -3,10 +3,17 @@ import OutboxJSON
 import OutboxMeta
 
 let explainCodeCommand = Command(
-    name: "explain-code", words: "CODE",
+    name: "explain-code", words: "CODE ...",
     summary: "what an errorCode means, Meta's or outboxd's, what outboxd does, what you can do"
 ) { arguments, client in
-    let word = try words(arguments, "CODE")[0]
+    guard !arguments.words.isEmpty else { throw Arguments.Problem("explain-code takes CODE; see --help") }
+    for (index, word) in arguments.words.enumerated() {
+        if index > 0, !client.wantsJSON { print() }
+        try explain(word, client)
+    }
+}
+
+private func explain(_ word: String, _ client: Client) throws {
     guard let rows = ownWords(word) ?? Int64(word).flatMap(MetaError.of).map(metaWords) else {
         complain(
             "outboxctl: \(word) is no code outboxd knows; with HTTP 5xx the outcome counts as unknown, "
@@ -25,7 +32,7 @@ let explainCodeCommand = Command(
 private func metaWords(_ error: MetaError) -> [(String, String)] {
     [
         ("code", String(error.code)), ("title", error.title), ("means", error.meaning), ("sent", "no"),
-        ("then", error.errorClass.action), ("remedy", error.remedy), ("source", error.source.rawValue),
+        ("then", error.action), ("remedy", error.remedy), ("source", error.source.rawValue),
     ]
 }
 
@@ -35,6 +42,25 @@ private func ownWords(_ word: String) -> [(String, String)]? {
         [("code", word), ("means", means), ("sent", sent), ("then", then), ("remedy", remedy), ("source", "outboxd")]
     }
     switch word {
+    case "63016":
+        return rows(
+            "a text to somebody who has not written to the line within 24 hours (Meta's 131047)", "no",
+            "nothing is stored",
+            "send a template, or give one with --fallback; outboxctl line add NAME --closed-window leave when the "
+                + "line's webhooks do not come here")
+    case "RATE_LIMITED":
+        return rows(
+            "the pool has written to as many people as its tier allows in 24 hours", "no",
+            "nothing is stored, for the line or the message says --when-full refuse",
+            "wait as Retry-After says, or submit with --when-full wait")
+    case "LINE_STOPPED":
+        return rows(
+            "Meta says that the line's number cannot send", "no",
+            "nothing is stored, for the line says --when-stopped refuse", "outboxctl line health NAME")
+    case "UNAVAILABLE":
+        return rows(
+            "too much at once, a database that cannot be written, or nothing gets through to Meta and the line says "
+                + "--when-down refuse", "no", "nothing is stored", "try again, as Retry-After says")
     case "EXPIRED":
         return rows("its expiresAt passed before it could leave", "no", "the message fails", "submit a new one")
     case "OUTCOME_UNKNOWN":

@@ -20,6 +20,7 @@ let pauseCommand = Command(
     ]
 ) { arguments, client in
     _ = try words(arguments)
+    try checkScope(arguments)
     var json = JSONWriter()
     try json.object {
         if arguments.has("everything") { $0.field("everything", true) }
@@ -29,7 +30,20 @@ let pauseCommand = Command(
         if let span = arguments["for"] { $0.field("seconds", try seconds(span)) }
     }
     guard let pause = try client.call("POST", "/v1/pauses", body: json.bytes), !client.wantsJSON else { return }
-    print("pause \(plain(pause["id"])): \(words(of: pause)); outboxctl resume \(plain(pause["id"])) ends it")
+    let until = pause["until"]?.string.map { " until \($0)" } ?? ""
+    let id = plain(pause["id"])
+    print("pause \(id): \(words(of: pause))\(until); outboxctl resume \(id) ends it")
+}
+
+private func checkScope(_ arguments: Arguments) throws {
+    let targets = ["template", "batch", "priority"].filter { arguments.has($0) }
+    let everything = arguments.has("everything")
+    guard everything || arguments.has("line") || !targets.isEmpty else {
+        throw Arguments.Problem("say what to pause: --everything, --line, --template, --batch or --priority")
+    }
+    if targets.count > 1 { throw Arguments.Problem("--\(targets.joined(separator: " and --")) exclude each other") }
+    if everything, arguments.has("line") || !targets.isEmpty { throw Arguments.Problem("--everything stands alone") }
+    if arguments.has("for"), arguments.has("until") { throw Arguments.Problem("--for and --until exclude each other") }
 }
 
 let pauseListCommand = Command(name: "pause ls", words: "", summary: "what is paused, by whom and why") {
@@ -50,14 +64,18 @@ let resumeCommand = Command(
     options: scopeOptions + [.init("all", "end every pause")]
 ) { arguments, client in
     guard arguments.words.count <= 1 else { throw Arguments.Problem("resume takes one ID at most; see --help") }
+    let wanted = fields.filter { arguments[$0.0] != nil }
+    let everything = arguments.has("everything")
+    let ways = [!arguments.words.isEmpty, arguments.has("all"), everything, !wanted.isEmpty].count { $0 }
+    guard ways == 1 else {
+        throw Arguments.Problem(
+            ways == 0
+                ? "say which pause: an ID, what it holds back, or --all; see outboxctl pause ls"
+                : "an ID, --all, --everything and what a pause holds back exclude each other")
+    }
     if let id = arguments.words.first {
         _ = try client.call("DELETE", "/v1/pauses/\(escaped(id))")
         return
-    }
-    let wanted = fields.filter { arguments[$0.0] != nil }
-    let everything = arguments.has("everything")
-    guard arguments.has("all") || everything || !wanted.isEmpty else {
-        throw Arguments.Problem("say which pause: an ID, what it holds back, or --all; see outboxctl pause ls")
     }
     let pauses = try client.quietly { try $0.call("GET", "/v1/pauses") }?.elements.map { $0 } ?? []
     let ended = pauses.filter { pause in
@@ -73,7 +91,7 @@ let resumeCommand = Command(
     if !client.wantsJSON { print("ended \(ended.count) pause\(ended.count == 1 ? "" : "s")") }
 }
 
-private func words(of pause: JSONValue) -> String {
+func words(of pause: JSONValue) -> String {
     if pause["scope"]?.string == "everything" { return "everything" }
     return fields.compactMap { name, field in
         pause[field].flatMap { $0.isNull ? nil : "\(name) \(plain($0))" }
@@ -85,6 +103,6 @@ func seconds(_ span: String) throws -> Int64 {
     let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
     guard let unit = span.last.flatMap({ units[$0] }), let number = Int64(span.dropLast()), number > 0,
         number <= 31_536_000 / unit
-    else { throw Arguments.Problem("\(span): a span is a whole number and s, m, h or d, such as 30m") }
+    else { throw Arguments.Problem("\(span): a span is a whole number and s, m, h or d, such as 30m; 365d at most") }
     return number * unit
 }

@@ -25,7 +25,9 @@ let poolShowCommand = Command(
 let poolSetCommand = Command(
     name: "pool set", words: "NAME", summary: "set what is given of a pool; what is left out stays",
     options: [
-        .init("tier", value: "TIER", "TIER_250, TIER_1K, TIER_2K, TIER_10K, TIER_100K, TIER_UNLIMITED, or learned"),
+        .init(
+            "tier", value: "TIER",
+            "TIER_50, TIER_250, TIER_1K, TIER_2K, TIER_10K, TIER_100K, TIER_UNLIMITED, or learned"),
         .init("keep-for-high", value: "PERCENT", "of the tier, for messages of the class high alone"),
         .init("used", value: "N", "people written to in the last 24 hours by anybody, other senders included"),
     ]

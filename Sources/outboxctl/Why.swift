@@ -13,7 +13,9 @@ let whyCommand = Command(
     guard let why = try client.call("GET", "/v1/messages/\(escaped(id))/why"), !client.wantsJSON else { return }
     print("status      \(plain(why["status"]))")
     for gate in why["gates"]?.elements.map({ $0 }) ?? [] { show(gate: gate) }
-    if let ahead = why["ahead"]?.integer, ahead > 0 { print("ahead       \(ahead) messages of the line") }
+    if let ahead = why["ahead"]?.integer, ahead > 0 {
+        print("ahead       \(ahead) message\(ahead == 1 ? "" : "s") of the line")
+    }
     print("leaves      \(why["leavesAt"]?.string.map { "\($0), " } ?? "")\(plain(why["estimate"]))")
 }
 
@@ -43,8 +45,10 @@ private func whyLine(_ line: String, _ client: Client) throws {
                 + "\(plain(hold["errorCode"])) \(plain(hold["errorMessage"]))")
     }
     for pause in why["pauses"]?.elements.map({ $0 }) ?? [] {
+        let until = pause["until"]?.string.map { " until \($0)" } ?? ""
+        let reason = pause["reason"]?.string.map { ": \($0)" } ?? ""
         print(
-            "paused      \(plain(pause["scope"])) by \(plain(pause["pausedBy"])), until \(plain(pause["until"])); "
+            "paused      \(words(of: pause)) by \(plain(pause["pausedBy"]))\(until)\(reason); "
                 + "outboxctl resume \(plain(pause["id"]))")
     }
     for field in ["scheduled", "retrying"] {
@@ -54,9 +58,9 @@ private func whyLine(_ line: String, _ client: Client) throws {
         print("\(plain(wait["count"])) wait at \(plain(wait["gate"]))")
     }
     if let pool = why["pool"] {
-        print(
-            "pool        \(plain(pool["pool"])): \(plain(pool["used"])) of \(plain(pool["limit"])) people used, "
-                + "next free \(plain(pool["nextFreeAt"]))")
+        let limit = pool["limit"]?.integer.map { "of \($0) people" } ?? "people, without limit,"
+        let next = pool["nextFreeAt"]?.string.map { ", the next place is free at \($0)" } ?? ""
+        print("pool        \(plain(pool["pool"])): \(plain(pool["used"])) \(limit) written to in 24 hours\(next)")
     }
 }
 
@@ -74,6 +78,9 @@ let templateListCommand = Command(
     let name = try words(arguments, "LINE")[0]
     guard let templates = try client.call("GET", "/v1/lines/\(escaped(name))/templates"), !client.wantsJSON else {
         return
+    }
+    if templates.elements.first(where: { _ in true }) == nil {
+        complain("none, or not read yet: see outboxctl line health \(name); the list needs the line's --waba-id")
     }
     var table = Table(["NAME", "LANGUAGE", "STATUS", "CATEGORY"])
     for template in templates.elements {

@@ -126,7 +126,7 @@ import Testing
         try lab.wait(id, for: "read")
         try lab.wait(held, for: "read")
         #expect(try lab.ctl("resume", "7").status == 4)
-        #expect(try lab.ctl("pause").status == 5)
+        #expect(try lab.ctl("pause").status == 64)
     }
 
     @Test func aLineMetaStopsWaitsAndGoesOn() throws {

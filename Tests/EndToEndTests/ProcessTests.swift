@@ -203,7 +203,7 @@ import Testing
         #expect(try lab.ctl("status").text.contains("read\t1"))
         #expect(try lab.ctl("show", "nothing").status == 4)
         let refused = try lab.ctl("send", "12", "hello")
-        #expect(refused.status == 5 && refused.text.contains("to must be a phone number"))
+        #expect(refused.status == 5 && refused.text.contains("TO must be a phone number"))
         #expect(try lab.ctl("cancel", id).status == 5)
         #expect(try lab.ctl("retry", id).status == 5)
         #expect(try lab.ctl("send").status == 64)

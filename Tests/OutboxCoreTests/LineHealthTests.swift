@@ -6,8 +6,8 @@ import Testing
     @Test(arguments: [
         ("CONNECTED", LineStatus.online), ("FLAGGED", .online), ("PENDING", .notRegistered),
         ("UNVERIFIED", .notRegistered), ("DISCONNECTED", .offline), ("BANNED", .offline), ("RESTRICTED", .offline),
-        ("RATE_LIMITED", .offline), ("MIGRATED", .offline), ("DELETED", .offline), ("UNKNOWN", .offline),
-        ("A_NEW_WORD", .offline), ("connected", .offline),
+        ("RATE_LIMITED", .online), ("MIGRATED", .offline), ("DELETED", .offline), ("UNKNOWN", .online),
+        ("A_NEW_WORD", .online), ("connected", .online),
     ])
     func metasWordsAreThree(_ word: String, _ status: LineStatus) {
         #expect(

@@ -3,6 +3,7 @@ import OutboxAPI
 import OutboxCore
 import OutboxHTTP
 import OutboxJSON
+import OutboxMeta
 import OutboxStore
 import TestKit
 import Testing
@@ -215,11 +216,84 @@ extension PoolBody {
         }
         // 250 at once, 250 a day later, the rest after two days.
         #expect(forecast.limit == .tier && forecast.leavesBy == desk.now + .seconds(2 * 86_400))
-        guard case .estimated(let results) = desk.turn(.estimate(desk.exchange, [drafts[0]])).replies.first?.1,
-            case .done(let estimate)? = results.first
+        let stranger = try desk.draft("14155589999")
+        guard
+            case .estimated(let refusals, let estimate?, nil) = desk.turn(.estimate(desk.exchange, [stranger])).replies
+                .first?.1
         else { throw Missing() }
-        #expect(estimate.forecast.limit == .tier)
-        #expect(estimate.forecast.leavesBy >= desk.now + .seconds(2 * 86_400))
+        #expect(refusals == [nil] && estimate.forecast.limit == .tier)
+        #expect(estimate.forecast.leavesBy.map { $0 >= desk.now + .seconds(2 * 86_400) } == true)
+        guard case .estimated(_, _, let all?) = desk.turn(.estimate(desk.exchange, drafts)).replies.first?.1 else {
+            throw Missing()
+        }
+        #expect(all.leavesBy.map { $0 >= desk.now + .seconds(3 * 86_400) } == true, "as many again, but who is counted")
+        _ = desk.turn(.pause(desk.exchange, PauseBody(scope: .line, line: "main"), who: "t"))
+        guard case .estimated(_, let paused?, _) = desk.turn(.estimate(desk.exchange, [stranger])).replies.first?.1
+        else { throw Missing() }
+        #expect(paused.forecast == Forecast(leavesBy: nil, limit: .pause))
+    }
+
+    @Test func whoeverRefusesWhileDownTakesTheOneThatTries() throws {
+        let desk = try Desk(slots: 4)
+        desk.put("main", number: "106") { $0.whenDown = .refuse }
+        let first = desk.turn(.submit(desk.exchange, try desk.draft("14155550001")))
+        let lost = Outcome.refused(Failure(code: "190", message: "token"), .lineLater(askedFor: .seconds(60)))
+        _ = desk.turn(first.attempts.map { .outcome(AttemptOutcome(attempt: $0, outcome: lost)) })
+        guard case .submitted(.done(let waiting)) = first.replies.first?.1 else { throw Missing() }
+        _ = desk.turn(.cancel(desk.exchange, waiting.id))
+        desk.now = desk.now + .seconds(61)
+        desk.tick += 61_000_000_000
+        let next = desk.turn(.submit(desk.exchange, try desk.draft("14155550002")))
+        #expect(next.attempts.count == 1, "its time has come: it is the probe")
+        guard
+            case .submitted(.refused(.lineDown)) = desk.turn(
+                .submit(desk.exchange, try desk.draft("14155550003"))
+            ).replies.first?.1
+        else { throw Missing() }
+    }
+
+    @Test func oneLineAloneDoesNotSpeakForMeta() throws {
+        let desk = try Desk(slots: 8)
+        desk.put("second", number: "107")
+        var attempts: [Attempt] = []
+        for index in 0..<40 {
+            let draft = try desk.draft("1415556\(1000 + index)")
+            attempts += desk.turn(.submit(desk.exchange, draft)).attempts
+        }
+        let bad = Outcome.unknown(Failure(code: "NO_ANSWER", message: "timeout"))
+        for _ in 0..<20 where !attempts.isEmpty {
+            attempts = desk.turn(attempts.map { .outcome(AttemptOutcome(attempt: $0, outcome: bad)) }).attempts
+        }
+        let other = desk.turn(.submit(desk.exchange, try desk.draft("14155559999", line: "second")))
+        #expect(other.attempts.map(\.lineName) == ["second"])
+    }
+
+    @Test func aChangedLineForgetsWhatItWas() throws {
+        let desk = try Desk()
+        desk.put("main", number: "106") { $0.wabaID = "900" }
+        let line = try #require(desk.queue.line(named: "main", account: defaultAccount))
+        let health = LineHealth(
+            status: .offline, canSend: .blocked, quality: .red, tier: nil, messagesPerSecond: nil, reasons: [],
+            readAt: desk.now)
+        let news = LineNews(subject: Refresher.Subject(line), health: .read(health), templates: [])
+        _ = desk.turn(.lineNews(news))
+        #expect(desk.queue.health(line.id)?.stop != nil && desk.queue.knowsTemplates(of: line.id))
+        desk.put("main", number: "108") { $0.wabaID = "901" }
+        #expect(desk.queue.health(line.id) == nil && !desk.queue.knowsTemplates(of: line.id))
+        _ = desk.turn(.lineNews(news))
+        #expect(desk.queue.health(line.id) == nil, "news of what it was")
+    }
+
+    @Test func aBreakerClosedByAnOperatorStaysClosed() throws {
+        let desk = try Desk(slots: 4)
+        try desk.submit(1)
+        let attempt = try #require(desk.turn().attempts.first)
+        let refused = Outcome.refused(Failure(code: "190", message: "token"), .lineLater(askedFor: .seconds(60)))
+        let settings = try #require(desk.queue.line(named: "main", account: defaultAccount)).settings
+        _ = desk.turn(
+            .outcome(AttemptOutcome(attempt: attempt, outcome: refused)), .putLine(desk.exchange, settings))
+        _ = desk.turn()
+        #expect(try desk.queue.breakers().isEmpty)
     }
 
     @Test func anOperatorsMendingReleasesAtOnce() throws {

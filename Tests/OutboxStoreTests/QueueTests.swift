@@ -170,13 +170,13 @@ import Testing
         let bench = try Bench()
         var draft = try bench.draft()
         draft.line = "none"
-        #expect(try bench.queue.estimate(draft, account: 1, now: bench.now) == .refused(.noSuchLine("none")))
-        #expect(try bench.queue.estimate(draft, account: 2, now: bench.now) == .refused(.noSuchLine("none")))
+        #expect(try bench.queue.refusal(of: draft, account: 1, now: bench.now) == .noSuchLine("none"))
+        #expect(try bench.queue.refusal(of: draft, account: 2, now: bench.now) == .noSuchLine("none"))
         draft.line = nil
-        #expect(try bench.queue.estimate(draft, account: 2, now: bench.now) == .refused(.noLines))
+        #expect(try bench.queue.refusal(of: draft, account: 2, now: bench.now) == .noLines)
         let second = LineSettings(name: "second", phoneNumberID: "107", wabaID: nil, credential: "c")
         try bench.run { _ = try $0.put(second, account: 1, now: bench.now) }
-        #expect(try bench.queue.estimate(draft, account: 1, now: bench.now) == .refused(.lineNotNamed))
+        #expect(try bench.queue.refusal(of: draft, account: 1, now: bench.now) == .lineNotNamed)
     }
 
     @Test func aBusyLineIsNotRemoved() throws {
