@@ -21,7 +21,8 @@ private let seeds: Range<UInt64> = {
                 // A few people get many messages.
                 let person = world.happens(0.3) ? world.person(0) : world.randomPerson()
                 let priority = Priority.allCases[Int(world.random(0...2))]
-                try world.submit(person, line: ["a", "b", "c"][Int(world.random(0...2))], priority)
+                let later = world.happens(0.1) ? world.random(1000...7_200_000) : nil
+                try world.submit(person, line: ["a", "b", "c"][Int(world.random(0...2))], priority, later: later)
             }
             if world.happens(0.2) {
                 try world.inbound(world.randomPerson(), line: "a", late: world.random(0...3_600_000))
@@ -29,6 +30,7 @@ private let seeds: Range<UInt64> = {
             if world.happens(0.1) { world.setWallClock(ahead: world.random(-18_000_000...18_000_000)) }
             if world.happens(0.1) { try world.restart(reboot: world.happens(0.3)) }
             if world.happens(0.05) { try world.pauseOrResume() }
+            if world.happens(0.2) { try world.cancelOne() }
             try world.pass(
                 world.random(100...3_600_000), latency: 50...(world.happens(0.1) ? 30_000 : 1500), errors: 0.2)
         }
