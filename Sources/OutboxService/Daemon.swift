@@ -51,7 +51,7 @@ package final class Daemon: Sendable {
         let step = Handover(
             WriterStep(
                 queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
-                shown: { journal.shown($0) }))
+                shown: { journal.shown($0) }, debugs: { journal.writes(.debug) }))
         try takeUp(queue, step.value, journal)
         let listeners = try openListeners(settings)
 

@@ -110,6 +110,9 @@ package final class Journal: @unchecked Sendable {
         thread = Thread("journal") { [unowned self] in run() }
     }
 
+    /// Whether a line of that level would be written: for lines that are many.
+    package func writes(_ level: LogLevel) -> Bool { state.withLock { level <= $0.level } }
+
     package func set(level: LogLevel, masksNumbers: Bool) {
         state.withLock {
             $0.level = level

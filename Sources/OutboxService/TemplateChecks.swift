@@ -14,7 +14,7 @@ final class TemplateChecks {
 
     /// Nil: nothing speaks against it, or its line is not clear, which is said elsewhere.
     func refusal(of draft: Draft, _ queue: Queue) throws -> SubmitRefusal? {
-        guard draft.template != nil || draft.fallback != nil,
+        guard queue.knowsTemplates, draft.template != nil || draft.fallback != nil,
             case .done(let line) = queue.resolve(draft.line, defaultAccount), queue.knowsTemplates(of: line.id)
         else { return nil }
         var problems: [TemplateProblem] = []

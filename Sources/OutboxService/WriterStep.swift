@@ -51,12 +51,15 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     private static var retryAfterFailure: Duration { .seconds(1) }
     /// `shown` masks phone numbers.
-    init(queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String) {
+    init(
+        queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String,
+        debugs: @escaping () -> Bool = { true }
+    ) {
         self.queue = queue
         self.slotsMax = slotsMax
         self.chance = chance
         gates = LineGates((try? queue.breakers()) ?? [:])
-        words = WriterWords(idText: { queue.codec.text($0) }, shown: shown)
+        words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, debugs: debugs)
     }
 
     func close() throws { try queue.close() }

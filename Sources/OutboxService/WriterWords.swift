@@ -38,6 +38,8 @@ struct WriterWords {
     let idText: (MessageID) -> String
     /// Masks phone numbers.
     let shown: (String) -> String
+    /// Lines that nobody would see are not made.
+    var debugs: () -> Bool = { true }
 
     func line(_ outcome: AttemptOutcome, _ change: LineGates.Change) -> LogLine {
         let failure: Failure? =
@@ -99,7 +101,8 @@ struct WriterWords {
     }
 
     func submitted(_ results: [SubmitResult<Submitted>]) -> [LogLine] {
-        results.compactMap { result in
+        guard debugs() else { return [] }
+        return results.compactMap { result in
             guard case .done(let submitted) = result else { return nil }
             return LogLine(
                 .debug, .messageAccepted, "message \(submitted.state)",

@@ -1,5 +1,8 @@
 import CSQLite
 
+/// Once, before the first connection.
+private let memoryIsUncounted: Bool = ob_leave_memory_uncounted() == SQLITE_OK
+
 /// One SQLite connection. Belongs to one thread.
 final class Database {
     private let handle: OpaquePointer
@@ -7,6 +10,8 @@ final class Database {
     enum Access { case readWrite, readOnly }
 
     init(path: String, _ access: Access) throws {
+        // Where SQLite was in use already it goes on counting.
+        _ = memoryIsUncounted
         var handle: OpaquePointer?
         let mode = access == .readWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
         let code = sqlite3_open_v2(path, &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nil)

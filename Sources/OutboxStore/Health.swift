@@ -120,6 +120,9 @@ extension Queue {
         memory.templates[line]?[template]
     }
 
+    /// Of any line.
+    package var knowsTemplates: Bool { !memory.templates.isEmpty }
+
     package func knowsTemplates(of line: Int64) -> Bool { memory.templates[line] != nil }
 
     /// Meta's own objects of a line's templates, for reading again.
