@@ -113,7 +113,7 @@ CREATE TABLE line (
     credential      TEXT    NOT NULL,  -- the name of the secret that holds the access token
     unknown_policy  INTEGER NOT NULL CHECK (unknown_policy BETWEEN 0 AND 2),
     unknown_grace   INTEGER NOT NULL CHECK (unknown_grace BETWEEN 1 AND 2592000),  -- seconds
-    messages_per_second INTEGER NOT NULL CHECK (messages_per_second BETWEEN 1 AND 10000),
+    messages_per_second INTEGER CHECK (messages_per_second BETWEEN 1 AND 10000),  -- null: as Meta says
     burst           INTEGER NOT NULL CHECK (burst BETWEEN 1 AND 1000),
     pool            INTEGER NOT NULL REFERENCES pool (id),
     pair_limit      INTEGER NOT NULL CHECK (pair_limit IN (0, 1)),

@@ -56,7 +56,7 @@ package struct LineBody: Equatable, Sendable {
         var settings = LineSettings(
             name: name, phoneNumberID: number, wabaID: waba, credential: secret ?? tokenSecretName(line: name),
             unknownPolicy: policy, unknownGrace: grace ?? LineSettings.unknownGraceDefault,
-            messagesPerSecond: rate ?? LineSettings.messagesPerSecondDefault)
+            messagesPerSecond: rate)
         settings.pool = pool
         settings.pairLimit = pairLimit
         settings.whenFull = whenFull

@@ -22,6 +22,13 @@ package struct Line: Equatable, Sendable {
     }
 }
 
+extension Line {
+    /// Messages of any direction in a second: as set, else as Meta says of the number, else what it gives every one.
+    package func perSecond(_ health: LineHealth?) -> Int64 {
+        settings.messagesPerSecond ?? health?.messagesPerSecond ?? LineSettings.messagesPerSecondDefault
+    }
+}
+
 /// What becomes of a message when its pool has no room for one more person. The numbers are stored.
 package enum WhenFull: Int64, NamedCase {
     /// It waits; it leaves when a place becomes free.
@@ -62,9 +69,9 @@ package struct LineSettings: Equatable, Sendable {
     package var unknownPolicy: UnknownPolicy
     package var unknownGrace: Duration
 
-    /// Messages of any direction in a second. Meta: 80 unless the number was upgraded to 1,000, 20 for numbers that
-    /// also live in the WhatsApp Business app.
-    package var messagesPerSecond: Int64
+    /// Messages of any direction in a second; nil: as Meta says. Meta: 80 unless the number was upgraded to 1,000, 20 for
+    /// numbers that also live in the WhatsApp Business app.
+    package var messagesPerSecond: Int64?
 
     /// Messages that may leave at once after a pause; more than 1 may bring a second over the rate by as many.
     package var burst: Int64 = 1
@@ -86,7 +93,7 @@ package struct LineSettings: Equatable, Sendable {
     package init(
         name: String, phoneNumberID: String, wabaID: String?, credential: String,
         unknownPolicy: UnknownPolicy = .hold, unknownGrace: Duration = Self.unknownGraceDefault,
-        messagesPerSecond: Int64 = Self.messagesPerSecondDefault
+        messagesPerSecond: Int64? = nil
     ) {
         self.name = name
         self.phoneNumberID = phoneNumberID

@@ -40,7 +40,9 @@ package struct LineGates: Sendable {
     package init(_ stored: [Int64: LineHold.State] = [:]) { holds = stored.mapValues { LineHold($0) } }
 
     private mutating func pace(_ subject: Subject, _ tick: UInt64) -> Pace {
-        let pace = paces[subject.line] ?? Pace(perSecond: subject.perSecond, burst: subject.burst, now: tick)
+        var pace = paces[subject.line] ?? Pace(perSecond: subject.perSecond, burst: subject.burst, now: tick)
+        // Meta may have given the number another rate.
+        pace.set(perSecond: subject.perSecond, burst: subject.burst)
         paces[subject.line] = pace
         return pace
     }

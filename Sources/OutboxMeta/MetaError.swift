@@ -69,6 +69,15 @@ extension MetaErrorClass {
         }
     }
 
+    /// The same in words.
+    package var waitWords: String {
+        switch self {
+        case .messageForGood: "none: there is no further attempt"
+        case .messageLater: "growing from try to try, as the line's settings say"
+        default: "what Meta asks, \(leastWait.components.seconds) s at least"
+        }
+    }
+
     /// What outboxd does when a POST is answered with such a code.
     package var action: String {
         switch self {

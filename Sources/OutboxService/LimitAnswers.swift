@@ -101,7 +101,7 @@ extension Answerer {
                         $0.field("canReceiveMessages", health.canReceiveMessages)
                     }
                 }
-                $0.field("messagesPerSecond", line.settings.messagesPerSecond)
+                $0.field("messagesPerSecond", line.perSecond(health))
                 $0.array("reasons") { for reason in health?.reasons ?? [] { $0.value(reason) } }
                 $0.field("readAt", health?.readAt.rfc3339)
                 $0.field("templatesReadAt", templatesAt?.rfc3339)

@@ -264,10 +264,11 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     }
 
     private func subject(_ line: Int64) -> LineGates.Subject {
-        let settings = queue.line(line)?.settings
+        guard let found = queue.line(line) else {
+            return LineGates.Subject(line: line, perSecond: LineSettings.messagesPerSecondDefault)
+        }
         return LineGates.Subject(
-            line: line, perSecond: settings?.messagesPerSecond ?? LineSettings.messagesPerSecondDefault,
-            burst: settings?.burst ?? 1)
+            line: line, perSecond: found.perSecond(queue.health(line)), burst: found.settings.burst)
     }
 
     private func setWakes(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {

@@ -20,7 +20,7 @@ extension Line {
         var settings = LineSettings(
             name: row.text(2), phoneNumberID: row.text(3), wabaID: row.optionalText(4), credential: row.text(5),
             unknownPolicy: UnknownPolicy(rawValue: row.integer(6)) ?? .hold, unknownGrace: .seconds(row.integer(7)),
-            messagesPerSecond: row.integer(8))
+            messagesPerSecond: row.optionalInteger(8))
         settings.pool = row.text(19)
         settings.pairLimit = row.integer(12) != 0
         settings.whenFull = WhenFull(rawValue: row.integer(13)) ?? .wait
@@ -103,7 +103,7 @@ extension Queue {
         [
             .text(settings.phoneNumberID), .optional(settings.wabaID), .text(settings.credential),
             .integer(settings.unknownPolicy.rawValue), .integer(settings.unknownGrace.components.seconds),
-            .integer(settings.messagesPerSecond), .integer(pool.id), .integer(settings.pairLimit ? 1 : 0),
+            .optional(settings.messagesPerSecond), .integer(pool.id), .integer(settings.pairLimit ? 1 : 0),
             .integer(settings.whenFull.rawValue), .integer(settings.closedWindow.rawValue),
             .integer(settings.retry.attemptsMax), .integer(settings.retry.firstWait.wholeMilliseconds),
             .integer(settings.retry.waitMax.wholeMilliseconds), .optional(settings.ageMax?.components.seconds),

@@ -201,7 +201,7 @@ extension Queue {
         let ownPool = memory.pools[line.pool]
         let forecast = try Forecast.of(
             waiting: (places == nil ? ready(line) : memory.counters[line.id, .queued]) + more,
-            perSecond: line.settings.messagesPerSecond, places: missing,
+            perSecond: line.perSecond(memory.health[line.id]), places: missing,
             people: ownPool?.room(for: priority, used: 0, now: .distantFuture) ?? 0,
             placeFreeAt: { rank in
                 let freeAt = try limits.slotAtRank.first(.integer(line.pool), .integer(rank)) { $0.integer(0) }

@@ -12,7 +12,7 @@ extension QueueReader {
         var facts = WhyFacts(
             message: message, now: now, limitsNow: limitsNow,
             gates: try gateFacts(message, line), deadline: deadline,
-            perSecond: line?.settings.messagesPerSecond ?? 1)
+            perSecond: try line.map { $0.perSecond(try health($0.id).health) } ?? 1)
         guard let line else { return facts }
         facts.unknownPolicy = line.settings.unknownPolicy
         facts.pauses = try pauses(account: account).filter {

@@ -32,7 +32,8 @@ private func explain(_ word: String, _ client: Client) throws {
 private func metaWords(_ error: MetaError) -> [(String, String)] {
     [
         ("code", String(error.code)), ("title", error.title), ("means", error.meaning), ("sent", "no"),
-        ("then", error.action), ("remedy", error.remedy), ("source", error.source.rawValue),
+        ("then", error.action), ("wait", error.errorClass.waitWords), ("remedy", error.remedy),
+        ("source", error.source.rawValue),
     ]
 }
 

@@ -9,7 +9,7 @@ let lineAddCommand = Command(
         .init("token", value: "-", "read Meta's access token from standard input; never give it on the command line"),
         .init("token-secret", value: "NAME", "the credential or file in secrets/ that holds the token"),
         .init("on-unknown", value: "POLICY", "after a lost answer: hold (default), resend or fail"),
-        .init("messages-per-second", value: "N", "the number's throughput (default: 80, Meta's)"),
+        .init("messages-per-second", value: "N", "the number's throughput (default: what Meta says, or 80)"),
         .init("burst", value: "N", "messages that may leave at once after a pause (default: 1)"),
         .init("pool", value: "NAME", "count its people with other lines of the same portfolio (default: alone)"),
         .init(
@@ -86,11 +86,16 @@ let lineListCommand = Command(
 ) { arguments, client in
     _ = try words(arguments)
     guard let lines = try client.call("GET", "/v1/lines"), !client.wantsJSON else { return }
-    var table = Table(["LINE", "PHONE NUMBER ID", "WABA ID", "TOKEN SECRET", "ON UNKNOWN", "GRACE S", "PER SECOND"])
+    var table = Table([
+        "LINE", "PHONE NUMBER ID", "WABA ID", "TOKEN SECRET", "ON UNKNOWN", "GRACE S", "PER SECOND", "POOL",
+    ])
     for line in lines.elements {
         table.add(
-            ["line", "phoneNumberId", "wabaId", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond"]
-                .map { plain(line[$0]) })
+            [
+                "line", "phoneNumberId", "wabaId", "tokenSecret", "onUnknown", "unknownGraceSeconds",
+                "messagesPerSecond", "pool",
+            ]
+            .map { plain(line[$0]) })
     }
     table.show()
 }

@@ -27,7 +27,7 @@ import Testing
             sandbox: [
                 "--tier", "50", "--messages-per-second", "100", "--pair-limit", "--window", "--fault",
                 "error=131016@0.05", "--fault", "lose-answer@0.02",
-            ], line: #"{"phoneNumberId":"106","token":"t","messagesPerSecond":100,"firstWaitSeconds":1}"#)
+            ], line: #"{"phoneNumberId":"106","token":"t","messagesPerSecond":80,"firstWaitSeconds":1}"#)
         #expect(try lab.call("PUT", "/v1/pools/main", #"{"tier":"TIER_50"}"#).status == 200)
         // Two hundred people, one of them with more than a burst; thirty have written.
         var lines: [String] = []
@@ -80,11 +80,12 @@ import Testing
         let lab = try Lab(
             sandbox: ["--pair-limit"],
             line: #"{"phoneNumberId":"106","token":"t","messagesPerSecond":1000}"#)
-        for _ in 0..<48 { _ = try lab.call("POST", "/v1/messages", #"{"to":"14155551000",\#(template)}"#) }
-        let all = try eventually { try self.accepted(lab) == 46 }
+        for _ in 0..<60 { _ = try lab.call("POST", "/v1/messages", #"{"to":"14155551000",\#(template)}"#) }
+        let all = try eventually { try self.accepted(lab) >= 46 }
         #expect(all)
         let waits = try lab.call("GET", "/v1/lines/main/why").json?[path: "data", "waiting"]?.list
-        #expect(waits?.compactMap { $0["gate"]?.string }.sorted() == ["order", "pair"])
+        #expect(
+            waits?.compactMap { $0["gate"]?.string }.sorted() == ["order", "pair"], "the next one, and those behind it")
         let other = try lab.call("POST", "/v1/messages", #"{"to":"14155552000",\#(template)}"#).json
         try lab.wait(try #require(other?[path: "data", "id"]?.string), for: "read")
         #expect(try violations(lab) == Self.none)

@@ -284,6 +284,34 @@ extension PoolBody {
         #expect(desk.queue.health(line.id) == nil, "news of what it was")
     }
 
+    @Test func aLineWithoutARateHasTheOneMetaGives() throws {
+        let desk = try Desk(slots: 500)
+        desk.put("main", number: "106") { $0.messagesPerSecond = nil }
+        let line = try #require(desk.queue.line(named: "main", account: defaultAccount))
+        try desk.submit(2000)
+        func sent(seconds: UInt64) -> Int {
+            var count = 0
+            for _ in 0..<(seconds * 100) {
+                desk.tick += 10_000_000
+                let attempts = desk.turn().attempts
+                count += attempts.count
+                _ = desk.turn(
+                    attempts.map {
+                        .outcome(AttemptOutcome(attempt: $0, outcome: .accepted(wamid: "w\($0.message.rawValue)")))
+                    })
+            }
+            return count
+        }
+        let before = sent(seconds: 2)
+        #expect((150...165).contains(before), "80 a second: \(before)")
+        let health = LineHealth(
+            status: .online, canSend: .available, quality: .green, tier: .unlimited, messagesPerSecond: 400,
+            reasons: [], readAt: desk.now)
+        _ = desk.turn(.lineNews(LineNews(subject: Refresher.Subject(line), health: .read(health))))
+        let after = sent(seconds: 2)
+        #expect((750...810).contains(after), "400 a second: \(after)")
+    }
+
     @Test func aBreakerClosedByAnOperatorStaysClosed() throws {
         let desk = try Desk(slots: 4)
         try desk.submit(1)
