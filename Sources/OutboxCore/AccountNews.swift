@@ -17,8 +17,8 @@ package enum AccountNews: Equatable, Sendable {
 
     case alert(AccountAlert)
 
-    /// `message_template_status_update`. `language` is written as in messages, `en_US`. A status that is not known, such
-    /// as FLAGGED, does not say whether the template can be sent.
+    /// `message_template_status_update`. `language` is written as in messages, `en_US`. A status that is not known,
+    /// such as FLAGGED, does not say whether the template can be sent.
     case template(wabaID: String, name: String, language: String, status: Template.Status, reason: String?)
 
     /// `template_category_update`. With `correct` Meta announces: in 24 hours the category will be that one.

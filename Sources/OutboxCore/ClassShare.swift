@@ -1,5 +1,5 @@
-/// Which class of a line's messages goes next: `high` 16 times as often as `low`, `normal` 4 times, so that none starves,
-/// and a class that was idle goes first.
+/// Which class of a line's messages goes next: `high` 16 times as often as `low`, `normal` 4 times, so that none
+/// starves, and a class that was idle goes first.
 ///
 /// Start-time fair queuing with weights; a tie goes to the higher class.
 package struct ClassShare: Equatable, Sendable {

@@ -1,9 +1,9 @@
 /// The clock Meta's limits are kept by: never faster than time itself.
 ///
-/// Within one boot of the machine it runs with the boot clock, which nobody sets and which counts sleep; across boots it
-/// goes on by the wall clock, if that is synchronised, and else only by the time since the boot. A wall clock that jumps
-/// moves it not at all, so that no slot of a limit is given out early; a wrong one makes it late at worst. What a late
-/// clock would make too good, an open window for example, counts only if it began after `sureFrom`.
+/// Within one boot of the machine it runs with the boot clock, which nobody sets and which counts sleep; across boots
+/// it goes on by the wall clock, if that is synchronised, and else only by the time since the boot. A wall clock that
+/// jumps moves it not at all, so that no slot of a limit is given out early; a wrong one makes it late at worst. What
+/// a late clock would make too good, an open window for example, counts only if it began after `sureFrom`.
 /// It began at the wall clock's time and reads like one.
 package struct LimitClock: Equatable, Sendable {
     /// What the machine's clocks say at one moment.

@@ -69,8 +69,8 @@ package struct LineSettings: Equatable, Sendable {
     package var unknownPolicy: UnknownPolicy
     package var unknownGrace: Duration
 
-    /// Messages of any direction in a second; nil: as Meta says. Meta: 80 unless the number was upgraded to 1,000, 20 for
-    /// numbers that also live in the WhatsApp Business app.
+    /// Messages of any direction in a second; nil: as Meta says. Meta: 80 unless the number was upgraded to 1,000, 20
+    /// for numbers that also live in the WhatsApp Business app.
     package var messagesPerSecond: Int64?
 
     /// Messages that may leave at once after a pause; more than 1 may bring a second over the rate by as many.

@@ -25,7 +25,7 @@ package struct LineGates: Sendable {
     /// short enough that little is open in a crash.
     private static let horizon: UInt64 = 20_000_000
     /// Meta's words for "too fast": the rate is narrowed.
-    private static let throttles: Set<String> = ["4", "17", "341", "613", "80007", "130429", "HTTP_429"]
+    private static let throttles: Set<String> = ["4", "17", "341", "613", "80007", "130429", "131048", "HTTP_429"]
 
     private var holds: [Int64: LineHold]
     private var paces: [Int64: Pace] = [:]

@@ -58,12 +58,12 @@ package enum LineStatus: Int64, CaseIterable, Sendable {
 
     /// Out of Meta's own words, nil where the answer held none.
     ///
-    /// `status` is one of PENDING, DELETED, MIGRATED, BANNED, RESTRICTED, RATE_LIMITED, FLAGGED, CONNECTED, DISCONNECTED,
-    /// UNKNOWN and UNVERIFIED (Graph API reference, "WhatsApp Business Account To Number Current Status"); a CONNECTED
-    /// number sends (Cloud API, "Business phone numbers"), and a RATE_LIMITED one is slowed down. FLAGGED warned of low quality until October 2025
-    /// and sends. `codeVerificationStatus` decides only when the number is not connected: the verification of a
-    /// connected number may lapse without harm. `platformType` is NOT_APPLICABLE for a number registered nowhere.
-    /// Without a `status` Meta's verdict on sending stands in for it.
+    /// `status` is one of PENDING, DELETED, MIGRATED, BANNED, RESTRICTED, RATE_LIMITED, FLAGGED, CONNECTED,
+    /// DISCONNECTED, UNKNOWN and UNVERIFIED (Graph API reference, "WhatsApp Business Account To Number Current
+    /// Status"); a CONNECTED number sends (Cloud API, "Business phone numbers"), and a RATE_LIMITED one is slowed
+    /// down. FLAGGED warned of low quality until October 2025 and sends. `codeVerificationStatus` decides only when
+    /// the number is not connected: the verification of a connected number may lapse without harm. `platformType` is
+    /// NOT_APPLICABLE for a number registered nowhere. Without a `status` Meta's verdict on sending stands in for it.
     package static func of(
         status: String?, codeVerificationStatus: String?, platformType: String?, canSend: CanSend?
     ) -> LineStatus {

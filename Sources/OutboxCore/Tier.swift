@@ -1,7 +1,7 @@
 /// How many different people a pool of lines may write to within any 24 hours outside an open window.
 ///
-/// Meta's words. Since October 2025 new portfolios begin with 250 and grow to 2K, 10K, 100K and unlimited; 50 and 1K are
-/// older. The numbers are stored; they never change their meaning.
+/// Meta's words. Since October 2025 new portfolios begin with 250 and grow to 2K, 10K, 100K and unlimited; 50 and 1K
+/// are older. The numbers are stored; they never change their meaning.
 package enum Tier: Int64, CaseIterable, Sendable {
     case tier50 = 0
     case tier250 = 1

@@ -81,7 +81,8 @@ extension Queue {
         return try limits.person.first(.integer(account), .text(address)) { $0.text(0) } ?? address
     }
 
-    /// A person wrote to a line, by Meta's clock at `at`: the window is open, and waits for a place in the tier are over.
+    /// A person wrote to a line, by Meta's clock at `at`: the window is open, and waits for a place in the tier are
+    /// over.
     package func received(
         from address: String, by line: Int64, at: Timestamp, adClick: Bool, now: Timestamp
     ) throws {

@@ -57,8 +57,8 @@ extension Queue {
     /// Messages looked at for one claim, so that one-time codes never wait long for it.
     private static let looksMax = 500
 
-    /// Gives up to `slots` ready messages an attempt, fairly among lines, their classes by weight, and in each class one
-    /// of every batch in turn. `allowed` may let fewer of a line out than are ready.
+    /// Gives up to `slots` ready messages an attempt, fairly among lines, their classes by weight, and in each class
+    /// one of every batch in turn. `allowed` may let fewer of a line out than are ready.
     package func claim(
         slots: Int, now: Timestamp, allowed: (_ line: Int64, _ ready: Int) -> Int = { $1 }
     ) throws -> Claimed {

@@ -54,7 +54,8 @@ package final class Queue {
     }
     var memory = Memory()
 
-    /// Opens or makes the file. `reading` is what the machine's clocks say now, `attemptMax` how long one POST may take.
+    /// Opens or makes the file. `reading` is what the machine's clocks say now, `attemptMax` how long one POST may
+    /// take.
     package init(path: String, reading: LimitClock.Reading, attemptMax: Duration = .seconds(31)) throws {
         database = try Database.openQueue(path: path)
         statements = try Statements(database)

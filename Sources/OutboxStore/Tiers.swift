@@ -51,8 +51,8 @@ extension Queue {
         memory.clockUsed = true
     }
 
-    /// Changes what an operator says of a pool; nil: there is none, they come with lines. `used` are all people written to in the
-    /// last 24 hours, by anybody.
+    /// Changes what an operator says of a pool; nil: there is none, they come with lines. `used` are all people
+    /// written to in the last 24 hours, by anybody.
     package func change(
         _ name: String, account: Int64, used: Int64?, _ settings: (PoolSettings) -> PoolSettings
     ) throws -> PoolStatus? {
@@ -124,8 +124,8 @@ extension Queue {
         }
     }
 
-    /// Forgets whom the pools wrote to more than 24 hours ago, and lets as many wait no longer. Answers whether more may
-    /// be let go at once.
+    /// Forgets whom the pools wrote to more than 24 hours ago, and lets as many wait no longer. Answers whether more
+    /// may be let go at once.
     func freeSlots() throws -> Bool {
         for (pool, next) in memory.nextSlotFree where next <= limitsNow {
             let freed = try limits.freeSlots.run(.integer(pool), .integer(limitsNow.milliseconds))

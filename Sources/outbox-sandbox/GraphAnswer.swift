@@ -29,8 +29,8 @@ func graphError(status: Int, code: Int64, message: String) -> HTTPResponse {
 
 func title(_ code: Int64) -> String { MetaError.of(code)?.title ?? "Unknown error" }
 
-/// The names in `fields=id,throughput,health_status{can_send_message}`; what stands in braces, the fields of a field, is
-/// not heard.
+/// The names in `fields=id,throughput,health_status{can_send_message}`; what stands in braces, the fields of a field,
+/// is not heard.
 func fieldNames(_ text: String) -> [String] {
     var names = [""]
     var depth = 0

@@ -11,8 +11,8 @@ enum Violation: String, CaseIterable {
     /// The callback data of an accepted message came again: somebody posted one attempt twice.
     case duplicate
 
-    /// What Meta answers. No code of its own is documented for the messaging limit; its spam limit holds a number back too.
-    /// The window's comes as a failed status; a duplicate is not noticed.
+    /// What Meta answers. No code of its own is documented for the messaging limit; its spam limit holds a number
+    /// back too. The window's comes as a failed status; a duplicate is not noticed.
     var code: Int64? {
         switch self {
         case .tier: 131_048

@@ -6,8 +6,8 @@ struct Pair: Hashable {
 
 /// Meta's pair limit: a bucket of 45 messages to one person, filled up again by one every 6 seconds.
 ///
-/// Page: developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform. A burst borrows from what
-/// comes after it: after 20 at once the bucket is full again two minutes later.
+/// Page: developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform. A burst borrows from
+/// what comes after it: after 20 at once the bucket is full again two minutes later.
 struct PairBuckets {
     private static let capacity: UInt64 = 45
 
