@@ -36,8 +36,17 @@ package struct LineHealth: Equatable, Sendable {
     package var canReceiveMessages: Bool { status == .online }
 }
 
+extension LineHealth {
+    /// Why the line cannot send; nil when it can.
+    package var stop: String? {
+        guard !canSendMessages else { return nil }
+        let words = status == .online ? "its sending is \(canSend.name)" : "it is \(status.name)"
+        return "Meta says of the line's number: \(words)" + (reasons.first.map { ": \($0)" } ?? "")
+    }
+}
+
 /// Whether a number is on Meta's network. The numbers are stored; they never change their meaning.
-package enum LineStatus: Int64, CaseIterable, Sendable {
+package enum LineStatus: Int64, NamedCase {
     case online = 0
     case offline = 1
     /// Its owner has to register it, or to prove that it is theirs.
@@ -49,11 +58,6 @@ package enum LineStatus: Int64, CaseIterable, Sendable {
         case .offline: "OFFLINE"
         case .notRegistered: "NOT_REGISTERED"
         }
-    }
-
-    package init?(name: String) {
-        guard let status = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = status
     }
 
     /// Out of Meta's own words, nil where the answer held none.
@@ -83,7 +87,7 @@ package enum LineStatus: Int64, CaseIterable, Sendable {
 
 /// Meta's `can_send_message`, the worst of number, account, business and app. The numbers are stored; they never change
 /// their meaning.
-package enum CanSend: Int64, CaseIterable, Sendable {
+package enum CanSend: Int64, NamedCase {
     case available = 0
     case limited = 1
     case blocked = 2
@@ -94,11 +98,6 @@ package enum CanSend: Int64, CaseIterable, Sendable {
         case .limited: "LIMITED"
         case .blocked: "BLOCKED"
         }
-    }
-
-    package init?(name: String) {
-        guard let verdict = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = verdict
     }
 }
 

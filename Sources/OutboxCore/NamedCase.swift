@@ -1,5 +1,7 @@
-/// An enum whose cases are known outside by their own names.
-package protocol NamedCase: CaseIterable, Sendable {}
+/// An enum whose cases are known outside by names: their own, unless it says otherwise.
+package protocol NamedCase: CaseIterable, Sendable {
+    var name: String { get }
+}
 
 extension NamedCase {
     package var name: String { String(describing: self) }

@@ -26,14 +26,10 @@ package struct TemplateStanding: Equatable, Sendable {
         self.category = category
     }
 
-    package init(_ template: Template) { self.init(status: template.status, category: template.category) }
-}
-
-extension LineHealth {
-    /// Why the line cannot send; nil when it can.
-    package var stop: String? {
-        guard !canSendMessages else { return nil }
-        let words = status == .online ? "its sending is \(canSend.name)" : "it is \(status.name)"
-        return "Meta says of the line's number: \(words)" + (reasons.first.map { ": \($0)" } ?? "")
+    /// A template's category says so; where it is not known, the message's class does.
+    package static func isMarketing(_ standing: TemplateStanding?, _ priority: Priority) -> Bool {
+        standing.map { $0.category == .marketing } ?? (priority == .low)
     }
+
+    package init(_ template: Template) { self.init(status: template.status, category: template.category) }
 }

@@ -2,7 +2,7 @@
 ///
 /// Meta's words. Since October 2025 new portfolios begin with 250 and grow to 2K, 10K, 100K and unlimited; 50 and 1K
 /// are older. The numbers are stored; they never change their meaning.
-package enum Tier: Int64, CaseIterable, Sendable {
+package enum Tier: Int64, NamedCase {
     case tier50 = 0
     case tier250 = 1
     case tier1K = 2
@@ -22,11 +22,6 @@ package enum Tier: Int64, CaseIterable, Sendable {
         case .tier100K: "TIER_100K"
         case .unlimited: "TIER_UNLIMITED"
         }
-    }
-
-    package init?(name: String) {
-        guard let tier = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = tier
     }
 
     /// People; nil: no limit.

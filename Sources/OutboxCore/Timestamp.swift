@@ -18,6 +18,13 @@ package struct Timestamp: Comparable, Hashable, Sendable {
     }
 }
 
+extension Timestamp {
+    /// The same moment by another clock: where one shows `there` now, this one shows `here`.
+    package func onClock(showing there: Timestamp, insteadOf here: Timestamp) -> Timestamp {
+        Timestamp(milliseconds: milliseconds - here.milliseconds + there.milliseconds)
+    }
+}
+
 extension Duration {
     package var wholeMilliseconds: Int64 {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000

@@ -79,7 +79,7 @@ package struct WhyFacts: Sendable {
     }
 
     private func wall(_ moment: Timestamp) -> Timestamp {
-        Timestamp(milliseconds: moment.milliseconds - limitsNow.milliseconds + now.milliseconds)
+        moment.onClock(showing: now, insteadOf: limitsNow)
     }
 }
 

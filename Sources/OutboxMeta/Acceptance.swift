@@ -31,6 +31,7 @@ package func acceptance(in body: JSONValue) -> Acceptance? {
     guard let message = body.items("messages").first, let wamid = message["id"]?.words else { return nil }
     let contact = body.items("contacts").first
     return Acceptance(
-        wamid: wamid, waID: contact?["wa_id"]?.personDigits, userID: contact?["user_id"]?.words,
+        wamid: wamid, waID: contact?["wa_id"]?.personDigits,
+        userID: contact?["user_id"]?.words.flatMap { $0.utf8.count <= 160 ? $0 : nil },
         input: contact?["input"]?.words, held: message["message_status"]?.string == "held_for_quality_assessment")
 }

@@ -17,29 +17,16 @@ package func outcome(of result: HTTPResult, parser: JSONParser) -> Outcome {
         // Not JSON is an answer like any other here: one that says nothing.
         let json = try? parser.parse(body)
         if let error = json?["error"], error.kind == .object { return refusal(error, status, headers) }
-        if (200...299).contains(status),
-            let wamid = json?["messages"]?.elements.first(where: { _ in true })?["id"]?.string,
-            !wamid.isEmpty
-        {
-            return .accepted(wamid: wamid, person: person(json))
+        if (200...299).contains(status), let accepted = json.flatMap(acceptance(in:)) {
+            return .accepted(wamid: accepted.wamid, person: accepted.waID ?? accepted.userID)
         }
         return withoutMetasWord(status, headers)
     }
 }
 
-/// Whom Meta knows the recipient as, in digits: in Brazil and Mexico that may be another number than the one sent to;
-/// somebody with a username may have no number at all, but an id for this business.
-private func person(_ json: JSONValue?) -> String? {
-    let contact = json?["contacts"]?.elements.first { _ in true }
-    if let number = contact?["wa_id"]?.string.flatMap(PhoneNumber.init) { return number.digits }
-    return contact?["user_id"]?.string.flatMap { (1...160).contains($0.utf8.count) ? $0 : nil }
-}
-
 private func refusal(_ error: JSONValue, _ status: Int, _ headers: [HTTPHeader]) -> Outcome {
     let code = error["code"]?.integer
-    let details = error["error_data"]?["details"]?.string
-    let title = error["message"]?.string ?? "Meta gave no reason"
-    let failure = Failure(code: code.map(String.init) ?? "NO_CODE", message: joined(title, details))
+    let failure = graphFailure(error)
     let askedFor = retryAfter(headers)
     // Of Graph's codes the one whose subcode decides: the number does not exist, or the token may not use it.
     if code == 100, error["error_subcode"]?.integer == 33 {
@@ -72,11 +59,6 @@ private func withoutMetasWord(_ status: Int, _ headers: [HTTPHeader]) -> Outcome
     case 300...499: return .refused(failure, .forNow(askedFor: nil))
     default: return .unknown(failure)
     }
-}
-
-private func joined(_ title: String, _ details: String?) -> String {
-    guard let details, !details.isEmpty, details != title else { return title }
-    return "\(title): \(details)"
 }
 
 /// Whole seconds, an hour at most; the form with a date is not used by Meta.

@@ -11,11 +11,6 @@ package struct WebhookContent: Equatable, Sendable {
     package var news: [AccountNews] = []
     /// Everything else, counted by field.
     package var others: [String: Int] = [:]
-
-    /// Messages received, by the business number they came to.
-    package var inboundCounts: [String: Int] {
-        inbound.reduce(into: [:]) { counts, message in counts[message.phoneNumberID, default: 0] += 1 }
-    }
 }
 
 /// Reads a webhook's body: every entry, every change, every status in it. Unknown fields and kinds are counted,
@@ -65,15 +60,8 @@ private func statusReport(_ status: JSONValue, _ phoneNumberID: String) -> Statu
     else { return nil }
     return StatusReport(
         phoneNumberID: phoneNumberID, wamid: wamid, opaque: status["biz_opaque_callback_data"]?.string,
-        report: report, at: at, failure: status["errors"]?.elements.first { _ in true }.map(failure),
+        report: report, at: at, failure: status["errors"]?.elements.first { _ in true }.map(graphFailure),
         person: status["recipient_id"]?.personDigits, userID: status["recipient_user_id"]?.words)
-}
-
-private func failure(_ error: JSONValue) -> Failure {
-    let code = error["code"]?.integer.map(String.init) ?? "NO_CODE"
-    let title = error["title"]?.string ?? error["message"]?.string ?? "Meta gave no reason"
-    let details = error["error_data"]?["details"]?.string
-    return Failure(code: code, message: details.map { $0 == title ? title : "\(title): \($0)" } ?? title)
 }
 
 // MARK: Signature

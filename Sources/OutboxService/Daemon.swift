@@ -49,7 +49,7 @@ package final class Daemon: Sendable {
                 isSynchronised: wallClockIsSynchronised()),
             attemptMax: settings.requestTimeout + .seconds(1))
         let step = Handover(
-            WriterStep(
+            try WriterStep(
                 queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
                 shown: { journal.shown($0) }, debugs: { journal.writes(.debug) }))
         try takeUp(queue, step.value, journal)

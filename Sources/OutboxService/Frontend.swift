@@ -50,10 +50,10 @@ final class Frontend: HTTPHandler {
     /// Dry runs whose estimate is awaited.
     private var dryRuns: [Exchange: Draft] = [:]
     /// Lines whose change the writer has.
-    private var linesChanging: [Exchange: LineChange] = [:]
+    var linesChanging: [Exchange: LineChange] = [:]
 
     /// A line whose change the writer has, and the token to go back to if nothing comes of it.
-    private struct LineChange {
+    struct LineChange {
         var line: String
         var secret: String?
         var tokenBefore: String?
@@ -268,34 +268,6 @@ final class Frontend: HTTPHandler {
         parts.reader.ask(exchange, .list(filter))
     }
 
-    private func putLine(_ name: String, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
-        switch LineBody.read(try parse(body), name: name) {
-        case .wrong(let errors): throw .validation(errors)
-        case .complete(let line):
-            try beginChange(of: name, exchange)
-            if let token = line.token {
-                linesChanging[exchange]?.secret = line.settings.credential
-                linesChanging[exchange]?.tokenBefore = secrets.value(line.settings.credential)
-                do {
-                    try secrets.store(line.settings.credential, token)
-                } catch {
-                    linesChanging[exchange] = nil
-                    journal.write(LogLine(.error, .storage, "\(error)", [(.line, name)]))
-                    throw APIError(.internalError, "the token could not be stored; the journal says why")
-                }
-            }
-            writer.post(.putLine(exchange, line.settings))
-        }
-    }
-
-    /// A line and the file with its token are changed together: one change at a time.
-    private func beginChange(of line: String, _ exchange: Exchange) throws(APIError) {
-        guard !linesChanging.values.contains(where: { $0.line == line }) else {
-            throw APIError(.conflict, "another change of the line \(line) is under way; try again")
-        }
-        linesChanging[exchange] = LineChange(line: line)
-    }
-
     // MARK: Streams
 
     func received(piece: [UInt8], _ exchange: Exchange) { streamPiece(piece, exchange) }
@@ -345,32 +317,5 @@ final class Frontend: HTTPHandler {
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }
         server.respond(exchange, words.response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))
-    }
-
-    /// A line that was not changed keeps its token.
-    private func takeBack(_ change: LineChange, unlessDone reply: WriterReply) {
-        switch reply {
-        case .line, .lineRemoved: return
-        default: break
-        }
-        guard let secret = change.secret else { return }
-        do {
-            if let before = change.tokenBefore { try secrets.store(secret, before) } else { try secrets.remove(secret) }
-        } catch {
-            journal.write(LogLine(.error, .storage, "\(error)", [(.line, change.line)]))
-        }
-    }
-
-    /// A line that now names its own secret needs the token it was once given no longer.
-    private func forgetUnusedToken(of line: Line) {
-        if line.settings.credential != LineBody.tokenSecretName(line: line.name) { removeToken(ofLine: line.name) }
-    }
-
-    private func removeToken(ofLine name: String) {
-        do {
-            try secrets.remove(LineBody.tokenSecretName(line: name))
-        } catch {
-            journal.write(LogLine(.warning, .storage, "\(error)", [(.line, name)]))
-        }
     }
 }

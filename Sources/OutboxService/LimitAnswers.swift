@@ -85,14 +85,15 @@ extension Answerer {
     func health(_ name: String) throws -> HTTPResponse {
         let line = try line(name)
         let (health, templatesAt, problem) = try reader.health(line.id)
-        let pool = try reader.pools(account: defaultAccount, limitsNow: clock.now).first { $0.pool.id == line.pool }
+        // Webhooks change what is learned of the pool before the number is read again.
+        let tier = try reader.pool(line.pool, limitsNow: clock.now)?.pool.learned ?? health?.tier
         return .json(200) {
             $0.object("data") {
                 $0.field("line", name)
                 $0.field("status", health?.status.name)
                 $0.field("canSendMessage", health?.canSend.name)
                 $0.field("qualityRating", health?.quality.name)
-                $0.field("messagingLimitTier", (health?.tier ?? pool?.pool.learned)?.name)
+                $0.field("messagingLimitTier", tier?.name)
                 // Before Meta was asked nothing is known, and nothing is held back.
                 if let health {
                     $0.object("capabilities") {
@@ -142,7 +143,7 @@ extension Answerer {
     private func write(_ pause: Pause, _ lines: [Line], to json: inout JSONWriter) {
         let line = pause.line.flatMap { id in lines.first { $0.id == id }?.name }
         pause.write(
-            to: &json, line: line, target: ReplyWords(codec: reader.codec, clock: clock).shown(pause))
+            to: &json, line: line, target: pause.shownTarget(reader.codec))
     }
 }
 

@@ -7,6 +7,6 @@ extension LimitClock {
 
     /// A moment of this clock as the wall clock will show it, if nobody sets that.
     func wall(_ moment: Timestamp) -> Timestamp {
-        Timestamp(milliseconds: moment.milliseconds - now.milliseconds + wallClockMilliseconds())
+        moment.onClock(showing: Timestamp(milliseconds: wallClockMilliseconds()), insteadOf: now)
     }
 }

@@ -12,12 +12,6 @@ struct ReplyWords {
 
     private func wall(_ moment: Timestamp) -> Timestamp { clock.wall(moment) }
 
-    /// What a pause is about, as callers know it.
-    func shown(_ pause: Pause) -> String? {
-        guard pause.scope == .batch, let number = pause.target.flatMap({ Int64($0) }) else { return pause.target }
-        return codec.text(MessageID(rawValue: number), .batch)
-    }
-
     /// `draft` is the one a dry run was asked for.
     func response(to reply: WriterReply, draft: Draft?) -> HTTPResponse {
         switch reply {
@@ -40,7 +34,7 @@ struct ReplyWords {
             return .error(APIError(.notFound, "there is no such pool; pools come with the lines that name them"))
         case .pool(let status?): return .json(200) { status.write(to: &$0, name: "data", wall: wall) }
         case .paused(let pause, let line):
-            return .json(201) { pause.write(to: &$0, name: "data", line: line, target: shown(pause)) }
+            return .json(201) { pause.write(to: &$0, name: "data", line: line, target: pause.shownTarget(codec)) }
         case .resumed(nil): return .error(APIError(.notFound, "there is no such pause"))
         case .resumed: return HTTPResponse(status: 204)
         case .wrong(let error): return .error(.validation([error]))
@@ -98,6 +92,14 @@ struct ReplyWords {
             return .error(
                 APIError(.conflict, "\(count) messages of this line still wait or are on their way; cancel them first"))
         }
+    }
+}
+
+extension Pause {
+    /// What it is about, as callers know it.
+    func shownTarget(_ codec: IDCodec) -> String? {
+        guard scope == .batch, let number = target.flatMap({ Int64($0) }) else { return target }
+        return codec.text(MessageID(rawValue: number), .batch)
     }
 }
 

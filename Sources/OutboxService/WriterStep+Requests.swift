@@ -18,6 +18,20 @@ extension WriterStep {
         return Effect(reply: (exchange, .paused(pause, line: line?.name)), log: [words.paused(pause)])
     }
 
+    func put(_ settings: LineSettings, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
+        if let other = queue.lines(ofNumber: settings.phoneNumberID).compactMap({ queue.line($0) })
+            .first(where: { $0.account == defaultAccount && $0.name != settings.name })
+        {
+            let words = "is the number of the line \(other.name); Meta's limits are kept once for each number"
+            return Effect(reply: (exchange, .wrong(FieldError("phoneNumberId", words))))
+        }
+        let (line, isNew) = try queue.put(settings, account: defaultAccount, now: now)
+        let text = isNew ? "line added" : "line changed"
+        return Effect(
+            reply: (exchange, .line(line, isNew: isNew)),
+            log: [LogLine(.notice, .lineChanged, text, [(.line, line.name)])])
+    }
+
     /// For lines that want to be told instead of waiting while nothing gets through.
     /// Once it is time to try, the next one is taken: it is the one that tries.
     func downRefusal(of draft: Draft, _ now: Timestamp) -> SubmitRefusal? {

@@ -50,15 +50,16 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var unrecorded: [AttemptOutcome] = []
 
     private static var retryAfterFailure: Duration { .seconds(1) }
+
     /// `shown` masks phone numbers.
     init(
         queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String,
         debugs: @escaping () -> Bool = { true }
-    ) {
+    ) throws {
         self.queue = queue
         self.slotsMax = slotsMax
         self.chance = chance
-        gates = LineGates((try? queue.breakers()) ?? [:])
+        gates = LineGates(try queue.breakers())
         words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, debugs: debugs)
     }
 
@@ -161,18 +162,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .retry(let exchange, let id):
             let result = try queue.retry(id, account: defaultAccount, now: now)
             return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageRequeued))
-        case .putLine(let exchange, let settings):
-            if let other = queue.lines(ofNumber: settings.phoneNumberID).compactMap({ queue.line($0) })
-                .first(where: { $0.account == defaultAccount && $0.name != settings.name })
-            {
-                let words = "is the number of the line \(other.name); Meta's limits are kept once for each number"
-                return Effect(reply: (exchange, .wrong(FieldError("phoneNumberId", words))))
-            }
-            let (line, isNew) = try queue.put(settings, account: defaultAccount, now: now)
-            let text = isNew ? "line added" : "line changed"
-            return Effect(
-                reply: (exchange, .line(line, isNew: isNew)),
-                log: [LogLine(.notice, .lineChanged, text, [(.line, line.name)])])
+        case .putLine(let exchange, let settings): return try put(settings, exchange, now)
         case .removeLine(let exchange, let name):
             let removal = try queue.removeLine(named: name, account: defaultAccount, now: now)
             let log = removal == .done ? [LogLine(.notice, .lineChanged, "line removed", [(.line, name)])] : []

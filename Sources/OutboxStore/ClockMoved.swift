@@ -74,9 +74,7 @@ extension Queue {
     func needsPlace(_ line: Line, _ person: String) throws -> Bool {
         if try slotFreeAt(line.pool, person).map({ $0 > limitsNow }) ?? false { return false }
         var facts = GateFacts(priority: .normal, isTemplate: true)
-        let contact = try contact(line.id, person)
-        (facts.windowUntil, facts.windowSeen) = (contact?.windowUntil, contact?.windowSeen)
-        facts.sureFrom = clock.sureFrom
+        facts.know(try contact(line.id, person), sureFrom: clock.sureFrom)
         let isFree = GateFacts.windowIsOpen(facts.windowUntil, now: limitsNow, deadline: attemptMax)
         return !(isFree && facts.windowIsSure)
     }

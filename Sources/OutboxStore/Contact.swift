@@ -45,6 +45,17 @@ package struct Contact: Equatable, Sendable {
     }
 }
 
+extension GateFacts {
+    /// What is known of the person; `sureFrom` is the limits' clock's.
+    mutating func know(_ contact: Contact?, sureFrom: Timestamp?) {
+        guard let contact else { return }
+        (windowUntil, windowSeen, self.sureFrom) = (contact.windowUntil, contact.windowSeen, sureFrom)
+        quietUntil = contact.quietUntil
+        noMarketingUntil = contact.noMarketingUntil
+        pairFullAt = contact.pairFullAt
+    }
+}
+
 extension Queue {
     /// How long a person's message opens the window, and how long an answered ad keeps the free entry point open.
     private static let window = Duration.seconds(24 * 3600)

@@ -141,13 +141,7 @@ extension Queue {
         facts.countsPairs = line.settings.pairLimit
         facts.templateHeld = isHeld(record.template, line: line.id)
         facts.isMarketing = isMarketing(record.template, record.priority, line: line.id)
-        if let contact {
-            (facts.windowUntil, facts.windowSeen) = (contact.windowUntil, contact.windowSeen)
-            facts.sureFrom = clock.sureFrom
-            facts.quietUntil = contact.quietUntil
-            facts.noMarketingUntil = contact.noMarketingUntil
-            facts.pairFullAt = contact.pairFullAt
-        }
+        facts.know(contact, sureFrom: clock.sureFrom)
         if !record.anyOrder {
             facts.isBehind =
                 try limits.isBehind.first(

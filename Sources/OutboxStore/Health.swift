@@ -191,8 +191,7 @@ extension Queue {
     /// Whether a message is marketing: by its template's category, or where that is not known, by its class.
     func isMarketing(_ template: TemplateName?, _ priority: Priority, line: Int64) -> Bool {
         guard let template else { return false }
-        if let standing = memory.templates[line]?[template] { return standing.category == .marketing }
-        return priority == .low
+        return TemplateStanding.isMarketing(memory.templates[line]?[template], priority)
     }
 
     /// Templates that wait for Meta, or lines Meta stopped: to be asked about soon again.

@@ -112,21 +112,27 @@ extension Queue {
         ]
     }
 
+    /// `?1, ?2, …`
+    private static func marks(_ count: Int) -> String {
+        (1...count).map { "?\($0)" }.joined(separator: ", ")
+    }
+
     private func update(_ id: Int64, _ settings: LineSettings, _ pool: Pool, _ now: Timestamp) throws {
-        let marks = (1...18).map { "?\($0)" }.joined(separator: ", ")
-        _ = try database.prepare("UPDATE line SET (\(Self.settingsColumns)) = (\(marks)) WHERE id = ?19")
-            .all(list: values(settings, pool, now) + [.integer(id)]) { _ in }
+        let values = values(settings, pool, now)
+        _ = try database.prepare(
+            "UPDATE line SET (\(Self.settingsColumns)) = (\(Self.marks(values.count))) WHERE id = ?\(values.count + 1)"
+        ).all(list: values + [.integer(id)]) { _ in }
     }
 
     private func insert(_ settings: LineSettings, _ pool: Pool, _ account: Int64, _ now: Timestamp) throws -> Line {
-        let marks = (1...21).map { "?\($0)" }.joined(separator: ", ")
+        let values =
+            values(settings, pool, now) + [.integer(account), .text(settings.name), .integer(now.milliseconds)]
         let ids = try database.prepare(
-            "INSERT INTO line (\(Self.settingsColumns), account, name, created_at) VALUES (\(marks)) RETURNING id"
-        ).all(
-            list: values(settings, pool, now) + [.integer(account), .text(settings.name), .integer(now.milliseconds)]
-        ) {
-            $0.integer(0)
-        }
+            """
+            INSERT INTO line (\(Self.settingsColumns), account, name, created_at) VALUES (\(Self.marks(values.count)))
+            RETURNING id
+            """
+        ).all(list: values) { $0.integer(0) }
         guard let id = ids.first else { preconditionFailure("an INSERT with RETURNING answers its row") }
         return Line(id: id, account: account, settings: settings, pool: pool.id, createdAt: now, updatedAt: now)
     }

@@ -165,7 +165,7 @@ extension Queue {
     }
 
     private func wall(_ moment: Timestamp, _ now: Timestamp) -> Timestamp {
-        now + .milliseconds(moment.milliseconds - limitsNow.milliseconds)
+        moment.onClock(showing: now, insteadOf: limitsNow)
     }
 
     /// All of many messages, as a bulk would bring them; what is refused is left out.

@@ -28,7 +28,7 @@ extension QueueReader {
         facts.lineStop = try health(line.id).health?.stop
         facts.templateStop = try templateStop(message.waits.template, line.id)
         facts.gates.templateHeld = facts.templateStop != nil
-        guard let pool = try pools(account: account, limitsNow: limitsNow).first(where: { $0.pool.id == line.pool })
+        guard let pool = try pool(line.pool, limitsNow: limitsNow)
         else { return facts }
         facts.pool = pool.pool.name
         facts.tier = pool.pool.tier
@@ -39,8 +39,7 @@ extension QueueReader {
             facts.ahead = try ahead(of: message, line.id)
             if message.waits.gate == .pair { facts.pairAhead = try pairAhead(of: message, line.id) }
             if message.waits.gate == .tier, let free = try placeFree(message, line.id, pool, limitsNow) {
-                facts.placeFreeAt = Timestamp(
-                    milliseconds: free.milliseconds - limitsNow.milliseconds + now.milliseconds)
+                facts.placeFreeAt = free.onClock(showing: now, insteadOf: limitsNow)
             }
         }
         return facts
@@ -54,20 +53,13 @@ extension QueueReader {
     private func gateFacts(_ message: StoredMessage, _ line: Line?) throws -> GateFacts {
         var facts = GateFacts(priority: message.priority, isTemplate: message.type == "template")
         guard let line else { return facts }
-        facts.isMarketing = facts.isTemplate && message.priority == .low
-        if let template = message.waits.template, let category = try standing(template, line.id)?.category {
-            facts.isMarketing = category == .marketing
+        if let template = message.waits.template {
+            facts.isMarketing = TemplateStanding.isMarketing(try standing(template, line.id), message.priority)
         }
         facts.trustsWindow = line.settings.closedWindow == .leave
         facts.countsPairs = line.settings.pairLimit
         let (id, person) = (SQLValue.integer(line.id), SQLValue.text(message.waits.person))
-        if let contact = try contact(line.id, message.waits.person) {
-            (facts.windowUntil, facts.windowSeen) = (contact.windowUntil, contact.windowSeen)
-            facts.sureFrom = try database.clockMark()?.sureFrom
-            facts.quietUntil = contact.quietUntil
-            facts.noMarketingUntil = contact.noMarketingUntil
-            facts.pairFullAt = contact.pairFullAt
-        }
+        facts.know(try contact(line.id, message.waits.person), sureFrom: try database.clockMark()?.sureFrom)
         facts.slotFreeAt = try database.prepare("SELECT free_at FROM tier_slot WHERE pool = :pool AND person = :person")
             .first(.integer(line.pool), person) { Timestamp(milliseconds: $0.integer(0)) }
         if !message.waits.anyOrder {
@@ -185,6 +177,6 @@ extension QueueReader {
             scheduled: try count(line.id, .scheduled, .none), retrying: try count(line.id, .retrying, .none),
             lineHold: try breaker(line.id), metaHold: try breaker(LineGates.meta),
             pauses: try pauses(account: account).filter { $0.line == nil || $0.line == line.id },
-            pool: try pools(account: account, limitsNow: limitsNow).first { $0.pool.id == line.pool })
+            pool: try pool(line.pool, limitsNow: limitsNow))
     }
 }

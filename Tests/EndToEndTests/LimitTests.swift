@@ -61,12 +61,10 @@ import Testing
         let waiting = try #require(try lab.call("GET", "/v1/messages?to=14155551100").json?["data"]?.list.first)
         let id = try #require(waiting["id"]?.string)
         let why = try lab.call("GET", "/v1/messages/\(id)/why").json?["data"]
-        if waiting["status"]?.string == "queued" {
-            #expect(why?["binding"]?.string == "tier" && waiting["gate"]?.string == "tier", "\(waiting)")
-            #expect(why?["leavesAt"]?.string != nil)
-            let text = try lab.ctl("why", id).text
-            #expect(text.contains(" WAIT ") && text.contains("outboxctl pool show main"), "\(text)")
-        }
+        #expect(waiting["status"]?.string == "queued" && waiting["gate"]?.string == "tier", "\(waiting)")
+        #expect(why?["binding"]?.string == "tier" && why?["leavesAt"]?.string != nil)
+        let text = try lab.ctl("why", id).text
+        #expect(text.contains(" WAIT ") && text.contains("outboxctl pool show main"), "\(text)")
         // Whoever wants to know at once is told.
         let refused = try lab.call("POST", "/v1/messages", #"{"to":"14155559999","whenFull":"refuse",\#(template)}"#)
         #expect(refused.status == 429 && refused.json?[path: "error", "code"]?.string == "RATE_LIMITED")

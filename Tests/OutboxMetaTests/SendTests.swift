@@ -139,7 +139,7 @@ import Testing
         )
         #expect(
             read?.others == ["account_alerts": 1, "messages.status": 3, "none": 1])
-        #expect(read?.statuses.isEmpty == true && read?.inboundCounts == ["": 2])
+        #expect(read?.statuses.isEmpty == true && read.map { counts($0.inbound) } == ["": 2])
     }
 
     @Test(arguments: ["{}", "[]", "7", #"{"entry":{}}"#])

@@ -23,7 +23,7 @@ private final class Desk {
         queue = try Queue(
             path: folder.file("outboxd.db"),
             reading: LimitClock.Reading(boot: "desk", tick: tick, wall: now, isSynchronised: true))
-        step = WriterStep(queue: queue, slotsMax: slots, chance: Dice(seed: 5), shown: { $0 })
+        step = try WriterStep(queue: queue, slotsMax: slots, chance: Dice(seed: 5), shown: { $0 })
         var settings = LineSettings(
             name: "main", phoneNumberID: "106", wabaID: nil, credential: "c", messagesPerSecond: perSecond)
         settings.closedWindow = .leave
@@ -35,7 +35,7 @@ private final class Desk {
         queue = try Queue(
             path: folder.file("outboxd.db"),
             reading: LimitClock.Reading(boot: "desk", tick: tick, wall: now, isSynchronised: true))
-        step = WriterStep(queue: queue, slotsMax: 8, chance: Dice(seed: 6), shown: { $0 })
+        step = try WriterStep(queue: queue, slotsMax: 8, chance: Dice(seed: 6), shown: { $0 })
         _ = queue.together(1) { _ in _ = try queue.recoverClaimed(now: now) }
     }
 
@@ -312,6 +312,23 @@ extension PoolBody {
         #expect((750...810).contains(after), "400 a second: \(after)")
     }
 
+    @Test func aTierOutOfAWebhookIsShownAtOnce() throws {
+        let desk = try Desk()
+        desk.put("main", number: "106") { $0.wabaID = "900" }
+        let line = try #require(desk.queue.line(named: "main", account: defaultAccount))
+        let health = LineHealth(
+            status: .online, canSend: .available, quality: .green, tier: .tier250, messagesPerSecond: nil, reasons: [],
+            readAt: desk.now)
+        _ = desk.turn(.lineNews(LineNews(subject: Refresher.Subject(line), health: .read(health))))
+        let news = [AccountNews.capability(wabaID: "900", tier: .tier10K)]
+        _ = desk.turn(.webhook(nil, ReceivedWebhook(app: "default", body: [1], statuses: [], news: news)))
+        _ = desk.turn()
+        let reader = try QueueReader(path: desk.folder.file("outboxd.db"))
+        let answer = try Answerer(reader: reader, clock: desk.queue.clock, deadline: .seconds(31)).health("main")
+        let shown = try JSONParser().parse(answer.body)["data"]?["messagingLimitTier"]?.string
+        #expect(shown == "TIER_10K")
+    }
+
     @Test func aBreakerClosedByAnOperatorStaysClosed() throws {
         let desk = try Desk(slots: 4)
         try desk.submit(1)
@@ -347,46 +364,5 @@ extension PoolBody {
         #expect(!desk.turn().goOn)
         #expect(try desk.queue.unappliedWebhooks(after: 0, limit: 9).isEmpty)
         #expect(try reader.message(attempt.message, account: defaultAccount)?.state == .read)
-    }
-}
-
-@Suite struct SettingsTests {
-    @Test func laterSourcesCount() throws {
-        let folder = TemporaryFolder()
-        try "# a comment\n\n log-level = debug \nconnections=7\n".write(
-            toFile: folder.file("c"), atomically: true, encoding: .utf8)
-        let settings = try Settings.load(file: folder.file("c"), flags: [("connections", "9")])
-        #expect(settings.logLevel == .debug && settings.connections == 9)
-    }
-
-    @Test(arguments: [
-        ("connections", "0"), ("connections", "x"), ("graph-url", "http://graph.facebook.com"),
-        ("graph-url", "http://localhost.evil.example"), ("graph-version", "25"), ("socket", "relative"),
-        ("mask-numbers", "maybe"), ("colour", "red"),
-    ])
-    func wrongOnesAreNamed(_ name: String, _ value: String) {
-        do {
-            _ = try Settings.load(file: nil, flags: [(name, value)])
-            Issue.record("taken: \(name) \(value)")
-        } catch {
-            #expect(error.description.contains(name))
-        }
-    }
-}
-
-@Suite struct SecretsTests {
-    @Test func credentialsComeFirstAndAReloadReadsAgain() throws {
-        let folder = TemporaryFolder()
-        let secrets = try Secrets(credentials: folder.path, folder: folder.file("secrets"))
-        #expect(secrets.value("a") == nil)
-        try secrets.store("a", "one")
-        #expect(secrets.value("a") == "one")
-        try "two\n".write(toFile: folder.file("a"), atomically: true, encoding: .utf8)
-        #expect(secrets.value("a") == "one")
-        secrets.reload()
-        #expect(secrets.value("a") == "two")
-        #expect(secrets.value("../secrets/a") == nil && secrets.value("") == nil)
-        try secrets.remove("a")
-        try secrets.remove("a")
     }
 }
