@@ -127,7 +127,8 @@ private struct Told {
 
     private func sqlite(_ lab: Lab, _ sql: String) throws -> String {
         let program = try Program(
-            "/usr/bin/sqlite3", [lab.folder.file("state/outboxd.db"), sql], output: lab.folder.file("sqlite.log"))
+            "/usr/bin/sqlite3", ["-cmd", ".timeout 20000", lab.folder.file("state/outboxd.db"), sql],
+            output: lab.folder.file("sqlite.log"))
         #expect(program.exitStatus() == 0)
         return String(program.words.split(separator: "\n").last ?? "")
     }

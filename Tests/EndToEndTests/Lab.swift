@@ -39,7 +39,7 @@ final class Program: @unchecked Sendable {
     }
 
     /// The exit status; nil when it has not ended by itself in time.
-    func exitStatus(within seconds: Double = 30) -> Int32? {
+    func exitStatus(within seconds: Double = 60) -> Int32? {
         guard eventually(within: seconds, { !process.isRunning }) else { return nil }
         return process.terminationStatus
     }
@@ -54,7 +54,7 @@ let programFolder: String = {
 }()
 
 /// Looks every few milliseconds until it holds; false when it does not in time.
-func eventually(within seconds: Double = 30, _ holds: () throws -> Bool) rethrows -> Bool {
+func eventually(within seconds: Double = 60, _ holds: () throws -> Bool) rethrows -> Bool {
     let end = Date().addingTimeInterval(seconds)
     while Date() < end {
         if try holds() { return true }

@@ -100,14 +100,14 @@ import Testing
         try FileManager.default.moveItem(atPath: lab.state, toPath: lab.folder.file("real"))
         try FileManager.default.createSymbolicLink(atPath: lab.state, withDestinationPath: lab.folder.file("real"))
         try lab.startDaemon()
+        // Who looks in with sqlite3 may find the daemon writing, as it may find them.
+        let held = lab.folder.file("held")
+        let look = ".timeout 20000\\nBEGIN IMMEDIATE;\\n.shell touch \(held)\\n"
         let hold = try Program(
             "/bin/sh",
-            [
-                "-c",
-                "(echo 'BEGIN IMMEDIATE;'; sleep 1; echo 'COMMIT;') | sqlite3 \(lab.folder.file("real/outboxd.db"))",
-            ],
+            ["-c", "(printf '\(look)'; sleep 1; echo 'COMMIT;') | sqlite3 \(lab.folder.file("real/outboxd.db"))"],
             output: lab.folder.file("hold.log"))
-        usleep(300_000)
+        #expect(eventually { FileManager.default.fileExists(atPath: held) })
         let id = try lab.submit()
         #expect(hold.exitStatus() == 0)
         try lab.wait(id, for: "read")
