@@ -241,16 +241,19 @@ CREATE INDEX message_waiting ON message (id) WHERE state IN (0, 3);
 CREATE INDEX message_batch   ON message (batch, id) WHERE batch IS NOT NULL;
 
 -- Everything that happened, in order, written in the transaction of the change it tells. Only ever appended to.
+-- Numbers grow without gaps, in the order of the commits; the last one is never taken away.
 CREATE TABLE event (
     seq      INTEGER PRIMARY KEY,
     account  INTEGER NOT NULL,
-    message  INTEGER NOT NULL,
+    line     INTEGER,           -- null: of no one line
+    message  INTEGER,           -- null: of none of ours
     previous INTEGER,           -- the message's event before this one
     at       INTEGER NOT NULL,
-    kind     INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 11),  -- EventKind
-    state    INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),  -- the message's state afterwards
+    kind     INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 31),  -- EventKind
+    state    INTEGER CHECK (state BETWEEN 0 AND 8),           -- the message's state afterwards
     attempt  INTEGER NOT NULL,
-    detail   TEXT               -- JSON
+    detail   TEXT,              -- JSON
+    CHECK ((message IS NULL) = (state IS NULL))
 ) STRICT;
 
 -- How many messages of a line stand where, kept in the transaction that changes it.

@@ -125,4 +125,41 @@ package enum EventKind: Int64, NamedCase {
     case retryRequested = 10
     /// A fact that came late, twice or out of order and changed nothing; the detail says which.
     case noted = 11
+    /// It reached Meta a second time: an answer or a status of another attempt than the one that counts.
+    case duplicate = 12
+    /// Meta's own time for delivery is over and nothing was heard of it.
+    case noReceipt = 13
+
+    // Of no message of ours; the detail is what is shown.
+
+    /// A person wrote to a line.
+    case received = 20
+    case lineUpdated = 21
+    case templateUpdated = 22
+    case accountUpdated = 23
+    case contactUpdated = 24
+
+    /// The name callers know it by; nil for what is only a message's own history.
+    package var publicName: String? {
+        switch self {
+        case .accepted, .due, .claimed, .sent, .delivered, .read, .failed, .retrying, .cancelled, .retryRequested:
+            "message.status_updated"
+        case .outcomeUnknown: "message.outcome_unknown"
+        case .noted: nil
+        case .duplicate: "message.duplicate"
+        case .noReceipt: "message.no_receipt"
+        case .received: "message.received"
+        case .lineUpdated: "line.updated"
+        case .templateUpdated: "template.updated"
+        case .accountUpdated: "account.updated"
+        case .contactUpdated: "contact.updated"
+        }
+    }
+
+    /// All names, in the order of the table in outboxd-api(7).
+    package static var publicNames: [String] {
+        var names: [String] = []
+        for name in allCases.compactMap(\.publicName) where !names.contains(name) { names.append(name) }
+        return names
+    }
 }

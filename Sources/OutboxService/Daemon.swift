@@ -84,6 +84,7 @@ package final class Daemon: Sendable {
                 replies: { frontMail.post(.replies($0)) },
                 attempts: { sender.send($0) },
                 refresh: { refresher.ask($0) },
+                logged: { _ in },
                 pong: { pong in pulse.withLock { $0.writer = pong } },
                 fatal: { endAtOnce($0, journal) }))
     }

@@ -20,6 +20,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         /// Lines Meta is to be asked about.
         var refresh: [Refresher.Subject] = []
         var pong: WriterPong?
+        /// Where the log ends now, when it grew.
+        var logEnd: Int64?
         /// To be called when the other outputs are on their way.
         var barriers: [@Sendable () -> Void] = []
         /// The disk can no longer be trusted: end, and start afresh.
@@ -70,6 +72,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var outputs = Outputs()
         queue.set(tick: tick, wall: now, isSynchronised: isSynchronised)
         let operations = plan(inputs, now, tick, &outputs)
+        let logEnd = queue.lastEvent
         var results = [Effect](repeating: Effect(), count: operations.count)
         let ending = queue.together(operations.count) { index in
             results[index] = try perform(operations[index], now, tick)
@@ -78,6 +81,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .nothing(let error): failed(operations, error, now, &outputs)
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
         }
+        if queue.lastEvent != logEnd { outputs.logEnd = queue.lastEvent }
         return outputs
     }
 

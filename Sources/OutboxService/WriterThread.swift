@@ -31,6 +31,8 @@ final class WriterThread: Sendable {
         var replies: @Sendable ([(Exchange, WriterReply)]) -> Void
         var attempts: @Sendable ([Attempt]) -> Void
         var refresh: @Sendable ([Refresher.Subject]) -> Void
+        /// The log has grown to here.
+        var logged: @Sendable (Int64) -> Void
         var pong: @Sendable (WriterPong) -> Void
         var fatal: @Sendable (StoreError) -> Void
     }
@@ -75,6 +77,7 @@ final class WriterThread: Sendable {
             // Sends first: they take longest.
             if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
             if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
+            if let end = outputs.logEnd { outlets.logged(end) }
             for line in outputs.log { journal.write(line) }
             if !outputs.refresh.isEmpty { outlets.refresh(outputs.refresh) }
             if let pong = outputs.pong { outlets.pong(pong) }

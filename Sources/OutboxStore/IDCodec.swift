@@ -24,7 +24,10 @@ package final class IDCodec {
         let time = number >> 16
         let count = number & 0xFFFF
         let high = time << 16 | 0x7000 | count >> 4
-        let low = 0b10 << 62 | (count & 0xF) << 58 | tag(number, kind)
+        return Self.text(high, 0b10 << 62 | (count & 0xF) << 58 | tag(number, kind))
+    }
+
+    private static func text(_ high: UInt64, _ low: UInt64) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(36)
         for index in 0..<32 {
@@ -35,6 +38,15 @@ package final class IDCodec {
         }
         return String(decoding: text, as: UTF8.self)
     }
+
+    /// The name of an event, the same whenever it is told: UUIDv7 of its time, the rest keyed by its number.
+    package func text(event sequence: Int64, at: Timestamp) -> String {
+        let (first, second) = cipher.scramble(UInt64(bitPattern: sequence), Self.eventKind)
+        return Self.text(
+            UInt64(bitPattern: at.milliseconds) << 16 | 0x7000 | first & 0xFFF, 0b10 << 62 | second >> 2)
+    }
+
+    private static let eventKind: UInt64 = 3
 
     /// The number behind an id; nil for one this file did not give out.
     package func id(_ text: String, _ kind: Kind = .message) -> MessageID? {

@@ -214,6 +214,9 @@ package final class Queue {
         return moments.compactMap { $0 }.filter { $0 > limitsNow }.min()
     }
 
+    /// Where the log ends.
+    package var lastEvent: Int64 { memory.lastEvent }
+
     /// Messages that have not left and are not given up, of all lines.
     package var waiting: Int64 { memory.counters.total { $0.isWaiting } }
 

@@ -129,8 +129,8 @@ extension Queue {
     /// Writes a changed record and the event that tells of it.
     func save(_ record: inout Record, _ kind: EventKind, at now: Timestamp, detail: [UInt8]? = nil) throws {
         record.lastEvent = try appendEvent(
-            account: record.account, message: record.id, previous: record.lastEvent, at: now, kind: kind,
-            state: record.standing.state, attempt: record.standing.attempt, detail: detail)
+            account: record.account, line: record.line, message: record.id, previous: record.lastEvent, at: now,
+            kind: kind, state: record.standing.state, attempt: record.standing.attempt, detail: detail)
         try store(&record)
     }
 
@@ -159,13 +159,13 @@ extension Queue {
 
     /// Answers the new event's sequence number.
     func appendEvent(
-        account: Int64, message: MessageID, previous: Int64?, at now: Timestamp, kind: EventKind, state: MessageState,
-        attempt: Int64, detail: [UInt8]?
+        account: Int64, line: Int64?, message: MessageID?, previous: Int64?, at now: Timestamp, kind: EventKind,
+        state: MessageState?, attempt: Int64, detail: [UInt8]?
     ) throws -> Int64 {
         let sequence = memory.lastEvent + 1
         try statements.insertEvent.run(
-            .integer(sequence), .integer(account), .integer(message.rawValue), .optional(previous),
-            .integer(now.milliseconds), .integer(kind.rawValue), .integer(state.rawValue), .integer(attempt),
+            .integer(sequence), .integer(account), .optional(line), .optional(message?.rawValue), .optional(previous),
+            .integer(now.milliseconds), .integer(kind.rawValue), .optional(state?.rawValue), .integer(attempt),
             .optional(detail))
         memory.lastEvent = sequence
         return sequence

@@ -57,8 +57,8 @@ final class Statements {
             """)
         insertEvent = try prepare(
             """
-            INSERT INTO event (seq, account, message, previous, at, kind, state, attempt, detail)
-            VALUES (:seq, :account, :message, :previous, :at, :kind, :state, :attempt, :detail)
+            INSERT INTO event (seq, account, line, message, previous, at, kind, state, attempt, detail)
+            VALUES (:seq, :account, :line, :message, :previous, :at, :kind, :state, :attempt, :detail)
             """)
         saveCounter = try prepare(
             """

@@ -82,8 +82,8 @@ extension Queue {
         let turn = later == nil ? nextTurn(line.id, draft.priority, batch) : 0
         let expiresAt = draft.expiresAt ?? line.settings.ageMax.map { (later ?? now) + $0 }
         let sequence = try appendEvent(
-            account: account, message: id, previous: nil, at: now, kind: .accepted, state: state, attempt: 0,
-            detail: nil)
+            account: account, line: line.id, message: id, previous: nil, at: now, kind: .accepted, state: state,
+            attempt: 0, detail: nil)
         try statements.insertMessage.run(
             .integer(id.rawValue), .integer(account), .integer(line.id), .optional(batch?.rawValue),
             .integer(state.rawValue), .integer(draft.priority.rawValue),
