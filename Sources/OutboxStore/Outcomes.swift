@@ -97,6 +97,9 @@ extension Queue {
         case .note:
             // A status that overtook the answer has settled it; what is missing is Meta's id at most.
             if record.wamid == nil { record.wamid = wamid }
+            if record.standing.state == .failed, attempt == record.standing.attempt, record.sentAt == nil {
+                record.sentAt = now
+            }
             try save(&record, .noted, at: now, detail: detail)
             try applyEarlyStatuses(of: wamid, to: record.id, now)
             return .noted

@@ -41,9 +41,11 @@ extension Queue {
             let isNew = record.wamid != status.wamid
             record.enter(state)
             record.wamid = status.wamid
+            // Meta tells whole seconds: without this a message would seem sent before its time, and delivered before
+            // it was sent.
+            if state != .failed { record.sentAt = record.sentAt ?? max(status.at, record.dueAt) }
             switch status.report {
-            case .sent: record.sentAt = record.sentAt ?? status.at
-            // Meta tells whole seconds: without this a message would seem delivered before it was sent.
+            case .sent: break
             case .delivered: record.deliveredAt = max(status.at, record.sentAt ?? status.at)
             case .read: record.readAt = max(status.at, record.deliveredAt ?? record.sentAt ?? status.at)
             case .failed:
@@ -52,7 +54,6 @@ extension Queue {
                 record.failure = failure
             }
             if state == .failed, failure.code == "131049" { try holdMarketing(record) }
-            if state != .failed { record.sentAt = record.sentAt ?? status.at }
             let detail = status.report == .failed ? failure.detail : wamidDetail(status.wamid)
             try save(&record, status.report.event, at: now, detail: detail)
             if isNew { try applyEarlyStatuses(of: status.wamid, to: record.id, now) }

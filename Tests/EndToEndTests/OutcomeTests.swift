@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func anUnknownOutcomeIsSentAgainWhereTheLineSaysSo() throws {
-        let line = #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":1,\#(Lab.freely)}"#
+        let line = #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":5,\#(Lab.freely)}"#
         let lab = try Lab(line: line)
         try lab.setFaults("drop")
         let id = try lab.submit()

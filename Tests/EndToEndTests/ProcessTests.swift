@@ -6,8 +6,12 @@ import Testing
 /// The process as systemd and an operator see it.
 @Suite(.serialized) struct ProcessTests {
     @Test func sigtermLetsSendsUnderWayEndAndRecordsThem() throws {
-        let lab = try Lab(sandbox: ["--latency", "1000"])
-        let ids = try (0..<100).map { try lab.submit(to: "14155550\(100 + $0)") }
+        let lab = try Lab(sandbox: ["--latency", "5000"])
+        let bulk = (0..<100).map { #"{"to":"14155550\#(100 + $0)","message":"hi"}"# }.joined(separator: ",")
+        #expect(try lab.call("POST", "/v1/messages/bulk", #"{"messages":[\#(bulk)]}"#).status == 202)
+        let list = try lab.call("GET", "/v1/messages?limit=100").json?["data"]?.list
+        let ids = try #require(list).compactMap { $0["id"]?.string }
+        #expect(ids.count == 100)
         let underWay = try eventually {
             try lab.call("GET", "/v1/status").json?[path: "data", "messages", "processing"]?.integer == 64
         }
