@@ -111,7 +111,7 @@ CREATE TABLE line (
     phone_number_id TEXT    NOT NULL CHECK (length(phone_number_id) BETWEEN 1 AND 64),
     waba_id         TEXT,
     credential      TEXT    NOT NULL,  -- the name of the secret that holds the access token
-    unknown_policy  INTEGER NOT NULL CHECK (unknown_policy BETWEEN 0 AND 2),
+    unknown_policy  INTEGER NOT NULL CHECK (unknown_policy BETWEEN 0 AND 4),  -- UnknownPolicy
     unknown_grace   INTEGER NOT NULL CHECK (unknown_grace BETWEEN 1 AND 2592000),  -- seconds
     messages_per_second INTEGER CHECK (messages_per_second BETWEEN 1 AND 10000),  -- null: as Meta says
     burst           INTEGER NOT NULL CHECK (burst BETWEEN 1 AND 1000),
@@ -192,7 +192,9 @@ CREATE TABLE message (
     failures       INTEGER NOT NULL DEFAULT 0,   -- attempts that count against the allowed number
     closed_attempt INTEGER NOT NULL DEFAULT 0,   -- attempts an explicit retry left behind
     unknown        INTEGER NOT NULL DEFAULT 0 CHECK (unknown IN (0, 1)),
-    grace_until    INTEGER,                      -- unknown: when the line's policy decides; null: never
+    on_unknown     INTEGER CHECK (on_unknown BETWEEN 0 AND 4),  -- UnknownPolicy; null: as the line says
+    grace_until    INTEGER,                      -- unknown: when the policy decides; null: never
+    claimed_at     INTEGER,                      -- the last attempt
     last_event     INTEGER NOT NULL,             -- head of this message's chain in event
     recipient      TEXT    NOT NULL CHECK (length(recipient) BETWEEN 7 AND 15 AND recipient NOT GLOB '*[^0-9]*'),
     person         TEXT    NOT NULL,             -- the recipient, or whom Meta's answers say it stands for
@@ -234,6 +236,7 @@ CREATE INDEX message_person  ON message (line, person, priority, state) WHERE st
 CREATE INDEX message_due     ON message (due_at) WHERE state IN (0, 3);
 CREATE INDEX message_expiry  ON message (expires_at) WHERE expires_at IS NOT NULL AND state IN (0, 1, 3);
 CREATE INDEX message_claimed ON message (id) WHERE state = 2;
+CREATE INDEX message_unknown ON message (line, id) WHERE state = 2 AND unknown = 1;
 CREATE INDEX message_grace   ON message (grace_until) WHERE grace_until IS NOT NULL;
 CREATE INDEX message_wamid   ON message (wamid) WHERE wamid IS NOT NULL AND state IN (2, 4, 5, 7);
 CREATE INDEX message_failed  ON message (id) WHERE state = 7;
@@ -277,12 +280,22 @@ CREATE TABLE webhook (
 
 CREATE INDEX webhook_unapplied ON webhook (id) WHERE problem IS NULL;
 
+-- Meta's ids of copies that went out besides the one that counts, after an unknown outcome.
+CREATE TABLE duplicate (
+    wamid   TEXT    PRIMARY KEY,
+    message INTEGER NOT NULL,
+    attempt INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX duplicate_message ON duplicate (message);
+
 -- Statuses of a wamid no message has yet: they came before the answer to our own POST was recorded.
 CREATE TABLE early_status (
     id              INTEGER PRIMARY KEY,
     received_at     INTEGER NOT NULL,
     phone_number_id TEXT    NOT NULL,
     wamid           TEXT    NOT NULL,
+    person          TEXT,
     report          INTEGER NOT NULL CHECK (report BETWEEN 0 AND 3),  -- Report
     at              INTEGER NOT NULL,
     error_code      TEXT,
@@ -290,6 +303,7 @@ CREATE TABLE early_status (
 ) STRICT;
 
 CREATE INDEX early_status_wamid ON early_status (wamid);
+CREATE INDEX early_status_failed ON early_status (person) WHERE report = 3 AND person IS NOT NULL;
 CREATE INDEX early_status_age ON early_status (received_at);
 
 -- For people: sqlite3 outboxd.db 'SELECT * FROM message_in_words ORDER BY id DESC LIMIT 10'

@@ -36,8 +36,7 @@ package struct LineBody: Equatable, Sendable {
             reader.refuse(
                 "token", "is missing: give Meta's access token, or tokenSecret, the name of a secret that holds it")
         }
-        let policy =
-            reader.choice("onUnknown", UnknownPolicy.self) ?? .hold
+        let policy = reader.choice("onUnknown", UnknownPolicy.self) ?? .byKind
         let grace = reader.integer("unknownGraceSeconds", in: 1...2_592_000).map { Duration.seconds($0) }
         let rate = reader.integer("messagesPerSecond", in: 1...10_000)
         let burst = reader.integer("burst", in: 1...1000) ?? 1

@@ -3,6 +3,7 @@ package import OutboxCore
 /// The parameters of `GET /v1/messages`, still in words.
 package struct ListQuery: Equatable, Sendable {
     package var states: [MessageState] = []
+    package var gate: WaitsAt?
     package var line: String?
     package var to: PhoneNumber?
     package var batchID: String?
@@ -14,7 +15,7 @@ package struct ListQuery: Equatable, Sendable {
 
     package static let limitMax = 200
     package static let offsetMax = 10_000
-    private static let known = ["status", "line", "to", "batchId", "since", "until", "limit", "cursor", "page"]
+    private static let known = ["status", "gate", "line", "to", "batchId", "since", "until", "limit", "cursor", "page"]
 
     package static func read(_ parameters: [(name: String, value: String)]) throws(APIError) -> ListQuery {
         var query = ListQuery()
@@ -42,6 +43,11 @@ package struct ListQuery: Equatable, Sendable {
                 }
                 states.append(state)
             }
+        case "gate":
+            guard let found = WaitsAt(name: value) else {
+                return "must be one of \(WaitsAt.names.joined(separator: ", "))"
+            }
+            gate = found
         case "line": line = value
         case "to":
             guard let number = PhoneNumber(value) else { return "must be a phone number in E.164, such as 14155552671" }

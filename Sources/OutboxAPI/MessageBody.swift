@@ -14,7 +14,7 @@ package struct MessageBody: Equatable, Sendable {
 
     private static let fields = [
         "line", "to", "message", "previewUrl", "template", "sendAt", "expiresAt", "priority", "metadata", "dryRun",
-        "fallback", "order", "whenFull",
+        "fallback", "order", "whenFull", "onUnknown",
     ]
 
     package enum Reading: Equatable, Sendable {
@@ -38,6 +38,7 @@ package struct MessageBody: Equatable, Sendable {
         let priority = reader.choice("priority", Priority.self) ?? .normal
         let anyOrder = reader.choice("order", { ["given": false, "any": true][$0] }, ["given", "any"]) ?? false
         let whenFull = reader.choice("whenFull", WhenFull.self)
+        let onUnknown = reader.choice("onUnknown", UnknownPolicy.self)
         let fallback = fallback(&reader, path)
         let metadata = metadata(&reader)
         let dryRun = reader.bool("dryRun") ?? false
@@ -47,6 +48,7 @@ package struct MessageBody: Equatable, Sendable {
             priority: priority, metadata: metadata, template: content.template, fallback: fallback)
         draft.anyOrder = anyOrder
         draft.whenFull = whenFull
+        draft.onUnknown = onUnknown
         return .complete(MessageBody(draft: draft, dryRun: dryRun))
     }
 

@@ -5,23 +5,35 @@ extension StoredMessage {
     /// The message as the socket shows it; `parser` reads the content back.
     package func write(
         to json: inout JSONWriter, name: String? = nil, id: String, batchID: String?, timeline: [StoredEvent]?,
-        parser: JSONParser
+        copies: [StoredCopy]? = nil, parser: JSONParser
     ) {
         json.object(name) {
             $0.field("id", id)
             $0.field("status", state.name)
-            $0.field("gate", gate)
+            $0.field("gate", waitsAt?.name)
             $0.field("line", line)
             $0.field("to", to)
             writeContent(to: &$0, parser)
             $0.field("priority", priority.name)
             $0.field("batchId", batchID)
+            $0.field("onUnknown", onUnknown?.name)
             $0.field("createdAt", createdAt.rfc3339)
             $0.field("scheduledFor", sendAt?.rfc3339)
             $0.field("expiresAt", expiresAt?.rfc3339)
             $0.field("attempts", attempts)
             $0.field("nextAttemptAt", state == .retrying ? dueAt.rfc3339 : nil)
             $0.field("whatsappMessageId", wamid)
+            if let copies {
+                $0.array("duplicates") {
+                    for copy in copies {
+                        $0.object {
+                            $0.field("whatsappMessageId", copy.wamid)
+                            $0.field("attempt", copy.attempt)
+                            $0.field("duplicateOf", wamid)
+                        }
+                    }
+                }
+            }
             $0.field("sentAt", sentAt?.rfc3339)
             $0.field("deliveredAt", deliveredAt?.rfc3339)
             $0.field("readAt", readAt?.rfc3339)
@@ -31,17 +43,6 @@ extension StoredMessage {
             $0.field("errorMessage", failure?.message)
             $0.field("metadata", raw: metadata)
             if let timeline { write(timeline, to: &$0) }
-        }
-    }
-
-    /// Why a message that has not ended does not move; nil when nothing but its turn is missing.
-    package var gate: String? {
-        switch state {
-        case .scheduled: "due_time"
-        case .retrying: "backoff"
-        case .processing: outcomeUnknown ? "outcome_unknown" : nil
-        case .queued: waits.gate == .none ? nil : waits.gate.name
-        default: nil
         }
     }
 

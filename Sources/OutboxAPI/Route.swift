@@ -6,6 +6,7 @@ package enum Route: Equatable, Sendable {
     case message(String)
     case retry(String)
     case cancel(String)
+    case resolve(String)
     case lines
     case line(String)
     case putLine(String)
@@ -32,7 +33,7 @@ package enum Route: Equatable, Sendable {
             .pauses:
             .read
         case .submit, .submitBulk, .retry, .cancel: .send
-        case .putLine, .deleteLine, .reload, .putPool, .pause, .resume: .admin
+        case .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve: .admin
         }
     }
 
@@ -61,6 +62,8 @@ package enum Route: Equatable, Sendable {
             return [("POST", .retry(rest[1]))]
         case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "cancel":
             return [("POST", .cancel(rest[1]))]
+        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "resolve":
+            return [("POST", .resolve(rest[1]))]
         case let rest where rest.count == 2 && rest[0] == "lines":
             return [("GET", .line(rest[1])), ("PUT", .putLine(rest[1])), ("DELETE", .deleteLine(rest[1]))]
         case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "why":

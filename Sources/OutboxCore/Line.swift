@@ -92,7 +92,7 @@ package struct LineSettings: Equatable, Sendable {
 
     package init(
         name: String, phoneNumberID: String, wabaID: String?, credential: String,
-        unknownPolicy: UnknownPolicy = .hold, unknownGrace: Duration = Self.unknownGraceDefault,
+        unknownPolicy: UnknownPolicy = .byKind, unknownGrace: Duration = Self.unknownGraceDefault,
         messagesPerSecond: Int64? = nil
     ) {
         self.name = name

@@ -27,6 +27,8 @@ package struct Draft: Equatable, Sendable {
     package var anyOrder = false
     /// What to do when its pool is full; nil: as the line says.
     package var whenFull: WhenFull?
+    /// What to do when its outcome stays unknown; nil: as the line says.
+    package var onUnknown: UnknownPolicy?
 
     package init(
         line: String?, to: PhoneNumber, type: String, content: [UInt8], sendAt: Timestamp? = nil,

@@ -68,6 +68,8 @@ package enum Fact: Hashable, Sendable {
     case outcomeUnknown(attempt: Int64)
     /// The policy for unknown outcomes decided.
     case settled(resend: Bool)
+    /// An operator says what became of an unknown outcome.
+    case resolved(Resolution)
     /// A status webhook; the attempt is nil when only Meta's message id named the message.
     case reported(Report, attempt: Int64?)
     case expired
@@ -92,6 +94,8 @@ package enum Refusal: Equatable, Sendable {
     case alreadyEnded
     /// Only failed messages are retried.
     case notFailed
+    /// Only unknown outcomes are resolved.
+    case notUnknown
     /// Nobody gave out this attempt, or the message may not leave now.
     case notClaimable
 }
@@ -115,6 +119,13 @@ extension Standing {
         case .settled(let resend):
             guard state == .processing, outcomeUnknown else { return .note }
             return .move(resend ? .retrying : .failed)
+        case .resolved(let resolution):
+            guard state == .processing, outcomeUnknown else { return .refuse(.notUnknown) }
+            return switch resolution {
+            case .sent: .move(.sent)
+            case .failed: .move(.failed)
+            case .resend: .move(.retrying)
+            }
         case .reported(let report, let number):
             return decideReported(report, number)
         case .expired:

@@ -21,13 +21,3 @@ package struct RetrySchedule: Equatable, Sendable {
         return (askedFor ?? .zero) + jitter
     }
 }
-
-/// What becomes of a message whose outcome stays unknown.
-package enum UnknownPolicy: Int64, NamedCase {
-    /// Wait for Meta's status, as long as it takes.
-    case hold = 0
-    /// After the grace time send it again: it may arrive twice.
-    case resend = 1
-    /// After the grace time call it failed: it may have arrived.
-    case fail = 2
-}

@@ -23,6 +23,7 @@ package struct StoredMessage: Equatable, Sendable {
     package var cancelledAt: Timestamp?
     package var failure: Failure?
     package var lastEvent: Int64
+    package var onUnknown: UnknownPolicy?
     /// Where it waits, and since when.
     package var waits = Waits()
 
@@ -74,6 +75,17 @@ package struct StoredMessage: Equatable, Sendable {
     }
 }
 
+/// A copy of a message that reached Meta besides the one that counts.
+package struct StoredCopy: Equatable, Sendable {
+    package var wamid: String
+    package var attempt: Int64
+
+    package init(wamid: String, attempt: Int64) {
+        self.wamid = wamid
+        self.attempt = attempt
+    }
+}
+
 /// One entry of a message's timeline.
 package struct StoredEvent: Equatable, Sendable {
     package var sequence: Int64
@@ -92,5 +104,50 @@ package struct StoredEvent: Equatable, Sendable {
         self.state = state
         self.attempt = attempt
         self.detail = detail
+    }
+}
+
+/// What a message that has not ended waits for, as callers name it.
+package enum WaitsAt: Equatable, Sendable {
+    case dueTime
+    case backoff
+    case outcomeUnknown
+    case gate(Gate)
+
+    package static var names: [String] {
+        ["due_time", "backoff", "outcome_unknown"] + Gate.allCases.filter { $0 != .none }.map(\.name)
+    }
+
+    package init?(name: String) {
+        switch name {
+        case "due_time": self = .dueTime
+        case "backoff": self = .backoff
+        case "outcome_unknown": self = .outcomeUnknown
+        default:
+            guard let gate = Gate(name: name), gate != .none else { return nil }
+            self = .gate(gate)
+        }
+    }
+
+    package var name: String {
+        switch self {
+        case .dueTime: "due_time"
+        case .backoff: "backoff"
+        case .outcomeUnknown: "outcome_unknown"
+        case .gate(let gate): gate.name
+        }
+    }
+}
+
+extension StoredMessage {
+    /// Nil when nothing but its turn is missing, and at the end.
+    package var waitsAt: WaitsAt? {
+        switch state {
+        case .scheduled: .dueTime
+        case .retrying: .backoff
+        case .processing: outcomeUnknown ? .outcomeUnknown : nil
+        case .queued: waits.gate == .none ? nil : .gate(waits.gate)
+        case .sent, .delivered, .read, .failed, .cancelled: nil
+        }
     }
 }

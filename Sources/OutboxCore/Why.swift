@@ -28,6 +28,8 @@ package struct GateReport: Equatable, Sendable {
 /// `limitsNow`, which are of the limits' clock.
 package struct WhyFacts: Sendable {
     package var message: StoredMessage
+    /// Its id as callers know it.
+    package var shownID = ""
     package var now: Timestamp
     package var limitsNow: Timestamp
     package var gates: GateFacts
@@ -127,16 +129,22 @@ extension WhyFacts {
         let until = message.waits.graceUntil
         let next =
             switch unknownPolicy {
-            case .hold: "it stays so until Meta tells"
+            case .hold, .byKind: "it stays so until Meta tells, or somebody who knows"
             case .resend: "then it is sent again"
             case .fail: "then it is called failed"
+            case .evidence:
+                until == nil
+                    ? "nothing was heard of it for a week: it stays so until somebody says what became of it"
+                    : "it is sent again when Meta has told of \(Evidence.enough) later messages of the line and not of it"
             }
         return Why(
             gates: [
                 GateReport(
                     "outcome_unknown", passes: false,
                     "attempt \(message.attempts) may have arrived: \(message.failure?.message ?? "no answer came")",
-                    since: message.dueAt, until: until, remedy: "a status of Meta's settles it; \(next)")
+                    since: message.dueAt, until: until,
+                    remedy: "a status of Meta's settles it; \(next); who knows better may say so",
+                    command: "outboxctl unknown resolve \(shownID) --as sent|failed|resend")
             ],
             leavesAt: unknownPolicy == .resend ? until : nil,
             estimate: "nobody knows whether it left; \(next)")

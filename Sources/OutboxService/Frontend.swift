@@ -165,6 +165,9 @@ final class Frontend: HTTPHandler {
         case .message(let text): parts.reader.ask(exchange, .message(try id(text)))
         case .retry(let text): writer.post(.retry(exchange, try id(text)))
         case .cancel(let text): writer.post(.cancel(exchange, try id(text)))
+        case .resolve(let text):
+            writer.post(
+                .resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: who(request.peer)))
         case .lines: parts.reader.ask(exchange, .lines)
         case .line(let name): parts.reader.ask(exchange, .line(name))
         case .putLine(let name): try putLine(name, request.body, exchange)
@@ -249,6 +252,7 @@ final class Frontend: HTTPHandler {
         let query = try ListQuery.read(parameters)
         var filter = ListFilter()
         filter.states = query.states
+        filter.gate = query.gate
         filter.line = query.line
         filter.to = query.to
         filter.since = query.since

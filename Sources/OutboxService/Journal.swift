@@ -44,6 +44,8 @@ package enum LogKind: String, Sendable {
     case messageRetrying = "c5f510ebed63be2c87d6a96d1b76bdf1"
     case messageCancelled = "836cfc6e11a7870f0a231e7f7d9a5afa"
     case outcomeUnknown = "a9449d2026aab7c3a57b8ea25af91168"
+    case outcomeResolved = "c7a6b6a5c9d54d0f8e0e8f9e1f2a7b31"
+    case messageDuplicate = "5d0b1c3e7f7a4a52b86c1be0c6b0d9f4"
     case messageNoted = "b9d6e0d3625ca9124c0457fe8779bf58"
     case messageRequeued = "b3664b86010ce223f952a9b00697bac7"
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"

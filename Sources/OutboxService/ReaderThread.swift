@@ -130,15 +130,18 @@ struct Answerer {
             throw APIError(.notFound, "there is no such message")
         }
         let timeline = try reader.timeline(of: message)
-        return .json(200) { write(message, to: &$0, name: "data", timeline: timeline) }
+        let copies = try reader.copies(of: id)
+        return .json(200) { write(message, to: &$0, name: "data", timeline: timeline, copies: copies) }
     }
 
     private func write(
-        _ message: StoredMessage, to json: inout JSONWriter, name: String? = nil, timeline: [StoredEvent]? = nil
+        _ message: StoredMessage, to json: inout JSONWriter, name: String? = nil, timeline: [StoredEvent]? = nil,
+        copies: [StoredCopy]? = nil
     ) {
         message.write(
             to: &json, name: name, id: reader.codec.text(message.id),
-            batchID: message.batch.map { reader.codec.text($0, .batch) }, timeline: timeline, parser: parser)
+            batchID: message.batch.map { reader.codec.text($0, .batch) }, timeline: timeline, copies: copies,
+            parser: parser)
     }
 
     private func list(_ filter: ListFilter) throws -> HTTPResponse {
@@ -169,6 +172,7 @@ struct Answerer {
                 $0.field("connections", facts.connections)
                 $0.object("messages") { for (state, count) in total { $0.field(state.name, count) } }
                 $0.field("unknownOutcomes", troubles.unknown)
+                $0.field("duplicates", troubles.duplicates)
                 $0.field("unreadWebhooks", troubles.webhooks)
                 $0.array("lines") {
                     for name in Set(counts.map(\.line)).sorted() {

@@ -76,6 +76,9 @@ struct ReplyWords {
             return .error(APIError(.tooLate, "too late: the message is \(state.name), it is with Meta or may be"))
         case .refused(.notFailed, let state):
             return .error(APIError(.conflict, "only a failed message can be retried; this one is \(state.name)"))
+        case .refused(.notUnknown, let state):
+            return .error(
+                APIError(.conflict, "the message is \(state.name) and its outcome is not unknown: nothing to settle"))
         case .refused(_, let state): return .error(APIError(.conflict, "the message is \(state.name) already"))
         case .expired(let moment):
             return .error(

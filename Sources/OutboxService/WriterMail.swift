@@ -14,6 +14,7 @@ enum WriterInput: Sendable {
     case slice(Exchange, BulkSlice)
     case cancel(Exchange, MessageID)
     case retry(Exchange, MessageID)
+    case resolve(Exchange, MessageID, ResolveBody, who: String)
     case putLine(Exchange, LineSettings)
     case removeLine(Exchange, name: String)
     case putPool(Exchange, name: String, PoolBody)

@@ -166,6 +166,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .retry(let exchange, let id):
             let result = try queue.retry(id, account: defaultAccount, now: now)
             return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageRequeued))
+        case .resolve(let exchange, let id, let body, let who):
+            let result = try queue.resolve(
+                id, as: body.resolution, wamid: body.wamid, by: who, account: defaultAccount, now: now)
+            return Effect(reply: (exchange, .request(result)), log: words.resolved(id, result, by: who))
         case .putLine(let exchange, let settings): return try put(settings, exchange, now)
         case .removeLine(let exchange, let name):
             let removal = try queue.removeLine(named: name, account: defaultAccount, now: now)
@@ -323,7 +327,8 @@ extension WriterInput {
         switch self {
         case .submit(let exchange, _), .estimate(let exchange, _), .slice(let exchange, _), .cancel(let exchange, _),
             .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
-            .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _):
+            .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
+            .resolve(let exchange, _, _, _):
             exchange
         case .webhook(let exchange, _): exchange
         case .lineNews, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil

@@ -115,6 +115,15 @@ struct WriterWords {
         return [LogLine(.info, kind, "message \(state) on request", [(.message, idText(id))])]
     }
 
+    func resolved(_ id: MessageID, _ result: RequestResult, by who: String) -> [LogLine] {
+        guard case .done(let state) = result else { return [] }
+        return [
+            LogLine(
+                .notice, .outcomeResolved, "unknown outcome settled by \(who): message \(state)",
+                [(.message, idText(id))])
+        ]
+    }
+
     func recorded(_ outcome: AttemptOutcome, _ recorded: Recorded) -> LogLine {
         let attempt = outcome.attempt
         var fields: [(LogLine.Field, String)] = [
@@ -133,6 +142,11 @@ struct WriterWords {
             return LogLine(.info, .messageRetrying, "message will be tried again: \(failure.message)", fields)
         case (.unknown, .unknown(let failure)):
             return LogLine(.warning, .outcomeUnknown, "outcome unknown: \(failure.message)", fields)
+        case (.duplicate, _):
+            return LogLine(
+                .warning, .messageDuplicate,
+                "a second copy of the message reached Meta: an attempt thought lost arrived",
+                fields)
         default: return LogLine(.debug, .messageNoted, "an answer came late and changed nothing", fields)
         }
     }

@@ -195,6 +195,7 @@ extension Queue {
         record.enter(state)
         record.failure = failure
         record.standing.attempt = number
+        record.claimedAt = now
         var detail: [UInt8]?
         if let replaced {
             var json = JSONWriter()

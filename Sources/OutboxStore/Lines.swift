@@ -81,8 +81,8 @@ extension Queue {
         if before.settings.unknownPolicy != settings.unknownPolicy
             || before.settings.unknownGrace != settings.unknownGrace
         {
-            let until = graceUntil(line: line.id, now)
-            try statements.changeGrace.run(.optional(until?.milliseconds), .integer(line.id))
+            // When it is over each message's own policy is asked.
+            try statements.changeGrace.run(.integer((now + settings.unknownGrace).milliseconds), .integer(line.id))
         }
         if before.settings.phoneNumberID != settings.phoneNumberID { try forgetHealth(line.id) }
         if before.settings.wabaID != settings.wabaID { try forgetTemplates(line.id) }

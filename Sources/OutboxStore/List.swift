@@ -3,6 +3,7 @@ package import OutboxCore
 /// Which messages to list, newest first.
 package struct ListFilter: Equatable, Sendable {
     package var states: [MessageState] = []
+    package var gate: WaitsAt?
     package var line: String?
     package var to: PhoneNumber?
     package var batch: MessageID?
@@ -40,6 +41,13 @@ extension QueueReader {
         }
         if let to = filter.to { require("m.recipient = :to", .text(to.digits)) }
         if let batch = filter.batch { require("m.batch = :batch", .integer(batch.rawValue)) }
+        switch filter.gate {
+        case nil: break
+        case .dueTime?: conditions.append("m.state = 0")
+        case .backoff?: conditions.append("m.state = 3")
+        case .outcomeUnknown?: conditions.append("m.state = 2 AND m.unknown = 1")
+        case .gate(let gate)?: conditions.append("m.state = 1 AND m.gate <> 0 AND m.gate = \(gate.rawValue)")
+        }
         if filter.states == [.failed] {
             conditions.append("m.state = 7")  // in these words it is served by message_failed
         } else if !filter.states.isEmpty {
@@ -70,8 +78,10 @@ extension QueueReader {
 
     /// The id at which to stop looking: far enough for a full page where an index serves, bounded where none does.
     private func examinedFloor(_ filter: ListFilter, below newest: Int64, _ account: Int64) throws -> Int64 {
-        let indexed = filter.batch != nil || filter.states == [.failed]
-        guard filter.line != nil || filter.to != nil || !filter.states.isEmpty, !indexed else { return 0 }
+        let indexed = filter.batch != nil || filter.states == [.failed] || filter.gate == .outcomeUnknown
+        guard filter.line != nil || filter.to != nil || !filter.states.isEmpty || filter.gate != nil, !indexed else {
+            return 0
+        }
         return try database.prepare(
             "SELECT id FROM message WHERE id < :newest ORDER BY id DESC LIMIT 1 OFFSET :rows"
         ).first(.integer(newest), .integer(Int64(Self.rowsExaminedMax))) { $0.integer(0) } ?? 0

@@ -8,6 +8,8 @@ package enum Recorded: Equatable, Sendable {
     case unknown
     /// Late or repeated: in the log, nothing changed.
     case noted
+    /// A second copy got there: another attempt has settled the message.
+    case duplicate
     /// No such message, or no such attempt of it.
     case nothing
 }
@@ -86,22 +88,29 @@ extension Queue {
         -> Recorded
     {
         let detail = wamidDetail(wamid)
-        switch record.standing.decide(.accepted(attempt: attempt)) {
+        let decision = record.standing.decide(.accepted(attempt: attempt))
+        if let counted = record.wamid, counted != wamid, record.standing.state != .failed,
+            decision != .refuse(.notClaimable)
+        {
+            try noteCopy(&record, attempt, wamid, besides: counted, now)
+            return .duplicate
+        }
+        switch decision {
         case .move(let state):
             record.enter(state)
             record.wamid = wamid
             record.sentAt = now
             try save(&record, .sent, at: now, detail: detail)
-            try applyEarlyStatuses(of: wamid, to: record.id, now)
+            try applyEarlyStatuses(of: wamid, to: record.id, attempt: attempt, now)
             return .moved(state)
         case .note:
             // A status that overtook the answer has settled it; what is missing is Meta's id at most.
-            if record.wamid == nil { record.wamid = wamid }
+            record.wamid = record.wamid ?? wamid
             if record.standing.state == .failed, attempt == record.standing.attempt, record.sentAt == nil {
                 record.sentAt = now
             }
             try save(&record, .noted, at: now, detail: detail)
-            try applyEarlyStatuses(of: wamid, to: record.id, now)
+            try applyEarlyStatuses(of: wamid, to: record.id, attempt: attempt, now)
             return .noted
         case .becomeUnknown, .refuse: return .nothing
         }
@@ -163,64 +172,7 @@ extension Queue {
         try save(&record, state == .failed ? .failed : .retrying, at: now, detail: failure.detail)
     }
 
-    private func schedule(of line: Int64) -> RetrySchedule { memory.lines[line]?.settings.retry ?? RetrySchedule() }
-
-    // MARK: Unknown outcomes
-
-    private func unknown(_ record: inout Record, _ attempt: Int64, _ failure: Failure, _ now: Timestamp) throws
-        -> Recorded
-    {
-        switch record.standing.decide(.outcomeUnknown(attempt: attempt)) {
-        case .becomeUnknown:
-            record.standing.outcomeUnknown = true
-            record.graceUntil = graceUntil(line: record.line, now)
-            record.failure = failure
-            try save(&record, .outcomeUnknown, at: now, detail: failure.detail)
-            return .unknown
-        case .note:
-            try save(&record, .noted, at: now, detail: failure.detail)
-            return .noted
-        case .move, .refuse: return .nothing
-        }
-    }
-
-    func graceUntil(line: Int64, _ now: Timestamp) -> Timestamp? {
-        guard let settings = memory.lines[line]?.settings, settings.unknownPolicy != .hold else { return nil }
-        return now + settings.unknownGrace
-    }
-
-    /// Every attempt found at the start may have left: the process that made it is gone. Answers how many.
-    package func recoverClaimed(now: Timestamp) throws -> Int {
-        let failure = Failure(
-            code: "OUTCOME_UNKNOWN", message: "outboxd ended while this attempt was on its way; it may have arrived")
-        let ids = try statements.claimed.all { MessageID(rawValue: $0.integer(0)) }
-        for id in ids {
-            guard var record = try load(id) else { continue }
-            _ = try unknown(&record, record.standing.attempt, failure, now)
-        }
-        return ids.count
-    }
-
-    /// The grace time is over: the line's policy decides.
-    func settleUnknown(_ id: MessageID, _ now: Timestamp) throws {
-        guard var record = try load(id) else { return }
-        let policy = memory.lines[record.line]?.settings.unknownPolicy ?? .hold
-        if policy == .hold {
-            record.graceUntil = nil
-            try save(&record, .noted, at: now)
-            return
-        }
-        let spent = record.failures + 1 >= schedule(of: record.line).attemptsMax
-        let resend = policy == .resend && !spent
-        guard case .move(let state) = record.standing.decide(.settled(resend: resend)) else { return }
-        record.failures += 1
-        let failure = Failure(
-            code: "OUTCOME_UNKNOWN",
-            message: resend
-                ? "no answer and no status within the grace time: sent again, as the line's policy says"
-                : "no answer and no status within the grace time: it may have arrived")
-        try giveUpOrWait(&record, state, failure, .ours, until: now, now)
-    }
+    func schedule(of line: Int64) -> RetrySchedule { memory.lines[line]?.settings.retry ?? RetrySchedule() }
 }
 
 func wamidDetail(_ wamid: String) -> [UInt8] {

@@ -27,6 +27,10 @@ package final class Queue {
         var lines: [Int64: Line] = [:]
         var counters = Counters()
         var earlyStatuses: Int64 = 0
+        /// Webhooks stored and not applied.
+        var webhooksUnread: Int64 = 0
+        /// Of each line, for each attempt that nobody answered.
+        var evidence: [Int64: [MessageID: Evidence]] = [:]
         var lastLineServed: Int64?
         var lastLineReleased: Int64?
         var pools: [Int64: Pool] = [:]
@@ -79,12 +83,14 @@ package final class Queue {
         memory.lastID = MessageID(rawValue: max(lastMessage, lastBatch, lastWebhook))
         memory.lastEvent = try database.integer("SELECT max(seq) FROM event")
         memory.earlyStatuses = try database.integer("SELECT count(*) FROM early_status")
+        memory.webhooksUnread = try database.integer("SELECT count(*) FROM webhook WHERE problem IS NULL")
         memory.lines = try loadLines()
         memory.counters = try Counters(database)
         memory.pools = try loadPools()
         for pool in memory.pools.keys { try countSlots(pool) }
         memory.pauses = try loadPauses()
         try loadHealth()
+        try rememberUnknown()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
         for line in memory.lines.keys {
             for priority in Priority.allCases where memory.counters.ready(line, priority) > 0 {

@@ -35,6 +35,12 @@ package final class QueueReader {
         return events.reversed()
     }
 
+    /// What reached Meta besides the copy that counts.
+    package func copies(of message: MessageID) throws -> [StoredCopy] {
+        try database.prepare("SELECT wamid, attempt FROM duplicate WHERE message = :message ORDER BY attempt, wamid")
+            .all(.integer(message.rawValue)) { StoredCopy(wamid: $0.text(0), attempt: $0.integer(1)) }
+    }
+
     package func lines(account: Int64) throws -> [Line] {
         try database.prepare(
             "SELECT \(Line.columns) FROM line WHERE account = :account AND deleted_at IS NULL ORDER BY name"
@@ -53,10 +59,11 @@ package final class QueueReader {
         }
     }
 
-    /// Attempts with an unknown outcome, and webhooks that could not be applied.
-    package func troubles() throws -> (unknown: Int64, webhooks: Int64) {
+    /// Attempts with an unknown outcome, copies that arrived besides, and webhooks that could not be applied.
+    package func troubles() throws -> (unknown: Int64, duplicates: Int64, webhooks: Int64) {
         (
             try database.integer("SELECT count(*) FROM message WHERE state = 2 AND unknown = 1"),
+            try database.integer("SELECT count(*) FROM duplicate"),
             try database.integer("SELECT count(*) FROM webhook WHERE problem IS NOT NULL")
         )
     }
@@ -77,7 +84,8 @@ extension StoredMessage {
         m.id, (SELECT name FROM line WHERE id = m.line), m.batch, m.state, m.priority, m.unknown, m.due_at, m.attempt,
         m.recipient, m.type, m.content, m.metadata, m.send_at, m.expires_at, m.created_at, m.wamid, m.sent_at,
         m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event,
-        m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order, m.grace_until
+        m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order, m.grace_until,
+        m.on_unknown
         """
 
     init(_ row: Row) {
@@ -102,5 +110,6 @@ extension StoredMessage {
         waits.hasFallback = row.integer(29) != 0
         waits.anyOrder = row.integer(30) != 0
         waits.graceUntil = time(31)
+        onUnknown = row.optionalInteger(32).flatMap(UnknownPolicy.init(rawValue:))
     }
 }

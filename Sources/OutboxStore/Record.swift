@@ -31,13 +31,15 @@ struct Record {
     var gate: Gate
     var gatedAt: Timestamp?
     var template: TemplateName?
+    var onUnknown: UnknownPolicy?
+    var claimedAt: Timestamp?
 
     static let columns = """
         id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
         wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at,
-        priority, batch, person, any_order, turn, gate, gated_at, template
+        priority, batch, person, any_order, turn, gate, gated_at, template, on_unknown, claimed_at
         """
-    static let columnCount: Int32 = 29
+    static let columnCount: Int32 = 31
 
     init(_ row: Row) {
         func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
@@ -75,6 +77,8 @@ struct Record {
         loadedGate = gate
         loadedUnknown = standing.outcomeUnknown
         template = row.optionalText(28).flatMap(TemplateName.init(text:))
+        onUnknown = row.optionalInteger(29).flatMap(UnknownPolicy.init(rawValue:))
+        claimedAt = time(30)
     }
 
     /// Others to the same person, of the same class, wait for it.
@@ -149,10 +153,12 @@ extension Queue {
             .optional(record.deliveredAt?.milliseconds), .optional(record.readAt?.milliseconds),
             .optional(record.failedAt?.milliseconds), .optional(record.cancelledAt?.milliseconds),
             .optional(record.standing.failedBy?.rawValue), .optional(record.failure?.code),
-            .optional(record.failure?.message), .integer(record.id.rawValue),
+            .optional(record.failure?.message), .optional(record.claimedAt?.milliseconds),
+            .integer(record.id.rawValue),
             .integer(record.loadedState.rawValue), .integer(record.loadedAttempt))
         precondition(changed == 1, "a message changed under its only writer")
         memory.counters.moved(from: record.countedBefore, to: record.counted)
+        if record.loadedUnknown != record.standing.outcomeUnknown { watchEvidence(record) }
         record.markSaved()
         if wentFirst, came || !record.goesFirst { try releaseFollower(of: record) }
     }

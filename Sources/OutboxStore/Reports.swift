@@ -15,35 +15,51 @@ extension Queue {
 
     /// Moves a message by what Meta says of it.
     package func apply(_ status: StatusReport, now: Timestamp) throws -> Applied {
-        var attempt: Int64?
-        var record: Record?
-        if let opaque = status.opaque, let (id, number) = readOpaque(opaque) {
-            record = try load(id)
-            attempt = number
-        }
-        if record == nil, let id = try statements.byWamid.first(.text(status.wamid), body: { $0.integer(0) }) {
-            record = try load(MessageID(rawValue: id))
-            attempt = nil
-        }
-        guard var record else {
+        guard case (var record, let attempt)? = try subject(of: status) else {
             try park(status, now)
             return .parked
         }
         return try apply(status, to: &record, attempt: attempt, now)
     }
 
-    private func apply(_ status: StatusReport, to record: inout Record, attempt: Int64?, _ now: Timestamp) throws
+    /// By our own opaque id, else by Meta's id, else because nothing else can be meant.
+    private func subject(of status: StatusReport) throws -> (Record, attempt: Int64?)? {
+        if let opaque = status.opaque, let (id, number) = readOpaque(opaque), let record = try load(id) {
+            return (record, number)
+        }
+        if let id = try statements.byWamid.first(.text(status.wamid), body: { $0.integer(0) }),
+            let record = try load(MessageID(rawValue: id))
+        {
+            return (record, nil)
+        }
+        if let copy = try copy(status.wamid), let record = try load(copy.id) { return (record, copy.attempt) }
+        return try openAttempt(for: status).map { ($0, $0.standing.attempt) }
+    }
+
+    func apply(_ status: StatusReport, to record: inout Record, attempt: Int64?, _ now: Timestamp) throws
         -> Applied
     {
+        if attempt ?? record.standing.attempt == record.standing.attempt { heard(of: record) }
+        let decision = record.standing.decide(.reported(status.report, attempt: attempt))
+        guard status.report != .failed, let counted = record.wamid, counted != status.wamid, let attempt,
+            record.standing.state != .failed, decision != .refuse(.notClaimable)
+        else { return try apply(status, to: &record, copy: false, attempt, now) }
+        try noteCopy(&record, attempt, status.wamid, besides: counted, now)
+        return try apply(status, to: &record, copy: true, attempt, now)
+    }
+
+    private func apply(
+        _ status: StatusReport, to record: inout Record, copy isCopy: Bool, _ attempt: Int64?, _ now: Timestamp
+    ) throws -> Applied {
         switch record.standing.decide(.reported(status.report, attempt: attempt)) {
         case .move(let state):
             let failure = status.failure ?? Failure(code: "UNKNOWN", message: "Meta gave no reason")
-            let isNew = record.wamid != status.wamid
+            let isNew = !isCopy && record.wamid != status.wamid
             record.enter(state)
-            record.wamid = status.wamid
+            if !isCopy { record.wamid = status.wamid }
             // Meta tells whole seconds: without this a message would seem sent before its time, and delivered before
             // it was sent.
-            if state != .failed { record.sentAt = record.sentAt ?? max(status.at, record.dueAt) }
+            if state != .failed { record.sentAt = record.sentAt ?? max(status.at, record.claimedAt ?? record.dueAt) }
             switch status.report {
             case .sent: break
             case .delivered: record.deliveredAt = max(status.at, record.sentAt ?? status.at)
@@ -56,7 +72,10 @@ extension Queue {
             if state == .failed, failure.code == "131049" { try holdMarketing(record) }
             let detail = status.report == .failed ? failure.detail : wamidDetail(status.wamid)
             try save(&record, status.report.event, at: now, detail: detail)
-            if isNew { try applyEarlyStatuses(of: status.wamid, to: record.id, now) }
+            if isNew {
+                let number = attempt ?? record.standing.attempt
+                try applyEarlyStatuses(of: status.wamid, to: record.id, attempt: number, now)
+            }
             return .moved(record.id, state)
         case .note, .refuse, .becomeUnknown:
             try save(&record, .noted, at: now, detail: noteDetail(status, attempt))
@@ -84,14 +103,22 @@ extension Queue {
             memory.earlyStatuses -= Int64(try statements.pruneEarlyStatuses.run(.integer(before.milliseconds)))
         }
         try statements.insertEarlyStatus.run(
-            .integer(now.milliseconds), .text(status.phoneNumberID), .text(status.wamid),
+            .integer(now.milliseconds), .text(status.phoneNumberID), .text(status.wamid), .optional(try person(status)),
             .integer(status.report.rawValue), .integer(status.at.milliseconds), .optional(status.failure?.code),
             .optional(status.failure?.message))
         memory.earlyStatuses += 1
     }
 
+    /// Whom a status speaks of, by the name we know.
+    private func person(_ status: StatusReport) throws -> String? {
+        guard let address = status.person ?? status.userID,
+            let account = lines(ofNumber: status.phoneNumberID).first.flatMap({ memory.lines[$0]?.account })
+        else { return nil }
+        return try person(address, account: account)
+    }
+
     /// Our own answer was recorded: what Meta said of it before then counts now.
-    func applyEarlyStatuses(of wamid: String, to id: MessageID, _ now: Timestamp) throws {
+    func applyEarlyStatuses(of wamid: String, to id: MessageID, attempt: Int64, _ now: Timestamp) throws {
         guard memory.earlyStatuses > 0 else { return }
         let waiting = try statements.earlyStatuses.all(.text(wamid)) { row in
             StatusReport(
@@ -102,7 +129,7 @@ extension Queue {
         guard !waiting.isEmpty else { return }
         for status in waiting {
             guard var record = try load(id) else { break }
-            _ = try apply(status, to: &record, attempt: nil, now)
+            _ = try apply(status, to: &record, attempt: attempt, now)
         }
         memory.earlyStatuses -= Int64(try statements.deleteEarlyStatuses.run(.text(wamid)))
     }

@@ -22,8 +22,20 @@ final class Statements {
     let claimed: Statement
     /// One id at most; index message_wamid.
     let byWamid: Statement
-    /// Gives the unknown messages of one line another deadline; index message_claimed.
+    /// Gives the unknown messages of one line that follow its policy another deadline; index message_unknown.
     let changeGrace: Statement
+    /// Sets one message's deadline again, by primary key.
+    let saveGrace: Statement
+    /// What is open with one person on one line; index message_person.
+    let openAttempts: Statement
+    /// One copy in.
+    let insertDuplicate: Statement
+    /// One copy, by primary key.
+    let duplicate: Statement
+    /// Failed statuses that wait and may be a person's; index early_status_failed.
+    let earlyFailures: Statement
+    /// One row by primary key.
+    let deleteEarlyStatus: Statement
     let nextDue: Statement
     let nextExpiry: Statement
     let nextGrace: Statement
@@ -50,10 +62,10 @@ final class Statements {
             """
             INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
                 content, metadata, send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback,
-                any_order)
+                any_order, on_unknown)
             VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
                 :content, :metadata, :send_at, :expires_at, :created_at, :turn, :gate, :gated_at, :person, :template,
-                :fallback, :any_order)
+                :fallback, :any_order, :on_unknown)
             """)
         insertEvent = try prepare(
             """
@@ -73,7 +85,7 @@ final class Statements {
                 closed_attempt = :closed_attempt, unknown = :unknown, grace_until = :grace_until,
                 last_event = :last_event, wamid = :wamid, sent_at = :sent_at, delivered_at = :delivered_at,
                 read_at = :read_at, failed_at = :failed_at, cancelled_at = :cancelled_at, failed_by = :failed_by,
-                error_code = :error_code, error_message = :error_message
+                error_code = :error_code, error_message = :error_message, claimed_at = :claimed_at
             WHERE id = :id AND state = :old_state AND attempt = :old_attempt
             """)
         ready = try prepare(
@@ -95,7 +107,25 @@ final class Statements {
         byWamid = try prepare(
             "SELECT id FROM message WHERE wamid = :wamid AND wamid IS NOT NULL AND state IN (2, 4, 5, 7)")
         changeGrace = try prepare(
-            "UPDATE message SET grace_until = :grace_until WHERE state = 2 AND unknown = 1 AND line = :line")
+            """
+            UPDATE message SET grace_until = :grace_until
+            WHERE state = 2 AND unknown = 1 AND line = :line AND on_unknown IS NULL
+            """)
+        saveGrace = try prepare("UPDATE message SET grace_until = :grace_until WHERE id = :id")
+        openAttempts = try prepare(
+            """
+            SELECT id, unknown, claimed_at FROM message
+            WHERE line = :line AND person = :person AND state IN (1, 2, 3) AND state = 2 AND claimed_at IS NOT NULL
+            """)
+        insertDuplicate = try prepare(
+            "INSERT OR IGNORE INTO duplicate (wamid, message, attempt) VALUES (:wamid, :message, :attempt)")
+        duplicate = try prepare("SELECT message, attempt FROM duplicate WHERE wamid = :wamid")
+        earlyFailures = try prepare(
+            """
+            SELECT id, phone_number_id, wamid, at, error_code, error_message FROM early_status
+            WHERE person = :person AND person IS NOT NULL AND report = 3 ORDER BY id
+            """)
+        deleteEarlyStatus = try prepare("DELETE FROM early_status WHERE id = :id")
         nextDue = try prepare("SELECT min(due_at) FROM message WHERE state IN (0, 3)")
         nextExpiry = try prepare(
             "SELECT min(expires_at) FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3)")
@@ -111,8 +141,9 @@ final class Statements {
         markWebhook = try prepare("UPDATE webhook SET problem = :problem WHERE id = :id")
         insertEarlyStatus = try prepare(
             """
-            INSERT INTO early_status (received_at, phone_number_id, wamid, report, at, error_code, error_message)
-            VALUES (:received_at, :phone_number_id, :wamid, :report, :at, :error_code, :error_message)
+            INSERT INTO early_status
+                (received_at, phone_number_id, wamid, person, report, at, error_code, error_message)
+            VALUES (:received_at, :phone_number_id, :wamid, :person, :report, :at, :error_code, :error_message)
             """)
         earlyStatuses = try prepare(
             """

@@ -92,7 +92,8 @@ extension Queue {
             .optional(draft.sendAt?.milliseconds), .optional(expiresAt?.milliseconds),
             .integer(now.milliseconds), .integer(turn), .integer(gate.rawValue),
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
-            .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0))
+            .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
+            .optional(draft.onUnknown?.rawValue))
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
         return .done(Submitted(id: id, state: state, sendAt: later))

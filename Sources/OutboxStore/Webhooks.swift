@@ -14,15 +14,20 @@ extension Queue {
         memory.lastID = id
         try statements.insertWebhook.run(
             .integer(id.rawValue), .integer(now.milliseconds), .text(app), .blob(body))
+        memory.webhooksUnread += 1
         return id.rawValue
     }
 
     /// In the transaction that applied what it told.
-    package func removeWebhook(_ id: Int64) throws { try statements.deleteWebhook.run(.integer(id)) }
+    package func removeWebhook(_ id: Int64) throws {
+        try statements.deleteWebhook.run(.integer(id))
+        memory.webhooksUnread -= 1
+    }
 
     /// Keeps one that could not be applied, for a person to look at.
     package func keepWebhook(_ id: Int64, problem: String) throws {
         try statements.markWebhook.run(.text(problem), .integer(id))
+        memory.webhooksUnread -= 1
     }
 
     /// Stored before the last end and not applied; oldest first.

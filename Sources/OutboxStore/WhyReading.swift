@@ -13,8 +13,11 @@ extension QueueReader {
             message: message, now: now, limitsNow: limitsNow,
             gates: try gateFacts(message, line), deadline: deadline,
             perSecond: try line.map { $0.perSecond(try health($0.id).health) } ?? 1)
+        facts.shownID = codec.text(message.id)
         guard let line else { return facts }
-        facts.unknownPolicy = line.settings.unknownPolicy
+        let template = try message.waits.template.flatMap { try self.standing($0, line.id) }
+        facts.unknownPolicy = (message.onUnknown ?? line.settings.unknownPolicy).settled(
+            for: MessageKind(template: message.waits.template, template, message.priority))
         facts.pauses = try pauses(account: account).filter {
             $0.until ?? now >= now
                 && ($0.holds(line: line.id, account: account)

@@ -67,7 +67,7 @@ private func ownWords(_ word: String) -> [(String, String)]? {
     case "OUTCOME_UNKNOWN":
         return rows(
             "outboxd ended while it was on its way, or no answer and no status came in time", "perhaps",
-            "what the line's onUnknown says", "outboxctl line add NAME --on-unknown hold|resend|fail")
+            "what the line's onUnknown says", "outboxctl line add NAME --on-unknown byKind|hold|resend|evidence|fail")
     case "NO_ANSWER":
         return rows(
             "the request may have arrived, no whole answer came", "perhaps", "what the line's onUnknown says",

@@ -8,7 +8,7 @@ let lineAddCommand = Command(
         .init("waba-id", value: "ID", "Meta's id of the WhatsApp business account"),
         .init("token", value: "-", "read Meta's access token from standard input; never give it on the command line"),
         .init("token-secret", value: "NAME", "the credential or file in secrets/ that holds the token"),
-        .init("on-unknown", value: "POLICY", "after a lost answer: hold (default), resend or fail"),
+        .init("on-unknown", value: "POLICY", "after a lost answer: byKind (default), hold, resend, evidence or fail"),
         .init("messages-per-second", value: "N", "the number's throughput (default: what Meta says, or 80)"),
         .init("burst", value: "N", "messages that may leave at once after a pause (default: 1)"),
         .init("pool", value: "NAME", "count its people with other lines of the same portfolio (default: alone)"),

@@ -8,6 +8,12 @@ private let filters: [(option: Arguments.Option, field: String)] = [
             "scheduled, queued, processing, retrying, sent, delivered, read, failed, cancelled; several with commas"),
         "status"
     ),
+    (
+        .init(
+            "gate", value: "GATE",
+            "waiting for this: due_time, backoff, outcome_unknown, order, pair, tier, template, pause or person"),
+        "gate"
+    ),
     (.init("line", short: "l", value: "LINE", "of this line"), "line"),
     (.init("to", value: "NUMBER", "to this recipient"), "to"),
     (.init("batch", value: "ID", "submitted together in this batch"), "batchId"),

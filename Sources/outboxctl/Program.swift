@@ -27,7 +27,7 @@ struct Command: Sendable {
 private let commands = [
     sendCommand, showCommand, listCommand, cancelCommand, retryCommand, lineAddCommand, lineListCommand,
     lineRemoveCommand, lineHealthCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand,
-    resumeCommand,
+    resumeCommand, unknownListCommand, unknownResolveCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, reloadCommand, explainCodeCommand,
 ]
 

@@ -13,6 +13,7 @@ let sendCommand = Command(
         .init("fallback", value: "NAME", "with a text: the template that goes when the 24-hour window is closed"),
         .init("any-order", "need not wait for other messages to the same person"),
         .init("when-full", value: "DO", "when the tier is used up: wait or refuse (default: as the line says)"),
+        .init("on-unknown", value: "POLICY", "after a lost answer: hold, resend, evidence, fail or byKind"),
         .init("preview-url", "show a preview of the text's first link"),
         .init("at", value: "TIME", "not before: RFC 3339 with offset, such as 2030-01-31T09:00:00+01:00"),
         .init("expires", value: "TIME", "not after"),
@@ -79,7 +80,8 @@ private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
             $0.object("template") { template(name, arguments, components, &$0) }
         }
         for (option, field) in [
-            ("when-full", "whenFull"), ("line", "line"), ("at", "sendAt"), ("expires", "expiresAt"),
+            ("when-full", "whenFull"), ("on-unknown", "onUnknown"), ("line", "line"), ("at", "sendAt"),
+            ("expires", "expiresAt"),
             ("priority", "priority"),
         ] {
             if let value = arguments[option] { $0.field(field, value) }

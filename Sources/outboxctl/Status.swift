@@ -10,7 +10,12 @@ let statusCommand = Command(
     for (state, count) in status["messages"]?.members.map({ $0 }) ?? [] { table.add([state, plain(count)]) }
     table.show()
     if let unknown = status["unknownOutcomes"]?.integer, unknown > 0 {
-        print("\(unknown) attempts have an unknown outcome: they wait for Meta's status or the line's policy")
+        print(
+            "\(unknown) attempts have an unknown outcome: they wait for Meta's status or the policy; outboxctl unknown ls"
+        )
+    }
+    if let copies = status["duplicates"]?.integer, copies > 0 {
+        print("\(copies) messages reached Meta a second time after an unknown outcome")
     }
     if let unread = status["unreadWebhooks"]?.integer, unread > 0 {
         print("\(unread) webhooks could not be read and are kept in the database's webhook table")

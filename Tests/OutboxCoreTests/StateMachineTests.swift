@@ -15,7 +15,8 @@ import Testing
     ]
 
     /// Small letters: moves there (t: retrying; R: read). `.`: noted. U: becomes unknown.
-    /// Capitals: refused (L: too late, E: already ended, F: not failed, C: not claimable).
+    /// Capitals: refused (L: too late, E: already ended, F: not failed, C: not claimable, N: not
+    /// unknown).
     static let table: [(Fact, String)] = [
         //                                           S Q Q2 P PU T s d R fo fm X X2
         (.due, "q....q......."),
@@ -35,6 +36,9 @@ import Testing
         (.outcomeUnknown(attempt: 3), "CCCCCCCCCCCCC"),
         (.settled(resend: true), "....t........"),
         (.settled(resend: false), "....f........"),
+        (.resolved(.sent), "NNNNsNNNNNNNN"),
+        (.resolved(.failed), "NNNNfNNNNNNNN"),
+        (.resolved(.resend), "NNNNtNNNNNNNN"),
         (.reported(.sent, attempt: 1), "CCssss...s.C."),
         (.reported(.sent, attempt: 2), "CCssss...s.C."),
         (.reported(.sent, attempt: nil), "CCssss...s.C."),
@@ -71,6 +75,7 @@ import Testing
         case "E": .refuse(.alreadyEnded)
         case "F": .refuse(.notFailed)
         case "C": .refuse(.notClaimable)
+        case "N": .refuse(.notUnknown)
         default: .note
         }
     }

@@ -239,7 +239,7 @@ final class World {
         switch recorded {
         case .moved(let state): info[flight.attempt.message]?.state = state
         case .unknown: info[flight.attempt.message]?.unknown = true
-        case .noted, .nothing: problem("the outcome of a running attempt changed nothing")
+        case .noted, .duplicate, .nothing: problem("the outcome of a running attempt changed nothing")
         }
     }
 
