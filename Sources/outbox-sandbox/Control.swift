@@ -21,6 +21,7 @@ extension Sandbox {
         case ("GET", "summary", nil): return summary()
         case ("GET", "faults", nil): return faults()
         case ("PUT", "faults", nil): return setFaults(request.body)
+        case ("PUT", "webhooks", nil): return setWebhooks(request.body)
         case ("PUT", "numbers", .some(let phoneNumberID)): return setNumber(phoneNumberID, request.body)
         case ("PUT", "templates", nil): return setTemplates(request.body)
         case ("POST", "inbound", nil): return inbound(request.body)
@@ -62,6 +63,14 @@ extension Sandbox {
         } catch {
             return graphError(status: 400, code: 100, message: "\(error)")
         }
+    }
+
+    private func setWebhooks(_ body: [UInt8]) -> HTTPResponse {
+        guard let paused = object(body)?["paused"]?.bool else {
+            return graphError(status: 400, code: 100, message: "paused must be true or false")
+        }
+        webhooks.isPaused = paused
+        return json(200) { $0.field("paused", paused) }
     }
 
     private func setNumber(_ phoneNumberID: String, _ body: [UInt8]) -> HTTPResponse {

@@ -39,6 +39,17 @@ final class WebhookSender {
     private let results: Mailbox<(Call, Bool)>
     private var again = Agenda<Call>()
     private var underWay = 0
+    /// While nobody hears anything.
+    private var held: [Call] = []
+    /// Whether webhooks are kept back; what was kept goes out when it ends.
+    var isPaused = false {
+        didSet {
+            guard !isPaused else { return }
+            let calls = held
+            held = []
+            for call in calls { post(call) }
+        }
+    }
     private(set) var answered = 0
     private(set) var givenUp = 0
 
@@ -60,7 +71,7 @@ final class WebhookSender {
         }
     }
 
-    var waiting: Int { underWay + again.count }
+    var waiting: Int { underWay + again.count + held.count }
     var retryAt: UInt64? { again.nextDue }
 
     func send(_ statuses: [OutgoingStatus]) {
@@ -105,6 +116,7 @@ final class WebhookSender {
 
     private func post(_ call: Call) {
         guard let url = settings.webhookURL else { return }
+        guard !isPaused else { return held.append(call) }
         underWay += 1
         let request = OutgoingRequest(
             method: "POST", url: url,

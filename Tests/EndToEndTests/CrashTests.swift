@@ -113,6 +113,8 @@ private struct Told {
             }
             guard copies > 1 else { continue }
             doubled += 1
+            let shown = try lab.message(id)["duplicates"]?.list.count
+            #expect(shown == copies - 1, "\(id) went out \(copies) times and shows \(shown ?? -1) copies")
             let timeline = try lab.message(id)["timeline"]?.list ?? []
             let unknown = timeline.filter { $0["event"]?.string == "outcomeUnknown" }.count
             #expect(unknown >= copies - 1, "\(id) was doubled without an unknown outcome")

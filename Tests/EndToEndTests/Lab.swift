@@ -70,6 +70,8 @@ final class Lab: @unchecked Sendable {
     private(set) var daemon: Program?
     private(set) var sandboxProgram: Program?
     private(set) var sandboxPort = 0
+    /// Where the daemon finds Meta: the sandbox, or whoever stands between (`between` is told the sandbox's port).
+    private var graphPort = 0
     private let daemonArguments: [String]
 
     /// Settings of a line that sends what it is given, to anybody and at once.
@@ -81,7 +83,8 @@ final class Lab: @unchecked Sendable {
 
     init(
         sandbox: [String] = [], daemon: [String] = [],
-        line: String? = #"{"phoneNumberId":"106","token":"t",\#(Lab.freely)}"#
+        line: String? = #"{"phoneNumberId":"106","token":"t",\#(Lab.freely)}"#,
+        between: ((_ sandboxPort: Int) throws -> Int)? = nil
     ) throws {
         daemonArguments = daemon
         try FileManager.default.createDirectory(
@@ -89,6 +92,7 @@ final class Lab: @unchecked Sendable {
         try Data(secret.utf8).write(to: URL(fileURLWithPath: folder.file("state/secrets/app.default.secret")))
         try Data("verify".utf8).write(to: URL(fileURLWithPath: folder.file("state/secrets/app.default.verify-token")))
         try startSandbox(sandbox)
+        graphPort = try between?(sandboxPort) ?? sandboxPort
         try startDaemon()
         if let line {
             #expect(try call("PUT", "/v1/lines/main", line).status == 201)
@@ -116,7 +120,7 @@ final class Lab: @unchecked Sendable {
     var arguments: [String] {
         [
             "--state-dir", state, "--socket", socket, "--webhook-socket", webhookSocket, "--graph-url",
-            "http://127.0.0.1:\(sandboxPort)", "--log-level", "debug",
+            "http://127.0.0.1:\(graphPort)", "--log-level", "debug",
         ] + daemonArguments
     }
 
@@ -158,6 +162,7 @@ final class Lab: @unchecked Sendable {
         try tryCall(method, path, body, headers: headers)
     }
 
+    @discardableResult
     func sandbox(_ method: String, _ path: String, _ body: String = "") throws -> JSONValue? {
         let request = OutgoingRequest(
             method: method, url: "http://127.0.0.1:\(sandboxPort)/sandbox/\(path)", body: Array(body.utf8),
