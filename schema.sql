@@ -209,6 +209,8 @@ CREATE TABLE message (
     created_at     INTEGER NOT NULL,
     wamid          TEXT,                         -- Meta's id of the attempt that counts
     sent_at        INTEGER,
+    receipt_until  INTEGER,                      -- sent: when Meta gives up delivering it
+    no_receipt     INTEGER NOT NULL DEFAULT 0 CHECK (no_receipt IN (0, 1)),  -- that time has passed
     delivered_at   INTEGER,
     read_at        INTEGER,
     failed_at      INTEGER,
@@ -223,6 +225,7 @@ CREATE TABLE message (
     CHECK (grace_until IS NULL OR unknown = 1),
     CHECK (closed_attempt <= attempt),
     CHECK (state <> 4 OR sent_at IS NOT NULL),
+    CHECK ((receipt_until IS NULL AND no_receipt = 0) OR state = 4),
     CHECK (state <> 5 OR delivered_at IS NOT NULL),
     CHECK (state <> 6 OR read_at IS NOT NULL),
     CHECK (state <> 7 OR (failed_at IS NOT NULL AND failed_by IS NOT NULL AND error_code IS NOT NULL)),
@@ -238,6 +241,8 @@ CREATE INDEX message_expiry  ON message (expires_at) WHERE expires_at IS NOT NUL
 CREATE INDEX message_claimed ON message (id) WHERE state = 2;
 CREATE INDEX message_unknown ON message (line, id) WHERE state = 2 AND unknown = 1;
 CREATE INDEX message_grace   ON message (grace_until) WHERE grace_until IS NOT NULL;
+CREATE INDEX message_receipt ON message (receipt_until) WHERE receipt_until IS NOT NULL;
+CREATE INDEX message_silent  ON message (id) WHERE no_receipt = 1;
 CREATE INDEX message_wamid   ON message (wamid) WHERE wamid IS NOT NULL AND state IN (2, 4, 5, 7);
 CREATE INDEX message_failed  ON message (id) WHERE state = 7;
 CREATE INDEX message_waiting ON message (id) WHERE state IN (0, 3);
@@ -257,6 +262,13 @@ CREATE TABLE event (
     attempt  INTEGER NOT NULL,
     detail   TEXT,              -- JSON
     CHECK ((message IS NULL) = (state IS NULL))
+) STRICT;
+
+-- How long what has ended is kept (RetentionKind); a kind without a row is kept as long as the program says.
+CREATE TABLE retention (
+    kind      INTEGER PRIMARY KEY CHECK (kind BETWEEN 0 AND 7),
+    age_max   INTEGER CHECK (age_max BETWEEN 1 AND 3153600000),  -- seconds; null: any
+    count_max INTEGER CHECK (count_max >= 0)                     -- null: any
 ) STRICT;
 
 -- How many messages of a line stand where, kept in the transaction that changes it.

@@ -35,6 +35,7 @@ extension StoredMessage {
                 }
             }
             $0.field("sentAt", sentAt?.rfc3339)
+            if hasNoReceipt { $0.field("noReceipt", true) }
             $0.field("deliveredAt", deliveredAt?.rfc3339)
             $0.field("readAt", readAt?.rfc3339)
             $0.field("failedAt", failedAt?.rfc3339)

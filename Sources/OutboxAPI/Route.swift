@@ -21,6 +21,8 @@ package enum Route: Equatable, Sendable {
     case pauses
     case pause
     case resume(String)
+    case retention
+    case putRetention(String)
     case status
     case reload
     case health
@@ -30,10 +32,10 @@ package enum Route: Equatable, Sendable {
         switch self {
         case .health: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
-            .pauses:
+            .pauses, .retention:
             .read
         case .submit, .submitBulk, .retry, .cancel: .send
-        case .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve: .admin
+        case .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention: .admin
         }
     }
 
@@ -72,6 +74,8 @@ package enum Route: Equatable, Sendable {
         case ["pools"]: return [("GET", .pools)]
         case let rest where rest.count == 2 && rest[0] == "pools":
             return [("GET", .pool(rest[1])), ("PUT", .putPool(rest[1]))]
+        case ["retention"]: return [("GET", .retention)]
+        case let rest where rest.count == 2 && rest[0] == "retention": return [("PUT", .putRetention(rest[1]))]
         case ["pauses"]: return [("GET", .pauses), ("POST", .pause)]
         case let rest where rest.count == 2 && rest[0] == "pauses": return [("DELETE", .resume(rest[1]))]
         default: return []

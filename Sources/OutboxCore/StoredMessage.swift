@@ -24,6 +24,8 @@ package struct StoredMessage: Equatable, Sendable {
     package var failure: Failure?
     package var lastEvent: Int64
     package var onUnknown: UnknownPolicy?
+    /// Sent, and Meta has given up delivering it without a word.
+    package var hasNoReceipt = false
     /// Where it waits, and since when.
     package var waits = Waits()
 

@@ -190,6 +190,13 @@ final class Frontend: HTTPHandler {
         case .resume(let text):
             guard let id = Int64(text) else { throw APIError(.notFound, "there is no such pause") }
             writer.post(.resume(exchange, id: id, who: who(request.peer)))
+        case .retention: parts.reader.ask(exchange, .retention)
+        case .putRetention(let name):
+            guard let kind = RetentionKind(name: name) else {
+                let names = RetentionKind.allCases.map(\.name).joined(separator: ", ")
+                throw APIError(.notFound, "nothing of that name is kept for a while; there are \(names)")
+            }
+            writer.post(.putRetention(exchange, kind, try RetentionRule.read(try parse(request.body))))
         case .status:
             parts.reader.ask(
                 exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))

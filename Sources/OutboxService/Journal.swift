@@ -46,6 +46,8 @@ package enum LogKind: String, Sendable {
     case outcomeUnknown = "a9449d2026aab7c3a57b8ea25af91168"
     case outcomeResolved = "c7a6b6a5c9d54d0f8e0e8f9e1f2a7b31"
     case messageDuplicate = "5d0b1c3e7f7a4a52b86c1be0c6b0d9f4"
+    case retentionChanged = "2f0c9a7de3b14c0b9a1cf4be0d6a5c1e"
+    case pruned = "8be1c0f4a76d4d5e9b2a3c7f1e60d482"
     case messageNoted = "b9d6e0d3625ca9124c0457fe8779bf58"
     case messageRequeued = "b3664b86010ce223f952a9b00697bac7"
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"

@@ -140,6 +140,15 @@ extension Answerer {
         return .json(200) { json in json.array("data") { for pause in pauses { write(pause, lines, to: &$0) } } }
     }
 
+    func retention() throws -> HTTPResponse {
+        let rules = try reader.retention()
+        return .json(200) { json in
+            json.array("data") {
+                for kind in RetentionKind.allCases { (rules[kind] ?? .standard(kind)).write(to: &$0, kind) }
+            }
+        }
+    }
+
     private func write(_ pause: Pause, _ lines: [Line], to json: inout JSONWriter) {
         let line = pause.line.flatMap { id in lines.first { $0.id == id }?.name }
         pause.write(

@@ -20,6 +20,7 @@ enum Question: Sendable {
     /// One, or all.
     case pools(String?)
     case pauses
+    case retention
 }
 
 /// What `GET /v1/status` tells besides the queue.
@@ -122,6 +123,7 @@ struct Answerer {
         case .templates(let name): return try templates(name)
         case .pools(let name): return try pools(name)
         case .pauses: return try pauses()
+        case .retention: return try retention()
         }
     }
 
@@ -172,6 +174,7 @@ struct Answerer {
                 $0.field("connections", facts.connections)
                 $0.object("messages") { for (state, count) in total { $0.field(state.name, count) } }
                 $0.field("unknownOutcomes", troubles.unknown)
+                $0.field("noReceipt", troubles.silent)
                 $0.field("duplicates", troubles.duplicates)
                 $0.field("unreadWebhooks", troubles.webhooks)
                 $0.array("lines") {

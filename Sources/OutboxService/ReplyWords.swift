@@ -37,6 +37,7 @@ struct ReplyWords {
             return .json(201) { pause.write(to: &$0, name: "data", line: line, target: pause.shownTarget(codec)) }
         case .resumed(nil): return .error(APIError(.notFound, "there is no such pause"))
         case .resumed: return HTTPResponse(status: 204)
+        case .retention(let kind, let rule): return .json(200) { rule.write(to: &$0, name: "data", kind) }
         case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
         case .storageFailed(let full): return .error(storageError(full: full))

@@ -21,6 +21,7 @@ enum WriterInput: Sendable {
     /// The batch is a number of the store already.
     case pause(Exchange, PauseBody, who: String)
     case resume(Exchange, id: Int64, who: String)
+    case putRetention(Exchange, RetentionKind, RetentionRule)
     case lineNews(LineNews)
     case outcome(AttemptOutcome)
     case webhook(Exchange?, ReceivedWebhook)
@@ -93,6 +94,7 @@ enum WriterReply: Sendable {
     case paused(Pause, line: String?)
     /// Nil: there is no such pause.
     case resumed(Pause?)
+    case retention(RetentionKind, RetentionRule)
     /// A field that names nothing.
     case wrong(FieldError)
     case webhookStored

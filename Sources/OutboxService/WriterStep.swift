@@ -34,6 +34,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case clock
         case breakers
         case claim
+        case prune
     }
 
     let queue: Queue
@@ -48,6 +49,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     let checks = TemplateChecks()
     /// Webhooks that are on disk and not applied.
     var toApply: [StoredNews] = []
+    /// When what has ended long ago is looked through again, on the steady clock; nil: once the first turn is over.
+    private var pruneAt: UInt64?
+    /// Removed in this pass.
+    private var pruned: Int64 = 0
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
 
@@ -112,7 +117,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             }
         }
         if !gates.unsaved.isEmpty { operations.append(.breakers) }
-        return operations + [.clock, .claim]
+        operations += [.clock, .claim]
+        if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
+        return operations
     }
 
     // MARK: In the transaction
@@ -128,6 +135,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         /// Lines whose templates are others now.
         var templatesOf: Int64?
         var goOn = false
+        var pruned: PruneStep?
+        /// What has ended is to be looked through at once.
+        var prunesNow = false
     }
 
     private func perform(_ operation: Operation, _ now: Timestamp, _ tick: UInt64) throws -> Effect {
@@ -145,6 +155,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
             return Effect(attempts: claimed.attempts, goOn: claimed.goOn)
+        case .prune: return Effect(pruned: try queue.prune(now, needed: nil))
         }
     }
 
@@ -186,6 +197,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             let pause = try queue.resume(defaultAccount) { $0.id == id }.first
             return Effect(
                 reply: (exchange, .resumed(pause)), log: pause.map { [words.resumed($0, by: who)] } ?? [])
+        case .putRetention(let exchange, let kind, let rule):
+            try queue.set(rule, for: kind)
+            return Effect(
+                reply: (exchange, .retention(kind, rule)), log: [words.retention(kind, rule)], prunesNow: true)
         case .lineNews(let news): return try learn(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
@@ -233,7 +248,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             outputs.log += effect.log
             outputs.goOn = outputs.goOn || effect.goOn
             if let webhook = effect.toApply { toApply.append(webhook) }
+            if effect.prunesNow { pruneAt = tick }
+            if let step = effect.pruned { plan(after: step, tick, &outputs) }
         }
+        pruneAt = pruneAt ?? tick + Self.firstPruning
         underWay += outputs.attempts.count
         outputs.goOn = outputs.goOn || !toApply.isEmpty || !gates.unsaved.isEmpty
         do {
@@ -243,6 +261,22 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         } catch {
             preconditionFailure("the store threw \(error)")
         }
+    }
+
+    // Nanoseconds: after the start, between the steps of a pass, and between passes.
+    private static var firstPruning: UInt64 { 30_000_000_000 }
+    private static var betweenSteps: UInt64 { 20_000_000 }
+    private static var betweenPasses: (byCount: UInt64, byAge: UInt64) { (10_000_000_000, 3_600_000_000_000) }
+
+    private func plan(after step: PruneStep, _ tick: UInt64, _ outputs: inout Outputs) {
+        pruned += step.removed
+        guard step.isDone else {
+            pruneAt = tick + Self.betweenSteps
+            return
+        }
+        if pruned > 0 { outputs.log.append(words.pruned(pruned)) }
+        pruned = 0
+        pruneAt = tick + (queue.prunesByCount ? Self.betweenPasses.byCount : Self.betweenPasses.byAge)
     }
 
     /// Before this turn's claim, which would let out the next wave.
@@ -279,9 +313,13 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             .map { Refresher.Subject($0) }
         outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next]
             .compactMap { $0 }.min()
-        guard claims, underWay < slotsMax else { return }
-        outputs.wakeTick = [gates.nextSlot(of: ready, now: now, tick: tick), try queue.nextGate().map(queue.tick(of:))]
-            .compactMap { $0 }.min()
+        guard claims else { return }
+        outputs.wakeTick = pruneAt
+        guard underWay < slotsMax else { return }
+        outputs.wakeTick = [
+            pruneAt, gates.nextSlot(of: ready, now: now, tick: tick), try queue.nextGate().map(queue.tick(of:)),
+        ]
+        .compactMap { $0 }.min()
     }
 
     /// One operation was undone; the others hold.
@@ -293,7 +331,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .apply(let news):
             // The raw call stays on disk, marked, and Meta was told 200 for it already.
             _ = queue.together(1) { _ in try queue.keepWebhook(news.id, problem: "\(error)") }
-        case .clock, .breakers, .claim:
+        case .clock, .breakers, .claim, .prune:
             // What it met it will meet again: not at once.
             outputs.goOn = false
             outputs.wake = Timestamp(milliseconds: 0)
@@ -312,7 +350,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                     outputs.replies.append((exchange, .storageFailed(full: error.isFull)))
                 }
             case .apply(let news): toApply.append(news)
-            case .clock, .breakers, .claim: break
+            case .clock, .breakers, .claim, .prune: break
             }
         }
         outputs.log.append(LogLine(.error, .storage, "nothing could be written: \(error)"))
@@ -328,7 +366,7 @@ extension WriterInput {
         case .submit(let exchange, _), .estimate(let exchange, _), .slice(let exchange, _), .cancel(let exchange, _),
             .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
             .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
-            .resolve(let exchange, _, _, _):
+            .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _):
             exchange
         case .webhook(let exchange, _): exchange
         case .lineNews, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil

@@ -115,6 +115,17 @@ struct WriterWords {
         return [LogLine(.info, kind, "message \(state) on request", [(.message, idText(id))])]
     }
 
+    func retention(_ kind: RetentionKind, _ rule: RetentionRule) -> LogLine {
+        let age = rule.ageMax.map { " for \($0.components.seconds) s" }
+        let count = rule.countMax.map { " the newest \($0)" }
+        let words = [count, age].compactMap { $0 }.joined(separator: ",")
+        return LogLine(.notice, .retentionChanged, "\(kind.name) is kept\(words.isEmpty ? " for ever" : words)")
+    }
+
+    func pruned(_ count: Int64) -> LogLine {
+        LogLine(.info, .pruned, "\(count) messages and log entries that ended long ago were removed")
+    }
+
     func resolved(_ id: MessageID, _ result: RequestResult, by who: String) -> [LogLine] {
         guard case .done(let state) = result else { return [] }
         return [

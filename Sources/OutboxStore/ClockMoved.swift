@@ -19,7 +19,9 @@ extension Queue {
         for id in due { try becomeDue(id, now) }
         let settled = try ids(statements.graceOver)
         for id in settled { try settleUnknown(id, now) }
-        return max(expired.count, due.count, settled.count) == Int(Self.sliceRows)
+        let silent = try ids(statements.receiptOver)
+        for id in silent { try receiptIsOver(id, now) }
+        return max(expired.count, due.count, settled.count, silent.count) == Int(Self.sliceRows)
     }
 
     func expire(_ id: MessageID, _ now: Timestamp) throws {
@@ -34,6 +36,26 @@ extension Queue {
         record.failedAt = now
         record.failure = failure
         try save(&record, .failed, at: now, detail: failure.detail)
+    }
+
+    /// Meta keeps trying to deliver for 30 days, one-time codes for 10 minutes (Cloud API, "Time-To-Live"); that it gave
+    /// up it does not tell.
+    private static let receiptMax = Duration.seconds(30 * 86_400)
+    private static let receiptMaxForCodes = Duration.seconds(600)
+
+    /// Enters `sent`.
+    func enterSent(_ record: inout Record, at moment: Timestamp) {
+        record.enter(.sent)
+        record.sentAt = record.sentAt ?? moment
+        let limit = kind(of: record) == .authentication ? Self.receiptMaxForCodes : Self.receiptMax
+        record.receiptUntil = (record.sentAt ?? moment) + limit
+    }
+
+    private func receiptIsOver(_ id: MessageID, _ now: Timestamp) throws {
+        guard var record = try load(id) else { return }
+        record.receiptUntil = nil
+        record.hasNoReceipt = true
+        try save(&record, .noReceipt, at: now)
     }
 
     private func becomeDue(_ id: MessageID, _ now: Timestamp) throws {

@@ -54,6 +54,9 @@ struct Counters {
         add(1, new)
     }
 
+    /// It is no longer in the file.
+    mutating func removed(_ key: Key) { add(-1, key) }
+
     private mutating func add(_ difference: Int64, _ key: Key) {
         counts[key, default: 0] += difference
         changed.insert(key)

@@ -97,9 +97,9 @@ extension Queue {
         }
         switch decision {
         case .move(let state):
-            record.enter(state)
+            record.sentAt = nil
+            enterSent(&record, at: now)
             record.wamid = wamid
-            record.sentAt = now
             try save(&record, .sent, at: now, detail: detail)
             try applyEarlyStatuses(of: wamid, to: record.id, attempt: attempt, now)
             return .moved(state)

@@ -11,6 +11,7 @@ package final class Queue {
     /// For ids in other threads.
     package let idKey: [UInt8]
     let limits: LimitStatements
+    let pruning: PruneStatements
     /// For other threads.
     package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
@@ -48,6 +49,10 @@ package final class Queue {
         var templates: [Int64: [TemplateName: TemplateStanding]] = [:]
         var templateHolds: [Int64: [TemplateHold]] = [:]
         var knowsAliases = false
+        var retention: [RetentionKind: RetentionRule] = [:]
+        var pass = PrunePass()
+        /// Up to here the log holds nothing that will be pruned but with its message.
+        var eventsPruned: Int64 = 0
         /// Something was kept by the limits' clock: where it stands is to be stored.
         var clockUsed = false
     }
@@ -64,6 +69,7 @@ package final class Queue {
         database = try Database.openQueue(path: path)
         statements = try Statements(database)
         limits = try LimitStatements(database)
+        pruning = try PruneStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
@@ -89,6 +95,7 @@ package final class Queue {
         memory.pools = try loadPools()
         for pool in memory.pools.keys { try countSlots(pool) }
         memory.pauses = try loadPauses()
+        memory.retention = try database.retention()
         try loadHealth()
         try rememberUnknown()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
@@ -199,7 +206,9 @@ package final class Queue {
 
     /// The next moment at which something falls due without anybody doing anything; nil: never.
     package func nextWake() throws -> Timestamp? {
-        let statements = [statements.nextDue, statements.nextExpiry, statements.nextGrace]
+        let statements = [
+            statements.nextDue, statements.nextExpiry, statements.nextGrace, statements.nextReceipt,
+        ]
         var moments = try statements.compactMap { try $0.first { $0.optionalInteger(0) } ?? nil }
             .map(Timestamp.init(milliseconds:))
         moments += memory.pauses.compactMap(\.until)

@@ -41,6 +41,9 @@ package final class QueueReader {
             .all(.integer(message.rawValue)) { StoredCopy(wamid: $0.text(0), attempt: $0.integer(1)) }
     }
 
+    /// The rules somebody set.
+    package func retention() throws -> [RetentionKind: RetentionRule] { try database.retention() }
+
     package func lines(account: Int64) throws -> [Line] {
         try database.prepare(
             "SELECT \(Line.columns) FROM line WHERE account = :account AND deleted_at IS NULL ORDER BY name"
@@ -59,10 +62,11 @@ package final class QueueReader {
         }
     }
 
-    /// Attempts with an unknown outcome, copies that arrived besides, and webhooks that could not be applied.
-    package func troubles() throws -> (unknown: Int64, duplicates: Int64, webhooks: Int64) {
+    /// Attempts with an unknown outcome, messages without receipt, copies that arrived besides, and webhooks that could not be applied.
+    package func troubles() throws -> (unknown: Int64, silent: Int64, duplicates: Int64, webhooks: Int64) {
         (
             try database.integer("SELECT count(*) FROM message WHERE state = 2 AND unknown = 1"),
+            try database.integer("SELECT count(*) FROM message WHERE no_receipt = 1"),
             try database.integer("SELECT count(*) FROM duplicate"),
             try database.integer("SELECT count(*) FROM webhook WHERE problem IS NOT NULL")
         )
@@ -85,7 +89,7 @@ extension StoredMessage {
         m.recipient, m.type, m.content, m.metadata, m.send_at, m.expires_at, m.created_at, m.wamid, m.sent_at,
         m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event,
         m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order, m.grace_until,
-        m.on_unknown
+        m.on_unknown, m.no_receipt
         """
 
     init(_ row: Row) {
@@ -110,6 +114,7 @@ extension StoredMessage {
         waits.hasFallback = row.integer(29) != 0
         waits.anyOrder = row.integer(30) != 0
         waits.graceUntil = time(31)
+        hasNoReceipt = row.integer(33) != 0
         onUnknown = row.optionalInteger(32).flatMap(UnknownPolicy.init(rawValue:))
     }
 }

@@ -33,13 +33,16 @@ struct Record {
     var template: TemplateName?
     var onUnknown: UnknownPolicy?
     var claimedAt: Timestamp?
+    var receiptUntil: Timestamp?
+    var hasNoReceipt: Bool
 
     static let columns = """
         id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
         wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at,
-        priority, batch, person, any_order, turn, gate, gated_at, template, on_unknown, claimed_at
+        priority, batch, person, any_order, turn, gate, gated_at, template, on_unknown, claimed_at,
+        receipt_until, no_receipt
         """
-    static let columnCount: Int32 = 31
+    static let columnCount: Int32 = 33
 
     init(_ row: Row) {
         func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
@@ -79,6 +82,8 @@ struct Record {
         template = row.optionalText(28).flatMap(TemplateName.init(text:))
         onUnknown = row.optionalInteger(29).flatMap(UnknownPolicy.init(rawValue:))
         claimedAt = time(30)
+        receiptUntil = time(31)
+        hasNoReceipt = row.integer(32) != 0
     }
 
     /// Others to the same person, of the same class, wait for it.
@@ -111,6 +116,8 @@ struct Record {
         standing.outcomeUnknown = false
         standing.failedBy = nil
         graceUntil = nil
+        receiptUntil = nil
+        hasNoReceipt = false
         gate = .none
         gatedAt = nil
         if state != .failed { failedAt = nil }
@@ -154,6 +161,7 @@ extension Queue {
             .optional(record.failedAt?.milliseconds), .optional(record.cancelledAt?.milliseconds),
             .optional(record.standing.failedBy?.rawValue), .optional(record.failure?.code),
             .optional(record.failure?.message), .optional(record.claimedAt?.milliseconds),
+            .optional(record.receiptUntil?.milliseconds), .integer(record.hasNoReceipt ? 1 : 0),
             .integer(record.id.rawValue),
             .integer(record.loadedState.rawValue), .integer(record.loadedAttempt))
         precondition(changed == 1, "a message changed under its only writer")

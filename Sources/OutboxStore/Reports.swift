@@ -55,11 +55,12 @@ extension Queue {
         case .move(let state):
             let failure = status.failure ?? Failure(code: "UNKNOWN", message: "Meta gave no reason")
             let isNew = !isCopy && record.wamid != status.wamid
-            record.enter(state)
+            let sentAt = max(status.at, record.claimedAt ?? record.dueAt)
+            if state == .sent { enterSent(&record, at: sentAt) } else { record.enter(state) }
             if !isCopy { record.wamid = status.wamid }
             // Meta tells whole seconds: without this a message would seem sent before its time, and delivered before
             // it was sent.
-            if state != .failed { record.sentAt = record.sentAt ?? max(status.at, record.claimedAt ?? record.dueAt) }
+            if state != .failed { record.sentAt = record.sentAt ?? sentAt }
             switch status.report {
             case .sent: break
             case .delivered: record.deliveredAt = max(status.at, record.sentAt ?? status.at)

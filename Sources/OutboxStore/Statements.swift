@@ -36,6 +36,9 @@ final class Statements {
     let earlyFailures: Statement
     /// One row by primary key.
     let deleteEarlyStatus: Statement
+    /// Ids Meta has given up delivering; index message_receipt.
+    let receiptOver: Statement
+    let nextReceipt: Statement
     let nextDue: Statement
     let nextExpiry: Statement
     let nextGrace: Statement
@@ -85,7 +88,8 @@ final class Statements {
                 closed_attempt = :closed_attempt, unknown = :unknown, grace_until = :grace_until,
                 last_event = :last_event, wamid = :wamid, sent_at = :sent_at, delivered_at = :delivered_at,
                 read_at = :read_at, failed_at = :failed_at, cancelled_at = :cancelled_at, failed_by = :failed_by,
-                error_code = :error_code, error_message = :error_message, claimed_at = :claimed_at
+                error_code = :error_code, error_message = :error_message, claimed_at = :claimed_at,
+                receipt_until = :receipt_until, no_receipt = :no_receipt
             WHERE id = :id AND state = :old_state AND attempt = :old_attempt
             """)
         ready = try prepare(
@@ -126,6 +130,12 @@ final class Statements {
             WHERE person = :person AND person IS NOT NULL AND report = 3 ORDER BY id
             """)
         deleteEarlyStatus = try prepare("DELETE FROM early_status WHERE id = :id")
+        receiptOver = try prepare(
+            """
+            SELECT id FROM message WHERE receipt_until IS NOT NULL AND receipt_until <= :now
+            ORDER BY receipt_until LIMIT :limit
+            """)
+        nextReceipt = try prepare("SELECT min(receipt_until) FROM message WHERE receipt_until IS NOT NULL")
         nextDue = try prepare("SELECT min(due_at) FROM message WHERE state IN (0, 3)")
         nextExpiry = try prepare(
             "SELECT min(expires_at) FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3)")

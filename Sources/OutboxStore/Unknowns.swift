@@ -31,9 +31,13 @@ extension Queue {
 
     /// What its own policy, or its line's, comes to for a message.
     private func policy(for record: Record) -> UnknownPolicy {
+        (record.onUnknown ?? memory.lines[record.line]?.settings.unknownPolicy ?? .hold)
+            .settled(for: kind(of: record))
+    }
+
+    func kind(of record: Record) -> MessageKind {
         let standing = record.template.flatMap { memory.templates[record.line]?[$0] }
-        return (record.onUnknown ?? memory.lines[record.line]?.settings.unknownPolicy ?? .hold)
-            .settled(for: MessageKind(template: record.template, standing, record.priority))
+        return MessageKind(template: record.template, standing, record.priority)
     }
 
     /// Every attempt found at the start may have left: the process that made it is gone. Answers how many.
@@ -177,8 +181,7 @@ extension Queue {
             let detail = Self.detail(resolution, who)
             switch resolution {
             case .sent:
-                record.enter(state)
-                record.sentAt = record.claimedAt ?? now
+                enterSent(&record, at: record.claimedAt ?? now)
                 record.wamid = wamid ?? record.wamid
                 try save(&record, .sent, at: now, detail: detail)
                 if let wamid {

@@ -28,6 +28,7 @@ private let commands = [
     sendCommand, showCommand, listCommand, cancelCommand, retryCommand, lineAddCommand, lineListCommand,
     lineRemoveCommand, lineHealthCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand,
     resumeCommand, unknownListCommand, unknownResolveCommand,
+    retentionListCommand, retentionSetCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, reloadCommand, explainCodeCommand,
 ]
 

@@ -14,6 +14,9 @@ let statusCommand = Command(
             "\(unknown) attempts have an unknown outcome: they wait for Meta's status or the policy; outboxctl unknown ls"
         )
     }
+    if let silent = status["noReceipt"]?.integer, silent > 0 {
+        print("\(silent) messages were sent, and Meta has given up delivering them without a word")
+    }
     if let copies = status["duplicates"]?.integer, copies > 0 {
         print("\(copies) messages reached Meta a second time after an unknown outcome")
     }
