@@ -176,6 +176,32 @@ CREATE TABLE batch (
     created_at   INTEGER NOT NULL
 ) STRICT;
 
+-- What came under an Idempotency-Key, and what was answered: a repeat is answered from here alone. Item -1 is the call
+-- itself, the others are the items of a bulk, by their place; they go when their call does, or their key is new again.
+CREATE TABLE idempotency (
+    account    INTEGER NOT NULL,
+    caller     INTEGER NOT NULL,  -- user id
+    key        TEXT    NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    item       INTEGER NOT NULL CHECK (item >= -1),
+    form       INTEGER NOT NULL CHECK (form BETWEEN 0 AND 2),  -- IdempotencyKey.Form
+    digest     BLOB    NOT NULL CHECK (length(digest) = 16),
+    created_at INTEGER NOT NULL,
+    batch      INTEGER,  -- of a bulk
+    message    INTEGER,  -- null: a bulk itself, or an item that was refused
+    state      INTEGER CHECK (state BETWEEN 0 AND 8),  -- of a single message, as answered
+    send_at    INTEGER,                                -- likewise
+    answer     TEXT,                                   -- JSON: of a bulk that came to its end
+    PRIMARY KEY (account, caller, key, item),
+    CHECK ((batch IS NULL) = (form = 0)),
+    CHECK ((state IS NULL) = (form <> 0)),
+    CHECK (form <> 0 OR (item = -1 AND message IS NOT NULL)),
+    CHECK (form = 0 OR item >= 0 OR message IS NULL),
+    CHECK (send_at IS NULL OR form = 0),
+    CHECK (answer IS NULL OR (form <> 0 AND item = -1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_age ON idempotency (created_at) WHERE item = -1;
+
 -- One message to one recipient, and where it stands (MessageState). The id holds the time of acceptance.
 CREATE TABLE message (
     id             INTEGER PRIMARY KEY,

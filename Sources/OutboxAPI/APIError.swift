@@ -24,6 +24,7 @@ package struct APIError: Error, Equatable, Sendable {
         case notFound = "NOT_FOUND"
         case methodNotAllowed = "METHOD_NOT_ALLOWED"
         case conflict = "CONFLICT"
+        case idempotencyConflict = "IDEMPOTENCY_CONFLICT"
         /// Outside the person's 24 hours only templates may be sent: the hosted systems' code for Meta's 131047.
         case windowClosed = "63016"
         case lineStopped = "LINE_STOPPED"
@@ -41,7 +42,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .forbidden: 403
             case .notFound: 404
             case .methodNotAllowed: 405
-            case .conflict, .tooLate: 409
+            case .conflict, .idempotencyConflict, .tooLate: 409
             case .windowClosed, .lineStopped: 400
             case .limitReached: 429
             case .tooLarge: 413

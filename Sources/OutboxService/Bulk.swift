@@ -23,6 +23,8 @@ struct BulkJob {
     var errors: [(index: Int, error: APIError)] = []
     var errorCount = 0
     private var refusedSinceSlice = 0
+    /// When it brings an idempotency key: takes the place of `waiting`.
+    var keyed: KeyedBulk?
     /// NDJSON: the beginning of a line whose end has not come.
     var partial: [UInt8] = []
     /// NDJSON: lines read, blank ones included.
@@ -46,32 +48,49 @@ struct BulkJob {
     var listedDetails: [FieldError] { Array(errors.flatMap(\.error.details).prefix(Self.errorsListedMax)) }
 
     /// An item that is no message at all.
-    mutating func refuseNext(_ detail: FieldError) {
-        refuse(total, .validation([detail]))
-        total += 1
-        refusedSinceSlice += 1
+    mutating func refuseNext(_ detail: FieldError, line: ArraySlice<UInt8>) {
+        enter(.failure(.validation([detail])), line)
     }
 
-    mutating func take(_ value: JSONValue, path: String, now: Timestamp) {
-        let index = total
-        total += 1
+    /// `line` is the one of a stream it stands in.
+    mutating func take(_ value: JSONValue, path: String, now: Timestamp, line: ArraySlice<UInt8> = []) {
         switch MessageBody.read(value, path: path, now: now) {
         case .complete(let message) where message.dryRun:
-            refuse(
-                index,
-                .validation([
-                    FieldError(path + "dryRun", "is for single messages and, beside messages, for a bulk array")
-                ]))
-            refusedSinceSlice += 1
-        case .complete(let message): waiting.append((index, message.draft))
-        case .wrong(let details):
-            refuse(index, .validation(details))
+            let detail = FieldError(path + "dryRun", "is for single messages and, beside messages, for a bulk array")
+            enter(.failure(.validation([detail])), line)
+        case .complete(let message): enter(.success(message.draft), line)
+        case .wrong(let details): enter(.failure(.validation(details)), line)
+        }
+    }
+
+    private mutating func enter(_ item: Result<Draft, APIError>, _ line: ArraySlice<UInt8>) {
+        let index = total
+        total += 1
+        if keyed != nil {
+            keyed?.take(index, item, line: line)
+            return
+        }
+        switch item {
+        case .success(let draft): waiting.append((index, draft))
+        case .failure(let error):
+            refuse(index, error)
             refusedSinceSlice += 1
         }
     }
 
+    /// Something waits to be given to the writer.
+    var isWaiting: Bool { keyed?.isWaiting ?? !waiting.isEmpty }
+
+    mutating func nextKeyedSlice() -> KeyedSlice? {
+        guard let slice = keyed?.nextSlice(batch: batch, atomic: atomic, countMax: limits.sliceMessages) else {
+            return nil
+        }
+        under = slice.items.map(\.index)
+        return slice
+    }
+
     mutating func nextSlice() -> BulkSlice? {
-        guard !waiting.isEmpty || batch == nil || refusedSinceSlice > 0 else { return nil }
+        guard keyed == nil, !waiting.isEmpty || batch == nil || refusedSinceSlice > 0 else { return nil }
         let count = atomic ? waiting.count : min(waiting.count, limits.sliceMessages)
         let slice = waiting.prefix(count)
         waiting.removeFirst(count)
@@ -84,14 +103,16 @@ struct BulkJob {
 extension Frontend {
     // MARK: One array
 
-    func submitBulk(_ body: [UInt8], _ exchange: Exchange) throws(APIError) {
-        let value = try parse(body)
+    func submitBulk(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+        let value = try parse(request.body)
         let header = BulkHeader.read(value)
         guard header.errors.isEmpty, let messages = header.messages else { throw .validation(header.errors) }
         var job = BulkJob(stream: false, limits: limits)
         job.atomic = header.atomic
         job.dryRun = header.dryRun
         job.bodyEnded = true
+        let key = try idempotencyKey(request.head, request.peer, .array, body: request.body)
+        if !job.dryRun { job.keyed = key.map { KeyedBulk($0) } }
         let now = now
         for (index, item) in messages.elements.enumerated() {
             guard index < limits.bulkMessagesMax else {
@@ -114,7 +135,7 @@ extension Frontend {
         guard var job = bulks[exchange] else { return }
         var rest = piece[...]
         while let end = rest.firstIndex(of: 0x0A) {
-            takeLine(job.partial + rest[..<end], &job)
+            takeLine((job.partial + rest[..<end])[...], &job)
             job.partial = []
             rest = rest[(end + 1)...]
         }
@@ -126,26 +147,27 @@ extension Frontend {
             return server.respond(exchange, finished(job, error))
         }
         bulks[exchange] = job
-        if job.waiting.isEmpty { server.resume(exchange) } else { storeNextSlice(exchange) }
+        if job.isWaiting { storeNextSlice(exchange) } else { server.resume(exchange) }
     }
 
-    private func takeLine(_ line: [UInt8], _ job: inout BulkJob) {
+    private func takeLine(_ line: ArraySlice<UInt8>, _ job: inout BulkJob) {
         job.lines += 1
         if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
         guard line.count <= limits.ndjsonLineBytesMax else {
             return job.refuseNext(
-                FieldError("body", "line \(job.lines) of the body is longer than \(limits.ndjsonLineBytesMax) bytes"))
+                FieldError("body", "line \(job.lines) of the body is longer than \(limits.ndjsonLineBytesMax) bytes"),
+                line: line)
         }
         do throws(APIError) {
-            job.take(try parse(line), path: "", now: now)
+            job.take(try parse(line), path: "", now: now, line: line)
         } catch {
-            job.refuseNext(FieldError("body", "line \(job.lines) of the body: \(error.message)"))
+            job.refuseNext(FieldError("body", "line \(job.lines) of the body: \(error.message)"), line: line)
         }
     }
 
     func streamEnded(_ exchange: Exchange) {
         guard var job = bulks[exchange] else { return }
-        takeLine(job.partial, &job)
+        takeLine(job.partial[...], &job)
         job.partial = []
         job.bodyEnded = true
         bulks[exchange] = job
@@ -155,11 +177,17 @@ extension Frontend {
     // MARK: Slices
 
     /// Hands the next slice to the writer; when all are stored, goes on reading, or answers.
-    private func storeNextSlice(_ exchange: Exchange) {
+    func storeNextSlice(_ exchange: Exchange) {
         guard var job = bulks[exchange] else { return }
-        if let slice = job.nextSlice() {
+        if let slice = job.nextKeyedSlice() {
+            bulks[exchange] = job
+            writer.post(.keyedSlice(exchange, slice))
+        } else if let slice = job.nextSlice() {
             bulks[exchange] = job
             writer.post(.slice(exchange, slice))
+        } else if job.bodyEnded, let key = job.keyed?.key, let batch = job.batch {
+            // What it is answered stands on the disk first.
+            writer.post(.endBulk(exchange, key, batch: batch, answer: finished(job, nil).body))
         } else if job.bodyEnded {
             bulks[exchange] = nil
             server.respond(exchange, finished(job, nil))
@@ -185,13 +213,14 @@ extension Frontend {
         case .sliceRefused(let refusals):
             bulks[exchange] = nil
             let errors = zip(job.under, refusals).compactMap { index, refusal in
-                refusal?.error(path: path(index, job))
+                refusal?.error(path: path(index, job)) ?? job.keyed?.wrong(index)
             }
             // All that is wrong, under the code they share.
-            var error = APIError.validation(errors.flatMap(\.details))
+            let details = Array(errors.flatMap(\.details).prefix(BulkJob.errorsListedMax))
+            var error = APIError.validation(details)
             if let first = errors.first, errors.allSatisfy({ $0.code == first.code }), first.code != .validation {
                 error = first
-                error.details = errors.flatMap(\.details)
+                error.details = details
             }
             server.respond(exchange, .error(error))
         case .estimated(let refusals, let estimate, let forecast):
@@ -200,16 +229,16 @@ extension Frontend {
         case .storageFailed(let full):
             bulks[exchange] = nil
             server.respond(exchange, finished(job, words.storageError(full: full)))
-        default: preconditionFailure("a bulk was answered as something else")
+        default: keyedReply(reply, job, exchange)
         }
     }
 
-    private func path(_ index: Int, _ job: BulkJob) -> String { job.stream ? "" : "messages[\(index)]." }
+    func path(_ index: Int, _ job: BulkJob) -> String { job.stream ? "" : "messages[\(index)]." }
 
     // MARK: Answers
 
     /// With an error, what was stored before it stays stored, and is said.
-    private func finished(_ job: BulkJob, _ error: APIError?) -> HTTPResponse {
+    func finished(_ job: BulkJob, _ error: APIError?) -> HTTPResponse {
         let text = job.batch.map { batchText($0) }
         return .json(error?.status ?? 202) { json in
             json.object("data") {

@@ -99,7 +99,9 @@ final class Frontend: HTTPHandler {
             if route != .list, route != .health { try refuseParameters(head) }
             switch route {
             case .submitBulk where isNDJSON(head):
-                bulks[exchange] = BulkJob(stream: true, limits: limits)
+                var job = BulkJob(stream: true, limits: limits)
+                job.keyed = try idempotencyKey(head, peer, .stream).map { KeyedBulk($0) }
+                bulks[exchange] = job
                 return .stream
             case .submitBulk: return .collect(bytesMax: limits.bulkBytesMax)
             default: return .collect(bytesMax: limits.singleBytesMax)
@@ -159,8 +161,8 @@ final class Frontend: HTTPHandler {
 
     private func handle(_ route: Route, _ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
         switch route {
-        case .submit: try submit(request.body, exchange)
-        case .submitBulk: try submitBulk(request.body, exchange)
+        case .submit: try submit(request, exchange)
+        case .submitBulk: try submitBulk(request, exchange)
         case .list: try list(request.head, exchange)
         case .message(let text): parts.reader.ask(exchange, .message(try id(text)))
         case .retry(let text): writer.post(.retry(exchange, try id(text)))
@@ -236,7 +238,7 @@ final class Frontend: HTTPHandler {
         return id
     }
 
-    func parse(_ body: [UInt8]) throws(APIError) -> JSONValue {
+    func parse(_ body: some Collection<UInt8>) throws(APIError) -> JSONValue {
         do throws(JSONError) {
             return try parser.parse(body)
         } catch {
@@ -244,13 +246,18 @@ final class Frontend: HTTPHandler {
         }
     }
 
-    private func submit(_ body: [UInt8], _ exchange: Exchange) throws(APIError) {
-        switch MessageBody.read(try parse(body), now: now) {
-        case .wrong(let errors): throw .validation(errors)
+    private func submit(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+        let value = try parse(request.body)
+        let key = try idempotencyKey(request.head, request.peer, .single, body: request.body)
+        switch MessageBody.read(value, now: now) {
+        case .wrong(let errors):
+            guard let key, value["dryRun"]?.bool != true else { throw .validation(errors) }
+            // It may have been right when it came first: its `sendAt` passes.
+            writer.post(.recall(exchange, key, otherwise: .validation(errors)))
         case .complete(let message) where message.dryRun:
             dryRuns[exchange] = message.draft
             writer.post(.estimate(exchange, [message.draft]))
-        case .complete(let message): writer.post(.submit(exchange, message.draft))
+        case .complete(let message): writer.post(.submit(exchange, message.draft, key))
         }
     }
 

@@ -15,15 +15,10 @@ struct ReplyWords {
     /// `draft` is the one a dry run was asked for.
     func response(to reply: WriterReply, draft: Draft?) -> HTTPResponse {
         switch reply {
-        case .submitted(.done(let submitted)):
-            return .json(202) {
-                $0.object("data") {
-                    $0.field("id", codec.text(submitted.id))
-                    $0.field("status", submitted.state.name)
-                    $0.field("scheduledFor", submitted.sendAt?.rfc3339)
-                }
-            }
+        case .submitted(.done(let submitted)): return submittedResponse(submitted)
         case .submitted(.refused(let refusal)): return .error(refusal.error)
+        case .replayed(let submitted): return submittedResponse(submitted).replayed
+        case .refused(let error): return .error(error)
         case .estimated(_, let estimate?, _): return dryRunResponse(estimate, draft)
         case .estimated(let refusals, nil, _):
             return .error(refusals.first.flatMap { $0?.error } ?? APIError(.internalError, "nothing was estimated"))
@@ -41,7 +36,18 @@ struct ReplyWords {
         case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
         case .storageFailed(let full): return .error(storageError(full: full))
-        case .sliceStored, .sliceRefused: return .error(APIError(.internalError, "a bulk's answer has no bulk"))
+        case .sliceStored, .sliceRefused, .keyedStored, .keyedRefused, .bulkAnswer:
+            return .error(APIError(.internalError, "a bulk's answer has no bulk"))
+        }
+    }
+
+    private func submittedResponse(_ submitted: Submitted) -> HTTPResponse {
+        .json(202) {
+            $0.object("data") {
+                $0.field("id", codec.text(submitted.id))
+                $0.field("status", submitted.state.name)
+                $0.field("scheduledFor", submitted.sendAt?.rfc3339)
+            }
         }
     }
 
@@ -125,6 +131,10 @@ extension SubmitRefusal {
             APIError(.windowClosed, "the person's window is closed: nothing is stored", fieldErrors(path: path))
         case .lineStopped(_, let reason):
             APIError(.lineStopped, reason + ": nothing is stored", fieldErrors(path: path))
+        case .keyUsed, .refusedBefore:
+            APIError(
+                .idempotencyConflict, "the idempotency key stands for something else: nothing is stored",
+                fieldErrors(path: path))
         case .template: .validation(fieldErrors(path: path))
         case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors(path: path))
         }
@@ -147,6 +157,16 @@ extension SubmitRefusal {
         case .lineDown(let name, let until):
             FieldError(path + "line", "\(name) gets nothing through; the next try is at \(until.rfc3339)")
         case .template: FieldError(path + "template", "is not as Meta has it")
+        case .keyUsed(let since):
+            FieldError(
+                IdempotencyKey.header,
+                "was first used at \(since.rfc3339), for other bytes; repeat a call byte for byte, or give a new one a "
+                    + "new key")
+        case .refusedBefore(let moment):
+            FieldError(
+                IdempotencyKey.header,
+                "stands for a stream that was answered, and this item was refused then, at \(moment.rfc3339); "
+                    + "submit it with a new key")
         case .windowClosed:
             FieldError(
                 path + "message",

@@ -18,6 +18,13 @@ extension HTTPResponse {
         return HTTPResponse(status: error.status, headers: [jsonType] + allow + retryAfter, body: error.body + [0x0A])
     }
 
+    /// The same, marked as what was answered before.
+    var replayed: HTTPResponse {
+        var response = self
+        response.headers.append(HTTPHeader("idempotency-replayed", "true"))
+        return response
+    }
+
     static func text(_ status: Int, _ text: String) -> HTTPResponse {
         HTTPResponse(
             status: status, headers: [HTTPHeader("content-type", "text/plain; charset=utf-8")], body: Array(text.utf8))

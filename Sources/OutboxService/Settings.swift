@@ -18,6 +18,8 @@ package struct Settings: Equatable, Sendable {
     package var maskNumbers = true
     /// Members of this group may send.
     package var sendGroup = "outboxd"
+    /// How long an idempotency key stands for what it was first used for.
+    package var idempotencyHours = 24
 
     package init() {}
 
@@ -42,6 +44,7 @@ package struct Settings: Equatable, Sendable {
         ("log-level", "LEVEL", "error, warning, notice, info or debug (default: info) *"),
         ("mask-numbers", "YES|NO", "hide phone numbers in the journal (default: yes) *"),
         ("send-group", "GROUP", "whose members may send (default: outboxd)"),
+        ("idempotency-hours", "HOURS", "how long idempotency keys are kept, 1 to 720 (default: 24)"),
     ]
 
     /// Sets one by its name.
@@ -80,6 +83,7 @@ package struct Settings: Equatable, Sendable {
             guard value == "yes" || value == "no" else { throw wrong("yes or no") }
             maskNumbers = value == "yes"
         case "send-group": sendGroup = value
+        case "idempotency-hours": idempotencyHours = try number(1...720)
         default: throw Problem(description: "\(name) is no setting of outboxd; see outboxd --help")
         }
     }
@@ -91,6 +95,7 @@ package struct Settings: Equatable, Sendable {
             ("webhook-socket", webhookSocket != other.webhookSocket), ("connections", connections != other.connections),
             ("request-timeout", requestTimeout != other.requestTimeout),
             ("stop-timeout", stopTimeout != other.stopTimeout), ("send-group", sendGroup != other.sendGroup),
+            ("idempotency-hours", idempotencyHours != other.idempotencyHours),
         ].filter(\.1).map(\.0)
     }
 

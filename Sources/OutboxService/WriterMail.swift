@@ -9,9 +9,14 @@ let defaultAccount: Int64 = 1
 
 /// What the writer is asked or told. Requests carry the exchange their reply goes to.
 enum WriterInput: Sendable {
-    case submit(Exchange, Draft)
+    case submit(Exchange, Draft, IdempotencyKey? = nil)
+    /// A message that is wrong in itself: what was answered to its key, else `otherwise`.
+    case recall(Exchange, IdempotencyKey, otherwise: APIError)
     case estimate(Exchange, [Draft])
     case slice(Exchange, BulkSlice)
+    case keyedSlice(Exchange, KeyedSlice)
+    /// All of a bulk with a key was looked at; the body of its answer.
+    case endBulk(Exchange, IdempotencyKey, batch: MessageID, answer: [UInt8])
     case cancel(Exchange, MessageID)
     case retry(Exchange, MessageID)
     case resolve(Exchange, MessageID, ResolveBody, who: String)
@@ -80,11 +85,19 @@ struct StoredNews: Sendable {
 /// What the writer answers to an exchange.
 enum WriterReply: Sendable {
     case submitted(SubmitResult<Submitted>)
+    /// To a repeat: what was submitted then.
+    case replayed(Submitted)
+    case refused(APIError)
     /// Of each what speaks against it, the first of the others, and more than one of them all together.
     case estimated([SubmitRefusal?], Estimate?, Forecast?)
     case sliceStored(batch: MessageID, [SubmitResult<Submitted>], Forecast?)
     /// An atomic slice with a refusal in it: nothing is stored.
     case sliceRefused([SubmitRefusal?])
+    case keyedStored(batch: MessageID, [KeyedSlice.Result], Forecast?)
+    /// The key stands for something else.
+    case keyedRefused(SubmitRefusal)
+    /// The body of a bulk's answer; `replayed`: an earlier call's.
+    case bulkAnswer([UInt8], replayed: Bool)
     case request(RequestResult)
     case line(Line, isNew: Bool)
     case lineRemoved(LineRemoval, name: String)

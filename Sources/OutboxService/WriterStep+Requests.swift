@@ -72,12 +72,18 @@ extension WriterStep {
         let queued = results.count { if case .done = $0 { true } else { false } }
         let failed = results.count - queued + slice.refusedBefore
         try queue.addToBatch(batch, queued: Int64(queued), failed: Int64(failed))
+        let forecast = try forecast(of: slice.drafts.map(\.line), now)
+        return Effect(reply: (exchange, .sliceStored(batch: batch, results, forecast)), log: words.submitted(results))
+    }
+
+    /// When all that waits on some lines will have left.
+    func forecast(of names: some Sequence<String?>, _ now: Timestamp) throws -> Forecast? {
         var forecast: Forecast?
-        for name in Set(slice.drafts.map(\.line)) {
+        for name in Set(names) {
             guard case .done(let line) = queue.resolve(name, defaultAccount) else { continue }
             forecast = try queue.forecast(line, now: now).and(forecast)
         }
-        return Effect(reply: (exchange, .sliceStored(batch: batch, results, forecast)), log: words.submitted(results))
+        return forecast
     }
 
     func store(_ webhook: ReceivedWebhook, _ exchange: Exchange?, _ now: Timestamp) throws -> Effect {

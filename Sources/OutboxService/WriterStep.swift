@@ -166,11 +166,17 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     private func perform(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
         switch input {
-        case .submit(let exchange, let draft):
+        case .submit(let exchange, let draft, let key?): return try submit(draft, key, exchange, now)
+        case .submit(let exchange, let draft, nil):
             let result = try submit(draft, batch: nil, now)
             return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
         case .estimate(let exchange, let drafts): return Effect(reply: (exchange, try estimate(drafts, now)))
+        case .recall(let exchange, let key, let error):
+            return Effect(reply: (exchange, try recall(key, now) ?? .refused(error)))
         case .slice(let exchange, let slice): return try store(slice, exchange, now)
+        case .keyedSlice(let exchange, let slice): return try store(slice, exchange, now)
+        case .endBulk(let exchange, let key, let batch, let answer):
+            return try end(key, batch, answer, exchange, now)
         case .cancel(let exchange, let id):
             let result = try queue.cancel(id, account: defaultAccount, now: now)
             return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageCancelled))
@@ -363,8 +369,9 @@ extension WriterInput {
     /// Where an answer is awaited.
     var exchange: Exchange? {
         switch self {
-        case .submit(let exchange, _), .estimate(let exchange, _), .slice(let exchange, _), .cancel(let exchange, _),
-            .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
+        case .submit(let exchange, _, _), .recall(let exchange, _, _), .estimate(let exchange, _),
+            .slice(let exchange, _), .keyedSlice(let exchange, _), .endBulk(let exchange, _, _, _),
+            .cancel(let exchange, _), .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
             .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
             .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _):
             exchange

@@ -5,7 +5,7 @@ extension Queue {
     /// Rows a slice of due, expired or settled messages may change, so that one-time codes never wait for it long.
     private static let sliceRows: Int64 = 500
 
-    /// Moves what the clock alone moves: due, expired, grace over. Answers whether more of it waits.
+    /// Moves what the clock alone moves: due, expired, grace over, old keys. Answers whether more of it waits.
     package func clockMoved(_ now: Timestamp) throws -> Bool {
         let limit = SQLValue.integer(Self.sliceRows)
         let moment = SQLValue.integer(now.milliseconds)
@@ -21,7 +21,9 @@ extension Queue {
         for id in settled { try settleUnknown(id, now) }
         let silent = try ids(statements.receiptOver)
         for id in silent { try receiptIsOver(id, now) }
-        return max(expired.count, due.count, settled.count, silent.count) == Int(Self.sliceRows)
+        let moreKeys = try forgetKeys(now)
+        return moreKeys
+            || max(expired.count, due.count, settled.count, silent.count) == Int(Self.sliceRows)
     }
 
     func expire(_ id: MessageID, _ now: Timestamp) throws {

@@ -12,6 +12,9 @@ package final class Queue {
     package let idKey: [UInt8]
     let limits: LimitStatements
     let pruning: PruneStatements
+    let keys: IdempotencyStatements
+    /// How long idempotency keys are kept.
+    let keysKept: Duration
     /// For other threads.
     package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
@@ -55,6 +58,8 @@ package final class Queue {
         var eventsPruned: Int64 = 0
         /// Something was kept by the limits' clock: where it stands is to be stored.
         var clockUsed = false
+        /// No idempotency key in the file was first used before then; nil: there is none.
+        var oldestKey: Timestamp?
     }
 
     struct LineClass: Hashable {
@@ -64,12 +69,17 @@ package final class Queue {
     var memory = Memory()
 
     /// Opens or makes the file. `reading` is what the machine's clocks say now, `attemptMax` how long one POST may
-    /// take.
-    package init(path: String, reading: LimitClock.Reading, attemptMax: Duration = .seconds(31)) throws {
+    /// take, `keysKept` how long an idempotency key stands for what it was first used for.
+    package init(
+        path: String, reading: LimitClock.Reading, attemptMax: Duration = .seconds(31),
+        keysKept: Duration = .seconds(86_400)
+    ) throws {
         database = try Database.openQueue(path: path)
         statements = try Statements(database)
         limits = try LimitStatements(database)
         pruning = try PruneStatements(database)
+        keys = try IdempotencyStatements(database)
+        self.keysKept = keysKept
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
@@ -96,6 +106,7 @@ package final class Queue {
         for pool in memory.pools.keys { try countSlots(pool) }
         memory.pauses = try loadPauses()
         memory.retention = try database.retention()
+        memory.oldestKey = try loadOldestKey()
         try loadHealth()
         try rememberUnknown()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
@@ -213,6 +224,7 @@ package final class Queue {
             .map(Timestamp.init(milliseconds:))
         moments += memory.pauses.compactMap(\.until)
         moments += memory.templateHolds.values.joined().map(\.until)
+        if let moment = nextForgetting { moments.append(moment) }
         return moments.min()
     }
 

@@ -24,6 +24,10 @@ package enum SubmitRefusal: Equatable, Sendable {
     case windowClosed
     /// The pool has no room, and waiting is not wanted; it may have at that moment, by the wall clock.
     case poolFull(String, Tier, until: Timestamp?)
+    /// The caller's idempotency key stands for something else since then.
+    case keyUsed(since: Timestamp)
+    /// An item of a stream that came to its end: it was refused then.
+    case refusedBefore(Timestamp)
 }
 
 package struct TemplateProblem: Equatable, Sendable {

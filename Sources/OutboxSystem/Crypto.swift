@@ -13,6 +13,18 @@ package func hmacSHA256(key: some Collection<UInt8>, _ bytes: some Collection<UI
     return digest
 }
 
+/// SHA-256 of `bytes`, 32 bytes.
+package func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    func digest(_ input: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        let done = EVP_Digest(input.baseAddress, input.count, &digest, &length, EVP_sha256(), nil)
+        precondition(done == 1 && length == 32, "SHA-256 is not available in this libcrypto")
+        return digest
+    }
+    return bytes.withContiguousStorageIfAvailable(digest) ?? Array(bytes).withUnsafeBufferPointer(digest)
+}
+
 /// Equal or not, in a time that depends on the lengths alone.
 package func equalInConstantTime(_ a: some Collection<UInt8>, _ b: some Collection<UInt8>) -> Bool {
     let a = Array(a)
