@@ -24,14 +24,16 @@ struct Client {
     }
 
     /// The answer's `data`, or nil when there is none. With `--json` the whole answer is printed first.
-    func call(_ method: String, _ path: String, body: [UInt8] = []) throws -> JSONValue? {
-        let answer = try whole(method, path, body: body)
+    /// `headers` are `Name: value`.
+    func call(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) throws -> JSONValue? {
+        let answer = try whole(method, path, headers: headers, body: body)
         return answer?["data"]
     }
 
-    func whole(_ method: String, _ path: String, body: [UInt8] = []) throws -> JSONValue? {
+    func whole(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) throws -> JSONValue? {
         let request = OutgoingRequest(
-            method: method, url: "http://outboxd\(path)", headers: ["Content-Type: application/json"], body: body,
+            method: method, url: "http://outboxd\(path)", headers: ["Content-Type: application/json"] + headers,
+            body: body,
             unixSocket: socket, answerBytesMax: 64 << 20)
         switch callAndWait(request) {
         case .notSent(let text), .broken(let text):
@@ -73,7 +75,7 @@ private func ownWord(_ field: String) -> String {
         "to": "TO", "message": "TEXT", "sendAt": "--at", "expiresAt": "--expires", "batchId": "--batch",
         "seconds": "--for", "order": "--any-order", "keptForHigh": "--keep-for-high",
         "unknownGraceSeconds": "--unknown-grace", "firstWaitSeconds": "--first-wait", "maxWaitSeconds": "--max-wait",
-        "maxAgeSeconds": "--max-age", "body": "body",
+        "maxAgeSeconds": "--max-age", "body": "body", "Idempotency-Key": "--idempotency-key",
     ]
     if let word = known[field] { return word }
     guard field.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }) else { return field }

@@ -54,6 +54,11 @@ private func ownWords(_ word: String) -> [(String, String)]? {
             "the pool has written to as many people as its tier allows in 24 hours", "no",
             "nothing is stored, for the line or the message says --when-full refuse",
             "wait as Retry-After says, or submit with --when-full wait")
+    case "IDEMPOTENCY_CONFLICT":
+        return rows(
+            "the Idempotency-Key was used before, by the same user, for something else", "no",
+            "nothing is stored; what it was first used for stands",
+            "repeat a call byte for byte, or give a new one a new key")
     case "LINE_STOPPED":
         return rows(
             "Meta says that the line's number cannot send", "no",

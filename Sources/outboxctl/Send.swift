@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxCore
 import OutboxJSON
 
 let sendCommand = Command(
@@ -19,6 +20,7 @@ let sendCommand = Command(
         .init("expires", value: "TIME", "not after"),
         .init("priority", value: "CLASS", "high, normal or low"),
         .init("metadata", value: "JSON", "an object of your own, shown wherever the message is"),
+        .init("idempotency-key", value: "KEY", "your name for this call: a repeat of it queues nothing again"),
         .init("dry-run", "check everything and say when it would leave; queue nothing"),
     ]
 ) { arguments, client in
@@ -27,7 +29,9 @@ let sendCommand = Command(
     }
     try refuseMixtures(arguments)
     let body = try messageBody(arguments)
-    guard let data = try client.call("POST", "/v1/messages", body: body), !client.wantsJSON else { return }
+    guard let data = try client.call("POST", "/v1/messages", headers: try keyHeader(arguments), body: body),
+        !client.wantsJSON
+    else { return }
     if arguments.has("dry-run") {
         let estimate = data["estimate"]
         print(
@@ -37,6 +41,15 @@ let sendCommand = Command(
     } else {
         print(data["id"]?.string ?? "")
     }
+}
+
+private func keyHeader(_ arguments: Arguments) throws -> [String] {
+    guard let key = arguments["idempotency-key"] else { return [] }
+    guard IdempotencyKey.isValid(key) else {
+        throw Arguments.Problem(
+            "--idempotency-key must be 1 to \(IdempotencyKey.lengthMax) visible ASCII characters without spaces")
+    }
+    return ["Idempotency-Key: \(key)"]
 }
 
 /// An option that would be passed over is refused.
@@ -50,6 +63,9 @@ private func refuseMixtures(_ arguments: Arguments) throws {
     }
     if arguments.has("components"), arguments.has("param") {
         throw Arguments.Problem("--components and --param exclude each other")
+    }
+    if arguments.has("idempotency-key"), arguments.has("dry-run") {
+        throw Arguments.Problem("--idempotency-key and --dry-run exclude each other: a dry run queues nothing anyway")
     }
 }
 

@@ -17,7 +17,7 @@ import Testing
     @Test(arguments: [
         ("connections", "0"), ("connections", "x"), ("graph-url", "http://graph.facebook.com"),
         ("graph-url", "http://localhost.evil.example"), ("graph-version", "25"), ("socket", "relative"),
-        ("mask-numbers", "maybe"), ("colour", "red"),
+        ("mask-numbers", "maybe"), ("idempotency-hours", "0"), ("idempotency-hours", "721"), ("colour", "red"),
     ])
     func wrongOnesAreNamed(_ name: String, _ value: String) {
         do {

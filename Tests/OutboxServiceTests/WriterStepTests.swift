@@ -11,7 +11,7 @@ import Testing
 @testable import OutboxService
 
 /// The writer's turn with a clock set by hand.
-private final class Desk {
+final class Desk {
     let folder = TemporaryFolder()
     private(set) var queue: Queue
     private(set) var step: WriterStep<Dice>
