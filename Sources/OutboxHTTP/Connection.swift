@@ -12,6 +12,8 @@ final class Connection {
         case streaming(BodyDecoder, paused: Bool)
         /// The handler has the request; its answer is awaited.
         case answering
+        /// The handler writes its answer piece by piece. `endless`: it has no end of its own.
+        case sending(chunked: Bool, endless: Bool)
         /// Refused: reads and forgets, so that the client gets to see the answer.
         case lingering
     }
@@ -31,6 +33,10 @@ final class Connection {
     /// Whether this exchange's client wants its connection kept, and whether it asked with HEAD.
     var keepAlive = true
     var isHead = false
+    /// Whether this exchange's client knows chunks.
+    var isOld = false
+    /// The handler is about to be told that everything was taken.
+    var tellsDrained = false
 
     private(set) var input: [UInt8] = []
     private var inputStart = 0

@@ -30,6 +30,11 @@ package protocol HTTPHandler: AnyObject {
     func ended(_ exchange: Exchange)
     /// The client went away, or broke a rule, in the middle of a streamed body.
     func dropped(_ exchange: Exchange)
+    /// Everything written so far of an answer that goes on has been taken: the next piece may come.
+    func drained(_ exchange: Exchange)
+    /// An answer that went on is over before its end: the client went away or takes nothing, or the server drains.
+    /// May be called from within `write`.
+    func cutOff(_ exchange: Exchange)
     /// How many connections one user may have open on one socket.
     func connectionsMax(for peer: Peer, listener: Int) -> Int
     /// The answer to a request that breaks the rules of HTTP or a limit of the server.
@@ -41,5 +46,7 @@ package protocol HTTPHandler: AnyObject {
 }
 
 extension HTTPHandler {
+    package func drained(_ exchange: Exchange) {}
+    package func cutOff(_ exchange: Exchange) {}
     package func connectionsMax(for peer: Peer, listener: Int) -> Int { .max }
 }

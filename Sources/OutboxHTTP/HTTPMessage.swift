@@ -17,18 +17,21 @@ package struct RequestHead: Equatable, Sendable {
     package var headers: [HTTPHeader]
     package var body: BodyFraming
     package var keepAlive: Bool
+    /// HTTP/1.0: knows no chunks.
+    package var isOld: Bool
     /// The client waits for `100 Continue` before it sends its body.
     package var expectsContinue: Bool
 
     package init(
         method: String, target: String, headers: [HTTPHeader] = [], body: BodyFraming = .none, keepAlive: Bool = true,
-        expectsContinue: Bool = false
+        isOld: Bool = false, expectsContinue: Bool = false
     ) {
         self.method = method
         self.target = target
         self.headers = headers
         self.body = body
         self.keepAlive = keepAlive
+        self.isOld = isOld
         self.expectsContinue = expectsContinue
     }
 

@@ -8,12 +8,22 @@ extension HTTPServer {
         switch connection.stage {
         case .answering: break
         case .streaming, .collecting: return refuse(connection, response)
-        case .head, .lingering: return
+        case .head, .sending, .lingering: return
         }
+        let keepAlive = keeps(connection) && !response.closes
+        connection.append(encode(response, keepAlive: keepAlive, isHead: connection.isHead))
+        answered(connection, keepAlive: keepAlive)
+    }
+
+    /// Whether the connection may serve one more request.
+    func keeps(_ connection: Connection) -> Bool {
         // A client that closed its sending half may have sent more requests before.
         let isLast = connection.inputEnded && connection.unreadCount == 0
-        let keepAlive = connection.keepAlive && !response.closes && drainsUntil == nil && !isLast
-        connection.append(encode(response, keepAlive: keepAlive, isHead: connection.isHead))
+        return connection.keepAlive && drainsUntil == nil && !isLast
+    }
+
+    /// The answer is written to its last byte: on to the next request.
+    func answered(_ connection: Connection, keepAlive: Bool) {
         connection.isHead = false
         connection.stage = .head
         connection.serial = 0
@@ -57,8 +67,15 @@ extension HTTPServer {
             drop(connection)
             return false
         }
-        if case .lingering = connection.stage, before > 0 { beginLingering(connection) }
-        if case .head = connection.stage { setDeadline(connection, limits.idleSeconds) }
+        switch connection.stage {
+        case .lingering where before > 0: beginLingering(connection)
+        case .head: setDeadline(connection, limits.idleSeconds)
+        case .sending:
+            // Quiet, not idle: what it waits for is ours to say.
+            connection.deadline = .max
+            willTellDrained(connection)
+        case .collecting, .streaming, .answering, .lingering: break
+        }
         updateInterest(connection)
         return true
     }
@@ -90,11 +107,16 @@ extension HTTPServer {
 }
 
 func encode(_ response: HTTPResponse, keepAlive: Bool, isHead: Bool) -> [UInt8] {
-    var text = "HTTP/1.1 \(response.status) \(reasonPhrase(response.status))\r\n"
-    for header in response.headers { text += "\(header.name): \(header.value)\r\n" }
+    var text = statusAndHeaders(response)
     text += "content-length: \(response.body.count)\r\n"
     text += keepAlive ? "\r\n" : "connection: close\r\n\r\n"
     var bytes = Array(text.utf8)
     if !isHead { bytes.append(contentsOf: response.body) }
     return bytes
+}
+
+func statusAndHeaders(_ response: HTTPResponse) -> String {
+    var text = "HTTP/1.1 \(response.status) \(reasonPhrase(response.status))\r\n"
+    for header in response.headers { text += "\(header.name): \(header.value)\r\n" }
+    return text
 }

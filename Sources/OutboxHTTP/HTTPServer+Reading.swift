@@ -10,7 +10,7 @@ extension HTTPServer {
             connection.inputEnded = true
             // A client may close its sending half and still wait for the answer.
             switch connection.stage {
-            case .answering, .streaming(_, paused: true): return updateInterest(connection)
+            case .answering, .sending, .streaming(_, paused: true): return updateInterest(connection)
             default: break
             }
             if connection.hasOutput {
@@ -35,7 +35,7 @@ extension HTTPServer {
             case .collecting(let head, let decoder, let bytesMax):
                 goesOn = collect(connection, head, decoder, bytesMax)
             case .streaming(let decoder, paused: false): goesOn = stream(connection, decoder)
-            case .answering, .lingering, .streaming(_, paused: true): goesOn = false
+            case .answering, .sending, .lingering, .streaming(_, paused: true): goesOn = false
             }
             if !goesOn { break }
         }
@@ -68,6 +68,7 @@ extension HTTPServer {
         connection.serial = lastSerial
         connection.keepAlive = head.keepAlive && drainsUntil == nil
         connection.isHead = head.method == "HEAD"
+        connection.isOld = head.isOld
         switch handler.plan(head, peer: connection.peer, listener: connection.listener, exchange(connection)) {
         case .refuse(let response):
             refuse(connection, response)

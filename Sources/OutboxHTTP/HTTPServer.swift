@@ -17,6 +17,8 @@ package final class HTTPServer {
     var bodyBytes = 0
     var sweepAt: UInt64 = .max
     var handlerWakesAt: UInt64?
+    /// Whose handler is to hear that everything was taken.
+    var drainedNow: [Exchange] = []
     var running = true
     /// Takes no more connections; ends when the last one has gone, at this moment of the steady clock at the latest.
     var drainsUntil: UInt64?
@@ -63,6 +65,7 @@ package final class HTTPServer {
         while running {
             let count = epoll_wait(epoll, &events, Int32(events.count), timeoutMilliseconds())
             for event in events.prefix(Int(max(0, count))) { handle(event) }
+            tellDrained()
             let now = steadyNanoseconds()
             if now >= sweepAt { sweep(now) }
             if let at = handlerWakesAt, now >= at { handlerWakesAt = handler.timeUp(nowNanoseconds: now) }
@@ -76,7 +79,8 @@ package final class HTTPServer {
 
     package func stop() { running = false }
 
-    /// Takes no new connections, answers what has been asked, closes connections that served and are idle, then stops.
+    /// Takes no new connections, answers what has been asked, ends answers that have no end of their own, closes
+    /// connections that served and are idle, then stops.
     ///
     /// Whoever connected and has not asked yet gets a moment for it: a client takes a connection closed before its
     /// first request for a server that is not there.
@@ -85,6 +89,8 @@ package final class HTTPServer {
         drainsUntil = steadyNanoseconds() + UInt64(limits.drainSeconds * 1e9)
         for descriptor in listeners.keys { watch(descriptor, 0, EPOLL_CTL_DEL) }
         for connection in Array(connections.values) {
+            if case .sending(_, endless: true) = connection.stage { cutShort(connection) }
+            guard connections[connection.descriptor] === connection else { continue }
             // A request may lie in the socket already: its sender shall not wonder what became of it.
             if case .head = connection.stage, !connection.hasOutput { read(connection) }
             guard connections[connection.descriptor] === connection else { continue }
@@ -100,6 +106,7 @@ package final class HTTPServer {
 
     func timeoutMilliseconds() -> Int32 {
         let next = min(sweepAt, handlerWakesAt ?? .max, drainsUntil ?? .max)
+        if !drainedNow.isEmpty { return 0 }
         if next == .max { return -1 }
         let now = steadyNanoseconds()
         return next <= now ? 0 : Int32(min((next - now) / 1_000_000 + 1, 3_600_000))
@@ -200,7 +207,7 @@ package final class HTTPServer {
         switch connection.stage {
         case _ where connection.hasOutput: drop(connection)
         case .head where connection.unreadCount == 0, .lingering: drop(connection)
-        case .answering: connection.deadline = .max
+        case .answering, .sending: connection.deadline = .max
         case .streaming(_, paused: true): connection.deadline = .max
         case .head, .collecting, .streaming:
             refuse(connection, HTTPRefusal(status: 408, message: "the rest of the request did not come in time"))
@@ -217,7 +224,11 @@ package final class HTTPServer {
     }
 
     func endStream(_ connection: Connection) {
-        if case .streaming = connection.stage { handler.dropped(exchange(connection)) }
+        switch connection.stage {
+        case .streaming: handler.dropped(exchange(connection))
+        case .sending: handler.cutOff(exchange(connection))
+        case .head, .collecting, .answering, .lingering: break
+        }
     }
 
     func exchange(_ connection: Connection) -> Exchange {
@@ -239,7 +250,7 @@ package final class HTTPServer {
         case .head: interest = connection.hasOutput ? 0 : EPOLLIN.rawValue
         case .collecting, .lingering, .streaming(_, paused: false): interest = EPOLLIN.rawValue
         // A pipelined request is read ahead as far as one head goes, then left in the socket.
-        case .answering, .streaming(_, paused: true):
+        case .answering, .sending, .streaming(_, paused: true):
             if connection.unreadCount < limits.headBytesMax { interest = EPOLLIN.rawValue }
         }
         if connection.inputEnded { interest = 0 }

@@ -127,7 +127,8 @@ package enum RequestParser {
     private static func assemble(
         _ line: (method: String, target: String, isOne: Bool), _ headers: [HTTPHeader]
     ) throws(HTTPRefusal) -> RequestHead {
-        var head = RequestHead(method: line.method, target: line.target, headers: headers, keepAlive: line.isOne)
+        var head = RequestHead(
+            method: line.method, target: line.target, headers: headers, keepAlive: line.isOne, isOld: !line.isOne)
         var hosts = 0
         var lengthSeen = false
         for header in headers {

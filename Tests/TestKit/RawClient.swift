@@ -64,6 +64,41 @@ package final class RawClient {
         }
     }
 
+    /// The head of the next answer, without what follows.
+    package func hearHead() -> String? {
+        while true {
+            if let end = endOfHead() {
+                defer { buffer.removeSubrange(..<end) }
+                return String(decoding: buffer[..<end], as: UTF8.self)
+            }
+            if !fill() { return nil }
+        }
+    }
+
+    /// The next chunk of an answer, empty for the last one; nil when the connection ended or nothing came in time.
+    package func hearChunk() -> [UInt8]? {
+        while true {
+            if let lineEnd = buffer.firstIndex(of: 10), lineEnd > 1 {
+                let size = Int(String(decoding: buffer[..<(lineEnd - 1)], as: UTF8.self), radix: 16)
+                guard let size else { return nil }
+                let start = lineEnd + 1
+                if buffer.count >= start + size + 2 {
+                    let chunk = Array(buffer[start..<start + size])
+                    buffer.removeSubrange(..<(start + size + 2))
+                    return chunk
+                }
+            }
+            if !fill() { return nil }
+        }
+    }
+
+    /// Everything until the other side ends the connection.
+    package func hearEverything() -> [UInt8] {
+        while fill() {}
+        defer { buffer = [] }
+        return buffer
+    }
+
     private func endOfHead() -> Int? {
         guard buffer.count >= 4 else { return nil }
         return (3..<buffer.count).first { Array(buffer[$0 - 3...$0]) == [13, 10, 13, 10] }.map { $0 + 1 }
