@@ -30,6 +30,8 @@ final class Connection {
     let peer: Peer
     var stage = Stage.head
     var serial: UInt64 = 0
+    /// It has asked before.
+    var hasAsked = false
     /// Whether this exchange's client wants its connection kept, and whether it asked with HEAD.
     var keepAlive = true
     var isHead = false

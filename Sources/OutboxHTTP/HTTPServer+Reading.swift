@@ -66,6 +66,7 @@ extension HTTPServer {
     func begin(_ connection: Connection, _ head: RequestHead) -> Bool {
         lastSerial += 1
         connection.serial = lastSerial
+        connection.hasAsked = true
         connection.keepAlive = head.keepAlive && drainsUntil == nil
         connection.isHead = head.method == "HEAD"
         connection.isOld = head.isOld

@@ -95,7 +95,7 @@ package final class HTTPServer {
             if case .head = connection.stage, !connection.hasOutput { read(connection) }
             guard connections[connection.descriptor] === connection else { continue }
             guard case .head = connection.stage, connection.unreadCount == 0, !connection.hasOutput else { continue }
-            if connection.serial == 0 { setDeadline(connection, limits.firstRequestSeconds) } else { drop(connection) }
+            if connection.hasAsked { drop(connection) } else { setDeadline(connection, limits.firstRequestSeconds) }
         }
     }
 

@@ -107,6 +107,13 @@ package final class RawClient {
     /// True when the server ended the connection and sent nothing before.
     package func isEnded() -> Bool { buffer.isEmpty && !fill() }
 
+    /// True when the server closed the connection; false when it said something, or nothing for the client's patience.
+    package func isClosed() -> Bool {
+        var byte: UInt8 = 0
+        let count = buffer.isEmpty ? recv(descriptor, &byte, 1, Int32(MSG_PEEK)) : 1
+        return count == 0 || count < 0 && errno == ECONNRESET
+    }
+
     private func fill() -> Bool {
         var piece = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &piece, piece.count, 0)
