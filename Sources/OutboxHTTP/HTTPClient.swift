@@ -157,3 +157,13 @@ package func callAndWait(_ request: OutgoingRequest) -> HTTPResult {
     let transfer = Transfer(request)
     return transfer.result(curl_easy_perform(transfer.easy))
 }
+
+/// One request whose answer is heard piece by piece, as it comes, until its end or until `hear` says no; then the
+/// result is `broken`. The first piece is empty: the answer has begun. An answer that is no 2xx is not heard but stands in the result.
+package func callAndHear(_ request: OutgoingRequest, _ hear: ([UInt8]) -> Bool) -> HTTPResult {
+    curl_global_init(Int(CURL_GLOBAL_ALL))
+    return withoutActuallyEscaping(hear) { hear in
+        let transfer = Transfer(request, hear: hear)
+        return transfer.result(curl_easy_perform(transfer.easy))
+    }
+}

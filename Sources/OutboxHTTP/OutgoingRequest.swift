@@ -5,8 +5,10 @@ package struct OutgoingRequest: Sendable {
     /// `Name: value`
     package var headers: [String]
     package var body: [UInt8]
-    /// From the start to the last byte of the answer.
+    /// From the start to the last byte of the answer; zero: without limit.
     package var timeout: Duration
+    /// An answer that goes on for so long without a byte counts as broken; nil: it may be quiet.
+    package var quietMax: Duration?
     /// Connect here instead of to the URL's host.
     package var unixSocket: String?
     /// A longer answer counts as broken.

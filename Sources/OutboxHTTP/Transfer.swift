@@ -12,10 +12,14 @@ final class Transfer {
     private var headersEnded = false
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private let errorBuffer: UnsafeMutablePointer<CChar>
+    /// Takes the body's pieces of an answer that is no refusal, as they come, and says whether to go on. The first is
+    /// empty and comes with the head.
+    private let hear: (([UInt8]) -> Bool)?
 
-    init(_ request: OutgoingRequest) {
+    init(_ request: OutgoingRequest, hear: (([UInt8]) -> Bool)? = nil) {
         guard let easy = curl_easy_init() else { preconditionFailure("libcurl gave no handle") }
         self.easy = easy
+        self.hear = hear
         body = request.body
         answerBytesMax = request.answerBytesMax
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -40,7 +44,12 @@ final class Transfer {
         // Else a transfer that times out while it resolves a name waits for the resolver, and all others with it.
         _ = ob_curl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
         _ = ob_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(request.timeout.inMilliseconds))
-        _ = ob_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(min(request.timeout.inMilliseconds, 10_000)))
+        let whole = request.timeout.inMilliseconds
+        _ = ob_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(whole > 0 ? min(whole, 10_000) : 10_000))
+        if let quietMax = request.quietMax {
+            _ = ob_curl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1)
+            _ = ob_curl_set_long(easy, CURLOPT_LOW_SPEED_TIME, Int(quietMax.components.seconds))
+        }
         _ = ob_curl_set_long(easy, CURLOPT_BUFFERSIZE, 16_384)
         // A connection that idled longer may be about to be closed by the other side.
         _ = ob_curl_set_long(easy, CURLOPT_MAXAGE_CONN, 30)
@@ -79,6 +88,7 @@ final class Transfer {
     }
 
     fileprivate func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if let hear, (200...299).contains(status) { return hear(Array(bytes)) ? bytes.count : 0 }
         guard answer.count + bytes.count <= answerBytesMax else { return 0 }
         answer.append(contentsOf: bytes)
         return bytes.count
@@ -91,12 +101,21 @@ final class Transfer {
             headersEnded = false
         }
         // Lines behind it are trailers.
-        if line == "\r\n" || line == "\n" { headersEnded = true }
+        if line == "\r\n" || line == "\n" {
+            if let hear, !headersEnded, (200...299).contains(status), !hear([]) { return 0 }
+            headersEnded = true
+        }
         if let colon = line.firstIndex(of: ":") {
             let value = line[line.index(after: colon)...]
             headers.append(HTTPHeader(line[..<colon].lowercased(), trimmed(value)))
         }
         return bytes.count
+    }
+
+    private var status: Int {
+        var status = 0
+        ob_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+        return status
     }
 
     // MARK: The end
@@ -105,8 +124,6 @@ final class Transfer {
         if code == CURLE_OK {
             // libcurl takes a connection that ends among the headers for the end of an empty answer.
             guard headersEnded else { return .broken("the answer ended among its headers") }
-            var status = 0
-            ob_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
             return .answered(status: status, headers: headers, body: answer)
         }
         let detail = String(cString: errorBuffer)

@@ -217,4 +217,57 @@ private func sendInTurn(_ requests: [OutgoingRequest]) -> [HTTPResult] {
             return
         }
     }
+
+    // MARK: Answers heard as they come
+
+    private func hear(_ server: Scripted, quietMax: Duration? = nil, _ goesOn: (String) -> Bool = { _ in true })
+        -> (result: HTTPResult, pieces: [String])
+    {
+        var request = OutgoingRequest(method: "GET", url: "http://x/", timeout: .zero, unixSocket: server.path)
+        request.quietMax = quietMax
+        var pieces: [String] = []
+        let result = callAndHear(request) { bytes in
+            pieces.append(String(decoding: bytes, as: UTF8.self))
+            return goesOn(pieces.joined())
+        }
+        return (result, pieces)
+    }
+
+    @Test func piecesAreHeardAsTheyCome() throws {
+        let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n"
+        let whole = hear(try Scripted { _ in .say(chunks + "0\r\n\r\n") })
+        #expect(whole.pieces.first == "" && whole.pieces.joined() == "abc")
+        guard case .answered(200, _, []) = whole.result else {
+            Issue.record("\(whole.result)")
+            return
+        }
+        let broken = hear(try Scripted { _ in .say(chunks) })
+        #expect(broken.pieces.joined() == "abc")
+        guard case .broken = broken.result else {
+            Issue.record("no end is no end: \(broken.result)")
+            return
+        }
+        let stopped = hear(try Scripted { _ in .say(chunks + "0\r\n\r\n") }) { $0.isEmpty }
+        guard case .broken = stopped.result else {
+            Issue.record("\(stopped.result)")
+            return
+        }
+    }
+
+    @Test func aRefusalIsNotHeardButStandsInTheResult() throws {
+        let refused = hear(try Scripted { _ in .say("HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno") })
+        #expect(refused.pieces.isEmpty)
+        guard case .answered(400, _, let body) = refused.result, body == Array("no".utf8) else {
+            Issue.record("\(refused.result)")
+            return
+        }
+    }
+
+    @Test func whoSaysNothingForTooLongIsGivenUp() throws {
+        let stalled = hear(try Scripted { _ in .stall }, quietMax: .seconds(1))
+        guard case .broken = stalled.result else {
+            Issue.record("\(stalled.result)")
+            return
+        }
+    }
 }
