@@ -296,6 +296,14 @@ CREATE TABLE retention (
     age_max   INTEGER CHECK (age_max BETWEEN 1 AND 3153600000),  -- seconds; null: any
     count_max INTEGER CHECK (count_max >= 0)                     -- null: any
 ) STRICT;
+-- How far somebody who follows the log has got, as they said: nothing up to here is told them again.
+CREATE TABLE cursor (
+    account    INTEGER NOT NULL REFERENCES account (id),
+    name       TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
+    position   INTEGER NOT NULL CHECK (position >= 0),  -- event.seq, or 0
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
 
 -- How many messages of a line stand where, kept in the transaction that changes it.
 CREATE TABLE counter (

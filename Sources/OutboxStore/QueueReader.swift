@@ -17,6 +17,19 @@ package final class QueueReader {
             "SELECT seq, at, kind, state, attempt, detail, previous FROM event WHERE seq = :seq")
     }
 
+    /// Everything read in `body` is as it was at one moment.
+    package func together(_ body: () throws -> Void) throws {
+        try database.execute("BEGIN")
+        do {
+            try body()
+        } catch {
+            // The first error is the one to tell.
+            try? database.execute("ROLLBACK")
+            throw error
+        }
+        try database.execute("COMMIT")
+    }
+
     package func message(_ id: MessageID, account: Int64) throws -> StoredMessage? {
         try messageByID.first(.integer(id.rawValue), .integer(account)) { StoredMessage($0) }
     }

@@ -1,3 +1,5 @@
+import OutboxCore
+
 /// Every statement of the writer, prepared once. What each reads and may change stands beside it.
 final class Statements {
     /// One row in, by primary key.
@@ -57,6 +59,12 @@ final class Statements {
     let deleteEarlyStatuses: Statement
     /// Removes what nobody claimed in time; index early_status_age.
     let pruneEarlyStatuses: Statement
+    /// One row by primary key; so do the next two.
+    let loadCursor: Statement
+    let saveCursor: Statement
+    let deleteCursor: Statement
+    /// Rows of one account.
+    let countCursors: Statement
 
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
@@ -162,5 +170,14 @@ final class Statements {
             """)
         deleteEarlyStatuses = try prepare("DELETE FROM early_status WHERE wamid = :wamid")
         pruneEarlyStatuses = try prepare("DELETE FROM early_status WHERE received_at < :before")
+        loadCursor = try prepare(
+            "SELECT \(LogCursor.columns) FROM cursor WHERE account = :account AND name = :name")
+        saveCursor = try prepare(
+            """
+            INSERT INTO cursor (account, name, position, updated_at) VALUES (:account, :name, :position, :updated_at)
+            ON CONFLICT (account, name) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at
+            """)
+        deleteCursor = try prepare("DELETE FROM cursor WHERE account = :account AND name = :name")
+        countCursors = try prepare("SELECT count(*) FROM cursor WHERE account = :account")
     }
 }
