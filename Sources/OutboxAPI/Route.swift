@@ -23,6 +23,11 @@ package enum Route: Equatable, Sendable {
     case resume(String)
     case retention
     case putRetention(String)
+    case events
+    case cursors
+    case cursor(String)
+    case putCursor(String)
+    case deleteCursor(String)
     case status
     case reload
     case health
@@ -32,9 +37,9 @@ package enum Route: Equatable, Sendable {
         switch self {
         case .health: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
-            .pauses, .retention:
+            .pauses, .retention, .events, .cursors, .cursor:
             .read
-        case .submit, .submitBulk, .retry, .cancel: .send
+        case .submit, .submitBulk, .retry, .cancel, .putCursor, .deleteCursor: .send
         case .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention: .admin
         }
     }
@@ -76,6 +81,10 @@ package enum Route: Equatable, Sendable {
             return [("GET", .pool(rest[1])), ("PUT", .putPool(rest[1]))]
         case ["retention"]: return [("GET", .retention)]
         case let rest where rest.count == 2 && rest[0] == "retention": return [("PUT", .putRetention(rest[1]))]
+        case ["events"]: return [("GET", .events)]
+        case ["cursors"]: return [("GET", .cursors)]
+        case let rest where rest.count == 2 && rest[0] == "cursors":
+            return [("GET", .cursor(rest[1])), ("PUT", .putCursor(rest[1])), ("DELETE", .deleteCursor(rest[1]))]
         case ["pauses"]: return [("GET", .pauses), ("POST", .pause)]
         case let rest where rest.count == 2 && rest[0] == "pauses": return [("DELETE", .resume(rest[1]))]
         default: return []

@@ -17,6 +17,7 @@ package final class Daemon: Sendable {
     private let sender: Sender
     private let writer: WriterThread
     private let reader: ReaderThread
+    private let events: EventsThread
     private let front: Thread
     private let pulse = Lock(Pulse())
 
@@ -70,10 +71,12 @@ package final class Daemon: Sendable {
         reader = ReaderThread(
             path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal
         ) { frontMail.post(.answers($0)) }
+        let events = EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
+        self.events = events
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
             Frontend.Parts(
-                writer: inbox, reader: reader, secrets: secrets, journal: journal, idKey: queue.idKey,
+                writer: inbox, reader: reader, events: events, secrets: secrets, journal: journal, idKey: queue.idKey,
                 clock: queue.clock,
                 access: Access(sendGroup: settings.sendGroup),
                 pong: { number in pulse.withLock { $0.front = number } },
@@ -84,7 +87,7 @@ package final class Daemon: Sendable {
                 replies: { frontMail.post(.replies($0)) },
                 attempts: { sender.send($0) },
                 refresh: { refresher.ask($0) },
-                logged: { _ in },
+                logged: { events.logged($0) },
                 pong: { pong in pulse.withLock { $0.writer = pong } },
                 fatal: { endAtOnce($0, journal) }))
     }
@@ -142,6 +145,7 @@ package final class Daemon: Sendable {
         waitForWriter()
         writer.finish()
         reader.finish()
+        events.finish()
         journal.write(LogLine(.notice, .stopped, "stopped"))
     }
 }

@@ -18,6 +18,7 @@ final class Frontend: HTTPHandler {
     enum Mail: Sendable {
         case replies([(Exchange, WriterReply)])
         case answers([(Exchange, HTTPResponse)])
+        case streams([StreamOrder])
         case ping(UInt64)
         /// Answer what is there, take nothing new.
         case drain
@@ -63,6 +64,7 @@ final class Frontend: HTTPHandler {
     struct Parts: Sendable {
         var writer: WriterInbox
         var reader: ReaderThread
+        var events: EventsThread
         var secrets: Secrets
         var journal: Journal
         var idKey: [UInt8]
@@ -83,6 +85,7 @@ final class Frontend: HTTPHandler {
     }
 
     var writer: WriterInbox { parts.writer }
+    var events: EventsThread { parts.events }
     var secrets: Secrets { parts.secrets }
     var journal: Journal { parts.journal }
 
@@ -96,7 +99,7 @@ final class Frontend: HTTPHandler {
         do throws(APIError) {
             let route = try route(head)
             try authorize(route, peer)
-            if route != .list, route != .health { try refuseParameters(head) }
+            if route != .list, route != .health, route != .events { try refuseParameters(head) }
             switch route {
             case .submitBulk where isNDJSON(head):
                 var job = BulkJob(stream: true, limits: limits)
@@ -199,6 +202,11 @@ final class Frontend: HTTPHandler {
                 throw APIError(.notFound, "nothing of that name is kept for a while; there are \(names)")
             }
             writer.post(.putRetention(exchange, kind, try RetentionRule.read(try parse(request.body))))
+        case .events: try readLog(request, exchange)
+        case .cursors: parts.reader.ask(exchange, .cursors)
+        case .cursor(let name): parts.reader.ask(exchange, .cursor(name))
+        case .putCursor(let name): try putCursor(name, request.body, exchange)
+        case .deleteCursor(let name): writer.post(.removeCursor(exchange, name: name))
         case .status:
             parts.reader.ask(
                 exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))
@@ -237,6 +245,8 @@ final class Frontend: HTTPHandler {
         guard let id = codec.id(text) else { throw APIError(.notFound, "there is no such message") }
         return id
     }
+
+    func messageID(_ text: String) -> MessageID? { codec.id(text) }
 
     func parse(_ body: some Collection<UInt8>) throws(APIError) -> JSONValue {
         do throws(JSONError) {
@@ -323,6 +333,7 @@ final class Frontend: HTTPHandler {
             switch mail {
             case .replies(let replies): for (exchange, reply) in replies { deliver(reply, exchange) }
             case .answers(let answers): for (exchange, response) in answers { server.respond(exchange, response) }
+            case .streams(let orders): for order in orders { carryOut(order) }
             case .ping(let number): parts.pong(number)
             case .drain: server.drain()
             }

@@ -21,6 +21,8 @@ enum Question: Sendable {
     case pools(String?)
     case pauses
     case retention
+    case cursors
+    case cursor(String)
 }
 
 /// What `GET /v1/status` tells besides the queue.
@@ -124,6 +126,22 @@ struct Answerer {
         case .pools(let name): return try pools(name)
         case .pauses: return try pauses()
         case .retention: return try retention()
+        case .cursors: return try cursors()
+        case .cursor(let name):
+            guard let cursor = try reader.cursor(name, account: defaultAccount) else {
+                throw APIError(.notFound, "there is no cursor \(name)")
+            }
+            let end = try reader.logEnd()
+            return .json(200) { cursor.write(to: &$0, name: "data", logEnd: end) }
+        }
+    }
+
+    private func cursors() throws -> HTTPResponse {
+        let cursors = try reader.cursors(account: defaultAccount)
+        let end = try reader.logEnd()
+        return .json(200) { json in
+            json.array("data") { for cursor in cursors { cursor.write(to: &$0, logEnd: end) } }
+            json.object("meta") { $0.field("logEnd", end) }
         }
     }
 

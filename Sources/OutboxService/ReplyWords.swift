@@ -33,6 +33,9 @@ struct ReplyWords {
         case .resumed(nil): return .error(APIError(.notFound, "there is no such pause"))
         case .resumed: return HTTPResponse(status: 204)
         case .retention(let kind, let rule): return .json(200) { rule.write(to: &$0, name: "data", kind) }
+        case .cursor(let move): return cursorResponse(move)
+        case .cursorRemoved(true): return HTTPResponse(status: 204)
+        case .cursorRemoved(false): return .error(APIError(.notFound, "there is no such cursor"))
         case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
         case .storageFailed(let full): return .error(storageError(full: full))
@@ -91,6 +94,17 @@ struct ReplyWords {
             return .error(
                 APIError(.conflict, "the message expired at \(moment.rfc3339); submit a new one"))
         case .lineGone: return .error(APIError(.conflict, "the message's line was removed; submit a new one"))
+        }
+    }
+
+    private func cursorResponse(_ move: CursorMove) -> HTTPResponse {
+        switch move {
+        case .done(let cursor, let isNew): return .json(isNew ? 201 : 200) { cursor.write(to: &$0, name: "data") }
+        case .beyond(let end):
+            return .error(.validation([FieldError("after", "lies beyond the end of the log: that is \(end)")]))
+        case .tooMany:
+            return .error(
+                APIError(.conflict, "there are \(Queue.cursorsMax) cursors already; delete what nobody uses"))
         }
     }
 

@@ -27,6 +27,8 @@ enum WriterInput: Sendable {
     case pause(Exchange, PauseBody, who: String)
     case resume(Exchange, id: Int64, who: String)
     case putRetention(Exchange, RetentionKind, RetentionRule)
+    case moveCursor(Exchange, name: String, CursorBody)
+    case removeCursor(Exchange, name: String)
     case lineNews(LineNews)
     case outcome(AttemptOutcome)
     case webhook(Exchange?, ReceivedWebhook)
@@ -108,6 +110,9 @@ enum WriterReply: Sendable {
     /// Nil: there is no such pause.
     case resumed(Pause?)
     case retention(RetentionKind, RetentionRule)
+    case cursor(CursorMove)
+    /// False: there was none.
+    case cursorRemoved(Bool)
     /// A field that names nothing.
     case wrong(FieldError)
     case webhookStored

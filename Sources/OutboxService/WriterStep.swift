@@ -207,6 +207,13 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             try queue.set(rule, for: kind)
             return Effect(
                 reply: (exchange, .retention(kind, rule)), log: [words.retention(kind, rule)], prunesNow: true)
+        case .moveCursor(let exchange, let name, let body):
+            let move = try queue.moveCursor(
+                name, account: defaultAccount, to: body.after, rewind: body.rewind, now: now)
+            return Effect(reply: (exchange, .cursor(move)))
+        case .removeCursor(let exchange, let name):
+            return Effect(
+                reply: (exchange, .cursorRemoved(try queue.removeCursor(name, account: defaultAccount))))
         case .lineNews(let news): return try learn(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
@@ -373,7 +380,8 @@ extension WriterInput {
             .slice(let exchange, _), .keyedSlice(let exchange, _), .endBulk(let exchange, _, _, _),
             .cancel(let exchange, _), .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
             .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
-            .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _):
+            .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _), .moveCursor(let exchange, _, _),
+            .removeCursor(let exchange, _):
             exchange
         case .webhook(let exchange, _): exchange
         case .lineNews, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil

@@ -1,0 +1,47 @@
+import OutboxAPI
+import OutboxCore
+import OutboxJSON
+import OutboxStore
+
+/// Some events as they go over the wire.
+struct EventPiece {
+    private(set) var bytes: [UInt8] = []
+    private let format: EventQuery.Format
+
+    init(_ format: EventQuery.Format) { self.format = format }
+
+    mutating func add(_ event: LoggedEvent, _ codec: IDCodec, _ parser: JSONParser) {
+        guard let name = event.kind.publicName else { return }
+        var json = JSONWriter(capacity: 512)
+        event.write(
+            to: &json, id: codec.text(event: event.sequence, at: event.at),
+            messageID: event.message.map { codec.text($0.id) },
+            batchID: event.message?.batch.map { codec.text($0, .batch) }, parser: parser)
+        add(id: event.sequence, name: name, json.bytes)
+    }
+
+    /// What these numbers stood for is no longer kept.
+    mutating func addGap(from: Int64, to: Int64) {
+        var json = JSONWriter()
+        json.object {
+            $0.field("event", "log.gap")
+            $0.object("data") {
+                $0.field("from", from)
+                $0.field("to", to)
+            }
+        }
+        add(id: to, name: "log.gap", json.bytes)
+    }
+
+    private mutating func add(id: Int64, name: String, _ json: [UInt8]) {
+        if format == .serverSent { bytes += Array("id: \(id)\nevent: \(name)\ndata: ".utf8) }
+        // A caller's own metadata may hold line ends between its parts; in strings JSON has none.
+        bytes += json.lazy.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+        bytes += format == .serverSent ? [0x0A, 0x0A] : [0x0A]
+    }
+
+    /// Says nothing, so that both sides know the other is there.
+    static func heartbeat(_ format: EventQuery.Format) -> [UInt8] {
+        Array((format == .serverSent ? ":\n\n" : "\n").utf8)
+    }
+}

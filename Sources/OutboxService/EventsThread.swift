@@ -1,0 +1,70 @@
+import OutboxCore
+import OutboxHTTP
+import OutboxStore
+import OutboxSystem
+
+/// The thread that tells the log to its followers, from a connection of its own.
+final class EventsThread: Sendable {
+    private enum Mail: Sendable {
+        case input(EventFeed.Input)
+        case end
+    }
+
+    private let mailbox: Mailbox<Mail>
+    /// Somebody follows, or is about to.
+    private let isHeard: Lock<Bool>
+    private let thread: Thread
+
+    init(path: String, journal: Journal, orders: @escaping @Sendable ([StreamOrder]) -> Void) {
+        let bell = Bell()
+        let mailbox = Mailbox<Mail>(bell: bell)
+        self.mailbox = mailbox
+        let isHeard = Lock(false)
+        self.isHeard = isHeard
+        thread = Thread("events") {
+            do {
+                Self.run(try EventFeed(QueueReader(path: path)), bell, mailbox, isHeard, journal, orders)
+            } catch {
+                preconditionFailure("the database could be written but not be read: \(error)")
+            }
+        }
+    }
+
+    func post(_ input: EventFeed.Input) { mailbox.post(.input(input)) }
+
+    /// The log has grown to `end`. Wakes nobody while nobody follows: who comes later reads where it ends.
+    func logged(_ end: Int64) {
+        if isHeard.withLock({ $0 }) { post(.grown(end)) }
+    }
+
+    func finish() {
+        mailbox.post(.end)
+        thread.join()
+    }
+
+    private static func run(
+        _ feed: EventFeed, _ bell: Bell, _ mailbox: Mailbox<Mail>, _ isHeard: Lock<Bool>, _ journal: Journal,
+        _ orders: ([StreamOrder]) -> Void
+    ) {
+        while true {
+            var inputs: [EventFeed.Input] = []
+            for mail in mailbox.take() {
+                guard case .input(let input) = mail else { return }
+                if case .follow = input { isHeard.withLock { $0 = true } }
+                inputs.append(input)
+            }
+            let outputs = feed.turn(inputs, tick: steadyNanoseconds())
+            if !feed.hasFollowers { isHeard.withLock { $0 = false } }
+            if !outputs.orders.isEmpty { orders(outputs.orders) }
+            if let problem = outputs.problem { journal.write(LogLine(.error, .storage, problem)) }
+            if outputs.goOn { continue }
+            var milliseconds: Int32 = -1
+            if let tick = outputs.wakeTick {
+                let now = steadyNanoseconds()
+                milliseconds = Int32(clamping: (max(tick, now) - now + 999_999) / 1_000_000)
+            }
+            _ = bell.wait(milliseconds: milliseconds)
+            bell.clear()
+        }
+    }
+}

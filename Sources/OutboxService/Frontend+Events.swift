@@ -1,0 +1,45 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxStore
+
+/// The log on the socket: who reads it, and how far they say they have got.
+extension Frontend {
+    func readLog(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+        guard let parameters = request.head.query else {
+            throw APIError(.malformed, "the query holds a broken % escape")
+        }
+        let query = try EventQuery.read(
+            parameters, accept: request.head["accept"], lastEventID: request.head["last-event-id"])
+        var message: MessageID?
+        if let text = query.messageID {
+            message = messageID(text)
+            if message == nil { throw .validation([FieldError("message", "there is no such message")]) }
+        }
+        var user: UInt32?
+        if case .local(_, let uid, _, _) = request.peer { user = uid }
+        events.post(.follow(exchange, query, message: message, user: user))
+    }
+
+    func drained(_ exchange: Exchange) { events.post(.drained(exchange)) }
+
+    func cutOff(_ exchange: Exchange) { events.post(.gone(exchange)) }
+
+    func carryOut(_ order: StreamOrder) {
+        switch order {
+        case .refuse(let exchange, let error): server.respond(exchange, .error(error))
+        case .begin(let exchange, let head, let endless):
+            if !server.begin(exchange, head, endless: endless) { events.post(.gone(exchange)) }
+        case .piece(let exchange, let bytes): server.write(exchange, bytes)
+        case .end(let exchange): server.end(exchange)
+        case .breakOff(let exchange): server.breakOff(exchange)
+        }
+    }
+
+    // MARK: Cursors
+
+    func putCursor(_ name: String, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+        guard LogCursor.isName(name) else { throw .validation([FieldError("cursor", CursorBody.nameWords)]) }
+        writer.post(.moveCursor(exchange, name: name, try CursorBody.read(try parse(body))))
+    }
+}
