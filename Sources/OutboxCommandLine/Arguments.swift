@@ -6,12 +6,17 @@ package struct Arguments: Sendable {
         package var short: Character?
         /// What stands for its value in the help; nil for a flag.
         package var value: String?
+        /// What it stands for without a value, which then is given with `=` alone.
+        package var whenBare: String?
         package var help: String
 
-        package init(_ name: String, short: Character? = nil, value: String? = nil, _ help: String) {
+        package init(
+            _ name: String, short: Character? = nil, value: String? = nil, whenBare: String? = nil, _ help: String
+        ) {
             self.name = name
             self.short = short
             self.value = value
+            self.whenBare = whenBare
             self.help = help
         }
     }
@@ -52,6 +57,8 @@ package struct Arguments: Sendable {
         if option.value == nil {
             guard attached == nil else { throw Problem("--\(option.name) takes no value") }
             values[option.name, default: []].append("")
+        } else if let bare = option.whenBare {
+            values[option.name, default: []].append(attached ?? bare)
         } else {
             guard let value = attached ?? rest.popFirst() else { throw Problem("--\(option.name) wants a value") }
             values[option.name, default: []].append(value)
@@ -78,7 +85,8 @@ package struct Arguments: Sendable {
     package static func help(_ options: [Option]) -> String {
         let left = options.map { option in
             let short = option.short.map { "-\($0), " } ?? "    "
-            return "  \(short)--\(option.name)\(option.value.map { " \($0)" } ?? "")"
+            let value = option.value.map { option.whenBare == nil ? " \($0)" : "[=\($0)]" } ?? ""
+            return "  \(short)--\(option.name)\(value)"
         }
         let width = min(left.map(\.count).max() ?? 0, 34)
         return zip(left, options).map { left, option in

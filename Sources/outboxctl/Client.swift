@@ -30,16 +30,22 @@ struct Client {
         return answer?["data"]
     }
 
-    func whole(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) throws -> JSONValue? {
-        let request = OutgoingRequest(
+    func request(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) -> OutgoingRequest {
+        OutgoingRequest(
             method: method, url: "http://outboxd\(path)", headers: ["Content-Type: application/json"] + headers,
             body: body,
             unixSocket: socket, answerBytesMax: 64 << 20)
-        switch callAndWait(request) {
-        case .notSent(let text), .broken(let text):
-            complain("outboxctl: outboxd does not answer at \(socket): \(text)")
-            complain("Is it running? systemctl status outboxd. Another place? --socket PATH or $OUTBOXD_SOCKET.")
-            throw ExitStatus.notRunning
+    }
+
+    func notRunning(_ text: String) -> ExitStatus {
+        complain("outboxctl: outboxd does not answer at \(socket): \(text)")
+        complain("Is it running? systemctl status outboxd. Another place? --socket PATH or $OUTBOXD_SOCKET.")
+        return .notRunning
+    }
+
+    func whole(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) throws -> JSONValue? {
+        switch callAndWait(request(method, path, headers: headers, body: body)) {
+        case .notSent(let text), .broken(let text): throw notRunning(text)
         case .answered(let status, _, let bytes):
             if wantsJSON { print(String(decoding: bytes, as: UTF8.self), terminator: bytes.isEmpty ? "" : "") }
             if bytes.isEmpty, (200...299).contains(status) { return nil }
@@ -52,8 +58,8 @@ struct Client {
         }
     }
 
-    private func refused(_ status: Int, _ answer: JSONValue) -> ExitStatus {
-        let error = answer["error"]
+    func refused(_ status: Int, _ answer: JSONValue?) -> ExitStatus {
+        let error = answer?["error"]
         let code = error?["code"]?.string ?? "HTTP_\(status)"
         complain("outboxctl: \(error?["message"]?.string ?? "refused") (\(code))")
         if let details = error?["details"] {

@@ -11,6 +11,10 @@ enum ExitStatus: Int32, Error {
     case notFound = 4
     /// outboxd refused: a wrong field, a conflict, a missing role.
     case refused = 5
+    /// `send --wait`: the message failed, expired or was cancelled.
+    case messageFailed = 6
+    /// `send --wait`: the time was over first.
+    case timedOut = 7
     case usage = 64
 }
 
@@ -25,7 +29,8 @@ struct Command: Sendable {
 }
 
 private let commands = [
-    sendCommand, showCommand, listCommand, cancelCommand, retryCommand, lineAddCommand, lineListCommand,
+    sendCommand, showCommand, listCommand, tailCommand, cursorListCommand, cursorRemoveCommand, cancelCommand,
+    retryCommand, lineAddCommand, lineListCommand,
     lineRemoveCommand, lineHealthCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand,
     resumeCommand, unknownListCommand, unknownResolveCommand,
     retentionListCommand, retentionSetCommand,
@@ -52,7 +57,8 @@ private var usage: String {
 
         \(list)
         \(Arguments.help(commonOptions + [Arguments.Option("version", "print the version and end")]))
-        exit status: 0 done; 1 failed; 3 outboxd does not run; 4 not found; 5 refused; 64 wrong usage
+        exit status: 0 done; 1 failed; 3 outboxd does not run; 4 not found; 5 refused; 6 the message failed;
+        7 the time was over; 64 wrong usage
 
         """
 }

@@ -21,6 +21,10 @@ let sendCommand = Command(
         .init("priority", value: "CLASS", "high, normal or low"),
         .init("metadata", value: "JSON", "an object of your own, shown wherever the message is"),
         .init("idempotency-key", value: "KEY", "your name for this call: a repeat of it queues nothing again"),
+        .init(
+            "wait", value: "STATE", whenBare: "delivered",
+            "wait until it is sent, delivered or read (default: delivered)"),
+        .init("timeout", value: "SPAN", "with --wait: how long: 90s, 30m, 2h, 1d (default: 60s)"),
         .init("dry-run", "check everything and say when it would leave; queue nothing"),
     ]
 ) { arguments, client in
@@ -29,9 +33,14 @@ let sendCommand = Command(
     }
     try refuseMixtures(arguments)
     let body = try messageBody(arguments)
-    guard let data = try client.call("POST", "/v1/messages", headers: try keyHeader(arguments), body: body),
-        !client.wantsJSON
-    else { return }
+    let wait = try Wait(arguments)
+    guard let data = try client.call("POST", "/v1/messages", headers: try keyHeader(arguments), body: body) else {
+        return
+    }
+    if client.wantsJSON {
+        try wait?.run(data["id"]?.string ?? "", client)
+        return
+    }
     if arguments.has("dry-run") {
         let estimate = data["estimate"]
         print(
@@ -40,6 +49,7 @@ let sendCommand = Command(
                 + (estimate?["limitedBy"]?.string == "tier" ? ", when the tier has room" : ""))
     } else {
         print(data["id"]?.string ?? "")
+        try wait?.run(data["id"]?.string ?? "", client)
     }
 }
 
@@ -60,6 +70,10 @@ private func refuseMixtures(_ arguments: Arguments) throws {
     }
     if arguments.has("template"), arguments.has("fallback") {
         throw Arguments.Problem("--template and --fallback exclude each other: a template needs no window")
+    }
+    if arguments.has("timeout"), !arguments.has("wait") { throw Arguments.Problem("--timeout belongs to --wait") }
+    if arguments.has("dry-run"), arguments.has("wait") {
+        throw Arguments.Problem("--dry-run and --wait exclude each other: nothing is queued")
     }
     if arguments.has("components"), arguments.has("param") {
         throw Arguments.Problem("--components and --param exclude each other")
