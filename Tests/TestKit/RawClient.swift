@@ -114,6 +114,12 @@ package final class RawClient {
         return count == 0 || count < 0 && errno == ECONNRESET
     }
 
+    /// Whether the server has closed the connection, however much of what it said still waits to be heard.
+    package func wasLeft(withinMilliseconds patience: Int32) -> Bool {
+        var wait = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&wait, 1, patience) > 0 && wait.revents & Int16(POLLHUP) != 0
+    }
+
     private func fill() -> Bool {
         var piece = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &piece, piece.count, 0)
