@@ -87,6 +87,12 @@ let package = Package(
                 "TestKit",
             ]),
         tests(
+            "SimulationTests",
+            [
+                "OutboxService", "OutboxAPI", "OutboxMeta", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON",
+                "TestKit",
+            ]),
+        tests(
             "EndToEndTests",
             [
                 "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "TestKit", "outboxd",

@@ -7,6 +7,11 @@ package struct ResolveBody: Equatable, Sendable {
     /// Meta's id of the message, where the one who resolves knows it.
     package var wamid: String?
 
+    package init(resolution: Resolution, wamid: String? = nil) {
+        self.resolution = resolution
+        self.wamid = wamid
+    }
+
     package static let wamidLengthMax = 512
 
     package static func read(_ value: JSONValue) throws(APIError) -> ResolveBody {

@@ -53,7 +53,7 @@ package final class Daemon: Sendable {
             try WriterStep(
                 queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
                 shown: { journal.shown($0) }, debugs: { journal.writes(.debug) }))
-        try takeUp(queue, step.value, journal)
+        try takeUp(step.value, journal)
         let listeners = try openListeners(settings)
 
         frontBell = Bell()
@@ -168,29 +168,14 @@ private struct Handover<Value>: @unchecked Sendable {
 }
 
 /// What the last process left: attempts nobody knows the outcome of, and webhooks not applied.
-private func takeUp(_ queue: Queue, _ step: WriterStep<SystemRandomNumberGenerator>, _ journal: Journal) throws {
-    let now = Timestamp(milliseconds: wallClockMilliseconds())
-    var unknown = 0
-    if case .nothing(let error) = queue.together(1, { _ in unknown = try queue.recoverClaimed(now: now) }) {
-        throw error
-    }
-    let parser = JSONParser()
-    var after: Int64 = 0
-    var webhooks = 0
-    while case let stored = try queue.unappliedWebhooks(after: after, limit: 1000), let last = stored.last {
-        step.takeUp(
-            stored.map {
-                StoredNews(id: $0.id, ReceivedWebhook.reading(app: $0.app, body: $0.body, parser: parser))
-            })
-        webhooks += stored.count
-        after = last.id
-    }
-    if unknown + webhooks > 0 {
+private func takeUp(_ step: WriterStep<SystemRandomNumberGenerator>, _ journal: Journal) throws {
+    let left = try step.takeUp(now: Timestamp(milliseconds: wallClockMilliseconds()))
+    if left.unknown + left.webhooks > 0 {
         journal.write(
             LogLine(
                 .warning, .recovered,
-                "the last process did not end by itself: \(unknown) attempts with unknown outcome, "
-                    + "\(webhooks) webhooks to apply"))
+                "the last process did not end by itself: \(left.unknown) attempts with unknown outcome, "
+                    + "\(left.webhooks) webhooks to apply"))
     }
 }
 

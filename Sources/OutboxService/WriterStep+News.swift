@@ -1,11 +1,27 @@
 import OutboxCore
+import OutboxJSON
 import OutboxMeta
 import OutboxStore
 
 /// What Meta tells: webhooks on disk, and answers about lines.
 extension WriterStep {
-    /// Webhooks stored before the last end.
-    func takeUp(_ webhooks: [StoredNews]) { toApply += webhooks }
+    /// What the last process left, before the first turn: attempts nobody knows the outcome of, and webhooks stored
+    /// and not applied.
+    func takeUp(now: Timestamp) throws -> (unknown: Int, webhooks: Int) {
+        var unknown = 0
+        if case .nothing(let error) = queue.together(1, { _ in unknown = try queue.recoverClaimed(now: now) }) {
+            throw error
+        }
+        let parser = JSONParser()
+        var after: Int64 = 0
+        while case let stored = try queue.unappliedWebhooks(after: after, limit: 1000), let last = stored.last {
+            toApply += stored.map {
+                StoredNews(id: $0.id, ReceivedWebhook.reading(app: $0.app, body: $0.body, parser: parser))
+            }
+            after = last.id
+        }
+        return (unknown, toApply.count)
+    }
 
     func apply(_ webhook: StoredNews, _ now: Timestamp) throws -> Effect {
         var effect = Effect()
