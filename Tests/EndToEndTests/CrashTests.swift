@@ -10,6 +10,10 @@ private struct Told {
     var acknowledged: Set<String> = []
     /// Batches with the number of messages promised.
     var batches: [String: Int64] = [:]
+    /// Taken back, and told so.
+    var cancelled: Set<String> = []
+    /// Message by key, of a caller that repeats its calls until they are answered.
+    var keyed: [String: String] = [:]
     var unanswered = 0
     var refused: [String] = []
 }
@@ -31,13 +35,19 @@ private struct Told {
             line:
                 #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":3,\#(Lab.freely)}"#
         )
-        try lab.call("PUT", "/v1/lines/hold", #"{"phoneNumberId":"107","token":"t","pool":"main",\#(Lab.freely)}"#)
+        try lab.call(
+            "PUT", "/v1/lines/hold",
+            #"{"phoneNumberId":"107","token":"t","pool":"main","onUnknown":"hold",\#(Lab.freely)}"#)
 
         let told = Lock(Told())
         let running = Lock(true)
-        let callers = (0..<3).map { caller in
-            OutboxSystem.Thread("caller") { submitAgainAndAgain(lab, caller, told, running) }
-        }
+        let callers =
+            (0..<3).map { caller in
+                OutboxSystem.Thread("caller") { submitAgainAndAgain(lab, caller, told, running) }
+            } + [
+                OutboxSystem.Thread("canceller") { submitAndCancel(lab, told, running) },
+                OutboxSystem.Thread("repeater") { repeatUntilAnswered(lab, told, running) },
+            ]
         for _ in 0..<Self.kills {
             usleep(UInt32.random(in: 5_000...300_000, using: &dice))
             lab.killDaemon()
@@ -103,11 +113,19 @@ private struct Told {
             let listed = try lab.call("GET", "/v1/messages?limit=200&batchId=\(batch)").json?["data"]?.list.count
             #expect(listed.map(Int64.init) == promised, "batch \(batch)")
         }
+        for id in told.cancelled {
+            #expect(states[id] ?? "cancelled" == "cancelled" && accepted[id] == nil, "\(id) was taken back and left")
+        }
+        for (key, id) in told.keyed { #expect(states[id] != nil, "\(id) was acknowledged for \(key) and is gone") }
+        #expect(Set(told.keyed.values).count == told.keyed.count)
+        let ofKeys = try lab.call("GET", "/v1/messages?limit=200&to=14159999999").json?["data"]?.list.count ?? 0
+        #expect(ofKeys == min(200, told.keyed.count), "one message a key: \(ofKeys) for \(told.keyed.count)")
         var doubled = 0
         for (id, state) in states {
             let copies = accepted[id]?.count ?? 0
             switch state {
             case "read": #expect(copies >= 1, "\(id) is read and was never accepted")
+            case "cancelled": continue
             case "processing": #expect(copies == 0, "\(id) was accepted and is still unknown")
             default: Issue.record("\(id) is \(state)")
             }
@@ -164,6 +182,70 @@ private func submitAgainAndAgain(_ lab: Lab, _ caller: Int, _ told: Lock<Told>, 
             told.withLock { $0.unanswered += 1 }
             usleep(1000)
         }
+    }
+}
+
+/// A caller that thinks better of it.
+private func submitAndCancel(_ lab: Lab, _ told: Lock<Told>, _ running: Lock<Bool>) {
+    let keepFive = #"{"maxCount":5}"#
+    var number = 0
+    let message = #"{"to":"14158888888","line":"main","message":"n","sendAt":"2099-01-01T00:00:00Z"}"#
+    while running.withLock({ $0 }) {
+        var id: String?
+        number += 1
+        // Each time a pass begins: what was taken back is removed while everything else goes on.
+        if number % 5 == 0 { _ = try? lab.tryCall("PUT", "/v1/retention/cancelled", keepFive) }
+        do {
+            id = try lab.tryCall("POST", "/v1/messages", message).json?[path: "data", "id"]?.string
+        } catch { usleep(1000) }
+        // Whoever asks again may hear that it is done already.
+        while let one = id {
+            guard let answer = try? lab.tryCall("POST", "/v1/messages/\(one)/cancel") else {
+                usleep(1000)
+                continue
+            }
+            told.withLock {
+                if [202, 404, 409].contains(answer.status) {
+                    $0.cancelled.insert(one)
+                } else {
+                    $0.refused.append(answer.text)
+                }
+            }
+            id = nil
+        }
+    }
+    // What was stored and never answered is still scheduled: the end wants none.
+    let left = (try? lab.call("GET", "/v1/messages?limit=200&status=scheduled"))?.json?["data"]?.list ?? []
+    for id in left.compactMap({ $0["id"]?.string }) { _ = try? lab.call("POST", "/v1/messages/\(id)/cancel") }
+    _ = try? lab.call("PUT", "/v1/retention/cancelled", keepFive)
+    let removed = try? eventually {
+        (try lab.call("GET", "/v1/status").json?[path: "data", "messages", "cancelled"]?.integer ?? 99) <= 5
+    }
+    #expect(removed == true, "cancelled messages stayed")
+}
+
+/// A caller that names its calls.
+private func repeatUntilAnswered(_ lab: Lab, _ told: Lock<Told>, _ running: Lock<Bool>) {
+    var number = 0
+    while running.withLock({ $0 }), number < 150 {
+        number += 1
+        let message = #"{"to":"14159999999","line":"main","message":"n","metadata":{"n":\#(number)}}"#
+        while true {
+            let headers = ["Idempotency-Key: key-\(number)"]
+            guard let answer = try? lab.tryCall("POST", "/v1/messages", message, headers: headers) else {
+                usleep(1000)
+                continue
+            }
+            told.withLock {
+                if answer.status == 202, let id = answer.json?[path: "data", "id"]?.string {
+                    $0.keyed["key-\(number)"] = id
+                } else {
+                    $0.refused.append(answer.text)
+                }
+            }
+            break
+        }
+        usleep(20_000)
     }
 }
 
