@@ -82,6 +82,40 @@ package struct Evidence: Equatable, Sendable {
     package var count: Int { later.count }
 }
 
+/// The evidence for one line's attempts that wait for it.
+package struct EvidenceBook: Equatable, Sendable {
+    /// Looked at with every webhook: it holds no more than it must.
+    private var gathering: [MessageID: Evidence] = [:]
+    private var complete: [MessageID: Evidence] = [:]
+
+    package init() {}
+
+    package subscript(message: MessageID) -> Evidence? { gathering[message] ?? complete[message] }
+
+    package mutating func watch(_ message: MessageID, claimedAt: Timestamp) {
+        guard self[message] == nil else { return }
+        gathering[message] = Evidence(claimedAt: claimedAt)
+    }
+
+    package mutating func forget(_ message: MessageID) {
+        gathering[message] = nil
+        complete[message] = nil
+    }
+
+    /// A webhook spoke of a message's last attempt, claimed at that moment.
+    package mutating func heard(of message: MessageID, claimedAt moment: Timestamp) {
+        for id in gathering.keys where id != message {
+            gathering[id]?.heard(of: message, claimedAt: moment)
+            if let evidence = gathering[id], !evidence.isGathering {
+                complete[id] = evidence
+                gathering[id] = nil
+            }
+        }
+    }
+
+    package var isGathering: Bool { !gathering.isEmpty }
+}
+
 /// Which attempt a `failed` status speaks of that carries neither our opaque id nor a known message id.
 package struct OpenAttempt: Equatable, Sendable {
     package var message: MessageID

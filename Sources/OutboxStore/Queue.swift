@@ -33,8 +33,8 @@ package final class Queue {
         var earlyStatuses: Int64 = 0
         /// Webhooks stored and not applied.
         var webhooksUnread: Int64 = 0
-        /// Of each line, for each attempt that nobody answered.
-        var evidence: [Int64: [MessageID: Evidence]] = [:]
+        /// By line.
+        var evidence: [Int64: EvidenceBook] = [:]
         var lastLineServed: Int64?
         var lastLineReleased: Int64?
         var pools: [Int64: Pool] = [:]

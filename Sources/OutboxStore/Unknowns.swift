@@ -69,8 +69,9 @@ extension Queue {
     private func weigh(_ record: inout Record, _ now: Timestamp) throws {
         guard memory.webhooksUnread == 0 else { return try look(at: record, again: now + Self.afterWebhooks) }
         let grace = memory.lines[record.line]?.settings.unknownGrace ?? LineSettings.unknownGraceDefault
-        let evidence = memory.evidence[record.line]?[record.id]
-        if let complete = evidence?.isCompleteSince(grace: grace) {
+        // Its line's policy, or what is known of its template, may be another one than it was.
+        watchEvidence(record)
+        if let complete = memory.evidence[record.line]?[record.id]?.isCompleteSince(grace: grace) {
             guard complete <= now else { return try look(at: record, again: complete) }
             let words = "Meta told of \(Evidence.enough) later messages of the line and not of this one"
             return try settle(&record, resend: true, words, now)
@@ -98,21 +99,17 @@ extension Queue {
 
     /// From now on the webhooks of later attempts count for it, or no longer.
     func watchEvidence(_ record: Record) {
-        guard record.standing.outcomeUnknown, let claimedAt = record.claimedAt else {
-            memory.evidence[record.line]?[record.id] = nil
+        guard record.standing.outcomeUnknown, let claimedAt = record.claimedAt, policy(for: record) == .evidence else {
+            memory.evidence[record.line]?.forget(record.id)
             return
         }
-        memory.evidence[record.line, default: [:]][record.id] = Evidence(claimedAt: claimedAt)
+        memory.evidence[record.line, default: EvidenceBook()].watch(record.id, claimedAt: claimedAt)
     }
 
     /// A webhook spoke of a message's last attempt.
     func heard(of record: Record) {
-        guard let moment = record.claimedAt, let waiting = memory.evidence[record.line], !waiting.isEmpty else {
-            return
-        }
-        for (id, evidence) in waiting where evidence.isGathering && id != record.id {
-            memory.evidence[record.line]?[id]?.heard(of: record.id, claimedAt: moment)
-        }
+        guard let moment = record.claimedAt, memory.evidence[record.line]?.isGathering ?? false else { return }
+        memory.evidence[record.line]?.heard(of: record.id, claimedAt: moment)
     }
 
     /// Unknown when the file was opened: evidence is gathered anew.
