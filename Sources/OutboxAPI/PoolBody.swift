@@ -9,6 +9,8 @@ package struct PoolBody: Equatable, Sendable {
     /// All people written to in the last 24 hours, by anybody.
     package var used: Int64?
 
+    package init() {}
+
     package enum TierWish: Equatable, Sendable {
         case set(Tier)
         /// Whatever Meta says.

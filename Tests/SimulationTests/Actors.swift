@@ -22,6 +22,9 @@ extension Simulation {
             settings.retry.attemptsMax = 6
             post(.putLine(exchange(), settings))
         }
+        var body = PoolBody()
+        body.tier = .set(.tier50)
+        post(.putPool(exchange(), name: "shared", body))
     }
 
     /// Something happens, and the next thing is planned.
@@ -43,7 +46,7 @@ extension Simulation {
             agenda.add(.mendDisk, at: time + random(1000...600_000))
         default: break
         }
-        agenda.add(.act, at: time + random(1000...3_000_000))
+        agenda.add(.act, at: time + random(1000...6_000_000))
     }
 
     private func submit(_ count: Int) {
@@ -54,6 +57,7 @@ extension Simulation {
                 line: Self.lines.randomElement(using: &dice), to: to, type: "template",
                 content: Array(#"{"name":"t","language":{"code":"en"}}"#.utf8), priority: priority)
             draft.template = TemplateName(name: "t", language: "en")
+            draft.metadata = Array(#"{"n":\#(calls.count)}"#.utf8)
             if happens(0.2) { draft.onUnknown = UnknownPolicy.allCases.randomElement(using: &dice) }
             if happens(0.2) { draft.sendAt = wall + .milliseconds(random(1000...86_400_000)) }
             if happens(0.1) {

@@ -1,4 +1,5 @@
 import OutboxCore
+import OutboxJSON
 import OutboxStore
 
 /// What was promised and what was seen, and whether the two agree. Knows what callers, Meta and readers of the log
@@ -94,6 +95,27 @@ struct History {
         }
     }
 
+    /// One message for a call, however often it was repeated, and none that nobody asked for.
+    private mutating func countCalls(_ reader: QueueReader) throws {
+        let parser = JSONParser()
+        var filter = ListFilter()
+        filter.limit = 200
+        var seen: Set<Int64> = []
+        while true {
+            let page = try reader.list(filter, account: 1)
+            for message in page.messages {
+                guard let number = try message.metadata.flatMap({ try parser.parse($0)["n"]?.integer }) else {
+                    problem("\(message.id) is nobody's")
+                    continue
+                }
+                if !seen.insert(number).inserted { problem("call \(number) made two messages") }
+                if promised[Int(number)] != message.id { problem("\(message.id) was never told to call \(number)") }
+            }
+            guard let next = page.next else { return }
+            filter.before = next
+        }
+    }
+
     /// At the end, when nothing more happens: all have ended, or wait for a reason that has a name.
     mutating func settle(_ reader: QueueReader, posts: [SimulatedMeta.Post], codec: IDCodec) throws {
         var copies: [String: Int] = [:]
@@ -102,6 +124,7 @@ struct History {
             if !seen.insert(post.opaque).inserted { problem("attempt \(post.opaque) was posted twice") }
             if post.accepted { copies[String(post.opaque.split(separator: ".")[0]), default: 0] += 1 }
         }
+        try countCalls(reader)
         for id in promised.values {
             guard let message = try reader.message(id, account: 1) else { continue }
             let arrived = copies[codec.text(id)] ?? 0

@@ -78,7 +78,7 @@ final class Simulation {
     init(seed: UInt64, days: Double) {
         dice = Dice(seed: seed)
         end = Int64(days * 86_400_000)
-        meta = SimulatedMeta(seed: seed ^ 0x5DEE_CE66, peopleMax: 250)
+        meta = SimulatedMeta(seed: seed ^ 0x5DEE_CE66, peopleMax: 50)
     }
 
     var wall: Timestamp { Timestamp(milliseconds: Self.epoch + time + wallAhead) }
@@ -232,13 +232,14 @@ final class Simulation {
         guard let step else { return }
         nextTurn = .max
         turns += 1
-        if !isEnding, happens(0.0005) { return kill() }
+        // A kill loses what was not read yet, or tells nobody of what was committed; it comes where it hurts.
+        let danger = inbox.isEmpty ? 0.0003 : 0.01
+        if !isEnding, happens(danger) { return kill() }
         let inputs = inbox
         inbox = []
         let outputs = step.turn(inputs, now: wall, tick: tick, isSynchronised: isSynchronised)
         if let error = outputs.fatal { history.problem("the writer gave up: \(error)") }
-        // Committed, and nobody is told.
-        if !isEnding, happens(0.0005) { return kill() }
+        if !isEnding, happens(danger) { return kill() }
         for (exchange, reply) in outputs.replies { answered(exchange, reply) }
         for attempt in outputs.attempts {
             let slot = Int64(attempt.notBefore / 1_000_000) + bootedAt
