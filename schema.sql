@@ -80,6 +80,8 @@ CREATE TABLE alias (
     PRIMARY KEY (account, address)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX alias_person ON alias (account, person);
+
 -- What somebody holds back until it is resumed.
 CREATE TABLE pause (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,  -- numbers people have noted are not given again
@@ -273,6 +275,66 @@ CREATE INDEX message_wamid   ON message (wamid) WHERE wamid IS NOT NULL AND stat
 CREATE INDEX message_failed  ON message (id) WHERE state = 7;
 CREATE INDEX message_waiting ON message (id) WHERE state IN (0, 3);
 CREATE INDEX message_batch   ON message (batch, id) WHERE batch IS NOT NULL;
+-- All messages: what somebody was sent.
+CREATE INDEX message_recipient ON message (recipient, id);
+
+-- Somebody who wrote to us. The id holds the time of the first message.
+CREATE TABLE correspondent (
+    id              INTEGER PRIMARY KEY,
+    account         INTEGER NOT NULL REFERENCES account (id),
+    phone           TEXT,     -- digits
+    user_id         TEXT,     -- Meta's, business-scoped
+    username        TEXT,
+    name            TEXT,     -- of the profile
+    last_message_at INTEGER NOT NULL,
+    merged_into     INTEGER REFERENCES correspondent (id)  -- the same person, known longer
+) STRICT;
+
+CREATE INDEX correspondent_account ON correspondent (account, id) WHERE merged_into IS NULL;
+
+-- Everything somebody was ever named by: digits, user id, @username.
+CREATE TABLE correspondent_address (
+    account       INTEGER NOT NULL,
+    address       TEXT    NOT NULL,
+    correspondent INTEGER NOT NULL REFERENCES correspondent (id),
+    PRIMARY KEY (account, address)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX correspondent_address_of ON correspondent_address (correspondent);
+
+-- What somebody and a line have written to each other.
+CREATE TABLE conversation (
+    id            INTEGER PRIMARY KEY,
+    account       INTEGER NOT NULL,
+    line          INTEGER NOT NULL REFERENCES line (id),
+    correspondent INTEGER NOT NULL REFERENCES correspondent (id),
+    received      INTEGER NOT NULL CHECK (received >= 0),
+    last_received INTEGER NOT NULL,  -- in inbound
+    read_up_to    INTEGER,           -- in inbound: Meta was told so
+    merged_into   INTEGER REFERENCES conversation (id)
+) STRICT;
+
+CREATE UNIQUE INDEX conversation_pair  ON conversation (correspondent, line) WHERE merged_into IS NULL;
+CREATE INDEX conversation_newest       ON conversation (account, last_received) WHERE merged_into IS NULL;
+CREATE INDEX conversation_newest_of    ON conversation (line, last_received) WHERE merged_into IS NULL;
+
+-- Messages received, as received. The id holds the time they came.
+CREATE TABLE inbound (
+    id           INTEGER PRIMARY KEY,
+    account      INTEGER NOT NULL,
+    line         INTEGER NOT NULL REFERENCES line (id),
+    conversation INTEGER NOT NULL REFERENCES conversation (id),
+    wamid        TEXT,
+    type         TEXT    NOT NULL,
+    text         TEXT,     -- its words
+    at           INTEGER NOT NULL,  -- by Meta's clock
+    group_id     TEXT,
+    body         TEXT    NOT NULL,  -- JSON: the message's own object
+    contact      TEXT               -- JSON: its sender's
+) STRICT;
+
+CREATE UNIQUE INDEX inbound_wamid ON inbound (line, wamid) WHERE wamid IS NOT NULL;
+CREATE INDEX inbound_conversation ON inbound (conversation, id);
 
 -- Everything that happened, in order, written in the transaction of the change it tells. Only ever appended to.
 -- Numbers grow without gaps, in the order of the commits; the last one is never taken away.
@@ -334,6 +396,12 @@ CREATE TABLE duplicate (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX duplicate_message ON duplicate (message);
+
+-- What came by webhook, counted (WebhookCount); other.FIELD: not understood.
+CREATE TABLE webhook_count (
+    name  TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Statuses of a wamid no message has yet: they came before the answer to our own POST was recorded.
 CREATE TABLE early_status (

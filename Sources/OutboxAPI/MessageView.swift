@@ -9,6 +9,7 @@ extension StoredMessage {
     ) {
         json.object(name) {
             $0.field("id", id)
+            $0.field("direction", "outbound")
             $0.field("status", state.name)
             $0.field("gate", waitsAt?.name)
             $0.field("line", line)

@@ -4,6 +4,11 @@ package enum Route: Equatable, Sendable {
     case submitBulk
     case list
     case message(String)
+    case conversations
+    case conversation(String)
+    case conversationMessages(String)
+    case contacts
+    case contact(String)
     case retry(String)
     case cancel(String)
     case resolve(String)
@@ -37,10 +42,19 @@ package enum Route: Equatable, Sendable {
         switch self {
         case .health: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
-            .pauses, .retention, .events, .cursors, .cursor:
+            .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
+            .contacts, .contact:
             .read
         case .submit, .submitBulk, .retry, .cancel, .putCursor, .deleteCursor: .send
         case .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention: .admin
+        }
+    }
+
+    /// Whether something may stand behind the `?`.
+    package var takesParameters: Bool {
+        switch self {
+        case .list, .health, .events, .conversations, .conversationMessages, .contacts: true
+        default: false
         }
     }
 
@@ -76,6 +90,12 @@ package enum Route: Equatable, Sendable {
         case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "why":
             return [("GET", .why(rest[1]))]
         case let rest where rest.count == 3 && rest[0] == "lines": return ofLine(rest[1], rest[2])
+        case ["conversations"]: return [("GET", .conversations)]
+        case let rest where rest.count == 2 && rest[0] == "conversations": return [("GET", .conversation(rest[1]))]
+        case let rest where rest.count == 3 && rest[0] == "conversations" && rest[2] == "messages":
+            return [("GET", .conversationMessages(rest[1]))]
+        case ["contacts"]: return [("GET", .contacts)]
+        case let rest where rest.count == 2 && rest[0] == "contacts": return [("GET", .contact(rest[1]))]
         case ["pools"]: return [("GET", .pools)]
         case let rest where rest.count == 2 && rest[0] == "pools":
             return [("GET", .pool(rest[1])), ("PUT", .putPool(rest[1]))]

@@ -1,4 +1,4 @@
-/// A message somebody sent to one of our numbers: as much as outboxd needs to know of it.
+/// A message somebody sent to one of our numbers.
 package struct InboundMessage: Equatable, Sendable {
     /// The number it came to.
     package var phoneNumberID: String
@@ -15,10 +15,35 @@ package struct InboundMessage: Equatable, Sendable {
     package var wamid: String?
     /// Meta's word, `text` or `button`; `unknown` when there is none.
     package var kind: String
+    package var payload: Payload
+
+    /// What is kept of it beside that.
+    package struct Payload: Equatable, Sendable {
+        /// JSON: the message as it was received.
+        package var body: [UInt8]
+        /// JSON: what stands of its sender in the `contacts` beside it.
+        package var contact: [UInt8]?
+        package var groupID: String?
+        /// The sender's digits as WhatsApp writes them.
+        package var waID: String?
+        package var username: String?
+        /// As the sender has it in the profile.
+        package var name: String?
+        /// Its words, as far as the kind has any.
+        package var text: String?
+
+        package init(body: [UInt8] = [], contact: [UInt8]? = nil, groupID: String? = nil, text: String? = nil) {
+            self.body = body
+            self.contact = contact
+            self.groupID = groupID
+            self.text = text
+        }
+    }
 
     package init(
         phoneNumberID: String, from: String? = nil, userID: String? = nil, at: Timestamp? = nil,
-        isAdClick: Bool = false, isGroup: Bool = false, wamid: String? = nil, kind: String = "unknown"
+        isAdClick: Bool = false, isGroup: Bool = false, wamid: String? = nil, kind: String = "unknown",
+        payload: Payload = Payload()
     ) {
         self.phoneNumberID = phoneNumberID
         self.from = from
@@ -28,5 +53,15 @@ package struct InboundMessage: Equatable, Sendable {
         self.isGroup = isGroup
         self.wamid = wamid
         self.kind = kind
+        self.payload = payload
+    }
+
+    /// The addresses it names its sender by: digits, the user id, `@` and the username. None may be there.
+    package var addresses: [String] {
+        var list: [String] = []
+        for address in [from, payload.waID, userID, payload.username.map { "@" + $0 }] {
+            if let address, !list.contains(address) { list.append(address) }
+        }
+        return list
     }
 }

@@ -25,6 +25,21 @@ package struct JSONValue: Sendable {
     /// The value as it stands in the text, byte for byte; a string with its quotes and escapes.
     package var raw: ArraySlice<UInt8> { document.bytes[Int(node.start)..<Int(node.end)] }
 
+    /// The same without the spaces and line breaks between its parts.
+    package var compact: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(raw.count)
+        var isQuoted = false
+        var isEscaped = false
+        for byte in raw {
+            if !isQuoted, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { continue }
+            if byte == UInt8(ascii: "\""), !isEscaped { isQuoted.toggle() }
+            isEscaped = isQuoted && byte == UInt8(ascii: "\\") && !isEscaped
+            bytes.append(byte)
+        }
+        return bytes
+    }
+
     package var bool: Bool? {
         guard kind == .bool else { return nil }
         return node.kind == UInt8(ascii: "t")

@@ -46,7 +46,11 @@ private func read(_ change: JSONValue, _ wabaID: String, into content: inout Web
             }
         }
     }
-    content.inbound += inboundMessages(in: value, phoneNumberID)
+    let received = inboundMessages(in: value, phoneNumberID)
+    for message in received where !inboundKinds.contains(message.kind) {
+        content.others["messages.\(message.kind)", default: 0] += 1
+    }
+    content.inbound += received
     if let errors = value["errors"] {
         for _ in errors.elements { content.others["messages.error", default: 0] += 1 }
     }

@@ -42,7 +42,7 @@ final class Frontend: HTTPHandler {
 
     let parser = JSONParser()
     private let parts: Parts
-    private let codec: IDCodec
+    let codec: IDCodec
     let words: ReplyWords
     private let startedAt: Timestamp
     private let mailbox: Mailbox<Mail>
@@ -99,7 +99,7 @@ final class Frontend: HTTPHandler {
         do throws(APIError) {
             let route = try route(head)
             try authorize(route, peer)
-            if route != .list, route != .health, route != .events { try refuseParameters(head) }
+            if !route.takesParameters { try refuseParameters(head) }
             switch route {
             case .submitBulk where isNDJSON(head):
                 var job = BulkJob(stream: true, limits: limits)
@@ -167,7 +167,13 @@ final class Frontend: HTTPHandler {
         case .submit: try submit(request, exchange)
         case .submitBulk: try submitBulk(request, exchange)
         case .list: try list(request.head, exchange)
-        case .message(let text): parts.reader.ask(exchange, .message(try id(text)))
+        case .message(let text): parts.reader.ask(exchange, try anyMessage(text))
+        case .conversations: parts.reader.ask(exchange, try conversations(request.head))
+        case .conversation(let text): parts.reader.ask(exchange, .conversation(try conversationID(text)))
+        case .conversationMessages(let text):
+            parts.reader.ask(exchange, try conversationMessages(text, request.head))
+        case .contacts: parts.reader.ask(exchange, try contacts(request.head))
+        case .contact(let text): parts.reader.ask(exchange, .contact(try contactID(text)))
         case .retry(let text): writer.post(.retry(exchange, try id(text)))
         case .cancel(let text): writer.post(.cancel(exchange, try id(text)))
         case .resolve(let text):
@@ -241,7 +247,7 @@ final class Frontend: HTTPHandler {
         }
     }
 
-    private func id(_ text: String) throws(APIError) -> MessageID {
+    func id(_ text: String) throws(APIError) -> MessageID {
         guard let id = codec.id(text) else { throw APIError(.notFound, "there is no such message") }
         return id
     }

@@ -48,6 +48,7 @@ package enum LogKind: String, Sendable {
     case messageDuplicate = "5d0b1c3e7f7a4a52b86c1be0c6b0d9f4"
     case retentionChanged = "2f0c9a7de3b14c0b9a1cf4be0d6a5c1e"
     case pruned = "8be1c0f4a76d4d5e9b2a3c7f1e60d482"
+    case messageReceived = "3f0a9c1c5d8e4b7f9a2361f0c4be7d15"
     case messageNoted = "b9d6e0d3625ca9124c0457fe8779bf58"
     case messageRequeued = "b3664b86010ce223f952a9b00697bac7"
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"

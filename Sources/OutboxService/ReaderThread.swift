@@ -10,6 +10,12 @@ import OutboxSystem
 enum Question: Sendable {
     case message(MessageID)
     case list(ListFilter)
+    case inbound(MessageID)
+    case conversations(ConversationFilter)
+    case conversation(MessageID)
+    case conversationMessages(MessageID, before: MessageID?, limit: Int)
+    case contacts(ContactFilter)
+    case contact(MessageID)
     case lines
     case line(String)
     case status(ProcessFacts)
@@ -110,6 +116,13 @@ struct Answerer {
         switch question {
         case .message(let id): return try message(id)
         case .list(let filter): return try list(filter)
+        case .inbound(let id): return try inbound(id)
+        case .conversations(let filter): return try conversations(filter)
+        case .conversation(let id): return try conversation(id)
+        case .conversationMessages(let id, let before, let limit):
+            return try conversationMessages(id, before: before, limit: limit)
+        case .contacts(let filter): return try contacts(filter)
+        case .contact(let id): return try contact(id)
         case .lines:
             let lines = try reader.lines(account: defaultAccount)
             return .json(200) { json in json.array("data") { for line in lines { line.write(to: &$0) } } }
@@ -154,7 +167,7 @@ struct Answerer {
         return .json(200) { write(message, to: &$0, name: "data", timeline: timeline, copies: copies) }
     }
 
-    private func write(
+    func write(
         _ message: StoredMessage, to json: inout JSONWriter, name: String? = nil, timeline: [StoredEvent]? = nil,
         copies: [StoredCopy]? = nil
     ) {
@@ -182,6 +195,7 @@ struct Answerer {
     private func status(_ facts: ProcessFacts) throws -> HTTPResponse {
         let counts = try reader.counts(account: defaultAccount)
         let troubles = try reader.troubles()
+        let webhooks = try reader.webhookTotals()
         let total = MessageState.allCases.map { state in
             (state, counts.filter { $0.state == state }.map(\.count).reduce(0, +))
         }
@@ -195,6 +209,7 @@ struct Answerer {
                 $0.field("noReceipt", troubles.silent)
                 $0.field("duplicates", troubles.duplicates)
                 $0.field("unreadWebhooks", troubles.webhooks)
+                webhooks.write(to: &$0, unread: troubles.webhooks)
                 $0.array("lines") {
                     for name in Set(counts.map(\.line)).sorted() {
                         $0.object {

@@ -69,7 +69,8 @@ extension ReceivedWebhook {
                 return ReceivedWebhook(app: app, body: body, statuses: [], problem: "it has no entry")
             }
             return ReceivedWebhook(
-                app: app, body: body, statuses: content.statuses, inbound: content.inbound, news: content.news)
+                app: app, body: body, statuses: content.statuses, inbound: content.inbound, news: content.news,
+                others: content.others)
         } catch {
             return ReceivedWebhook(app: app, body: body, statuses: [], problem: "\(error)")
         }

@@ -65,6 +65,8 @@ struct ReceivedWebhook: Sendable {
     var statuses: [StatusReport]
     var inbound: [InboundMessage] = []
     var news: [AccountNews] = []
+    /// What else is in it, by field or kind.
+    var others: [String: Int] = [:]
     /// Why nothing could be read out of it.
     var problem: String?
 }
@@ -75,12 +77,14 @@ struct StoredNews: Sendable {
     var statuses: [StatusReport]
     var inbound: [InboundMessage]
     var news: [AccountNews]
+    var others: [String: Int]
 
     init(id: Int64, _ webhook: ReceivedWebhook) {
         self.id = id
         statuses = webhook.statuses
         inbound = webhook.inbound
         news = webhook.news
+        others = webhook.others
     }
 }
 

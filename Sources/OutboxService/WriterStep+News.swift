@@ -25,24 +25,26 @@ extension WriterStep {
 
     func apply(_ webhook: StoredNews, _ now: Timestamp) throws -> Effect {
         var effect = Effect()
+        queue.count(.received)
+        queue.count(.statuses, webhook.statuses.count)
+        queue.count(others: webhook.others)
         for status in webhook.statuses {
             let applied = try queue.apply(status, now: now)
+            count(applied)
             if let line = words.applied(status, applied) { effect.log.append(line) }
         }
-        for message in webhook.inbound {
-            // A message to a group, or one without its time, opens no window.
-            guard !message.isGroup, let at = message.at, let from = message.from ?? message.userID else { continue }
-            for line in queue.lines(ofNumber: message.phoneNumberID) {
-                // One person under two names: next time one of them may be missing.
-                if let number = message.from, let userID = message.userID {
-                    try queue.learn(userID, is: number, account: defaultAccount)
-                }
-                try queue.received(from: from, by: line, at: at, adClick: message.isAdClick, now: now)
-            }
-        }
+        for message in webhook.inbound { effect.log += try apply(message, now) }
         for news in webhook.news { effect.log += try apply(news, now) }
         try queue.removeWebhook(webhook.id)
         return effect
+    }
+
+    private func count(_ applied: Applied) {
+        switch applied {
+        case .moved: break
+        case .noted: queue.count(.repeatedStatuses)
+        case .parked: queue.count(.earlyStatuses)
+        }
     }
 
     /// What Meta tells of the account counts at once; what it leaves open is asked.

@@ -1,6 +1,7 @@
 import OutboxAPI
 import OutboxCore
 import OutboxHTTP
+import OutboxJSON
 import OutboxMeta
 import OutboxStore
 
@@ -47,6 +48,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     var gates: LineGates
     var refreshes = Refreshes()
     let checks = TemplateChecks()
+    let parser = JSONParser()
     /// Webhooks that are on disk and not applied.
     var toApply: [StoredNews] = []
     /// When what has ended long ago is looked through again, on the steady clock; nil: once the first turn is over.

@@ -162,6 +162,12 @@ struct WriterWords {
         }
     }
 
+    func received(_ message: StoredInbound, id: String) -> LogLine {
+        LogLine(
+            .info, .messageReceived, "message received: \(message.type.prefix(32))",
+            [(.message, id), (.line, message.line), (.to, shown(message.correspondent.replyTo ?? "unknown"))])
+    }
+
     func applied(_ status: StatusReport, _ applied: Applied) -> LogLine? {
         switch applied {
         case .moved(let id, let state):

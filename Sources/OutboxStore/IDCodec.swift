@@ -10,6 +10,9 @@ package final class IDCodec {
     package enum Kind: UInt64 {
         case message = 1
         case batch = 2
+        case inbound = 10
+        case contact = 11
+        case conversation = 12
     }
 
     private let cipher: BlockCipher

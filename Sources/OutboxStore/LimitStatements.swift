@@ -43,6 +43,12 @@ final class LimitStatements {
 
     let person: Statement
     let learnAlias: Statement
+    /// Addresses that stood for one person stand for another; index alias_person.
+    let passAliases: Statement
+    /// One row by primary key.
+    let dropAlias: Statement
+    /// The addresses that stand for a person; index alias_person.
+    let addressesOf: Statement
     /// One row by primary key.
     let renameMessage: Statement
     /// A pool's slots for another one; index tier_slot's key.
@@ -145,6 +151,11 @@ final class LimitStatements {
             INSERT INTO alias (account, address, person) VALUES (:account, :address, :person)
             ON CONFLICT (account, address) DO UPDATE SET person = excluded.person
             """)
+        passAliases = try prepare(
+            "UPDATE alias SET person = :new WHERE account = :account AND person = :old")
+        dropAlias = try prepare("DELETE FROM alias WHERE account = :account AND address = :address")
+        addressesOf = try prepare(
+            "SELECT address FROM alias WHERE account = :account AND person = :person LIMIT 50")
         renamePerson = try prepare(
             """
             UPDATE message SET person = :new WHERE line = :line AND person = :old AND priority IN (0, 1, 2)

@@ -49,7 +49,8 @@ extension QueueReader {
         case .gate(let gate)?: conditions.append("m.state = 1 AND m.gate <> 0 AND m.gate = \(gate.rawValue)")
         }
         if filter.states == [.failed] {
-            conditions.append("m.state = 7")  // in these words it is served by message_failed
+            // In these words it is served by message_failed; one person's messages are fewer.
+            conditions.append(filter.to == nil ? "m.state = 7" : "+m.state = 7")
         } else if !filter.states.isEmpty {
             let list = filter.states.map { String($0.rawValue) }.joined(separator: ", ")
             conditions.append("m.state IN (\(list))")
@@ -79,8 +80,15 @@ extension QueueReader {
     /// The id at which to stop looking: far enough for a full page where an index serves, bounded where none does.
     private func examinedFloor(_ filter: ListFilter, below newest: Int64, _ account: Int64) throws -> Int64 {
         let indexed = filter.batch != nil || filter.states == [.failed] || filter.gate == .outcomeUnknown
-        guard filter.line != nil || filter.to != nil || !filter.states.isEmpty || filter.gate != nil, !indexed else {
-            return 0
+        let isNarrow = filter.line != nil || !filter.states.isEmpty || filter.gate != nil
+        guard filter.to != nil || isNarrow, !indexed else { return 0 }
+        if let to = filter.to {
+            guard isNarrow else { return 0 }
+            return try database.prepare(
+                """
+                SELECT id FROM message WHERE recipient = :to AND id < :newest ORDER BY id DESC LIMIT 1 OFFSET :rows
+                """
+            ).first(.text(to.digits), .integer(newest), .integer(Int64(Self.rowsExaminedMax))) { $0.integer(0) } ?? 0
         }
         return try database.prepare(
             "SELECT id FROM message WHERE id < :newest ORDER BY id DESC LIMIT 1 OFFSET :rows"

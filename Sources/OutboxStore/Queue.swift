@@ -15,6 +15,7 @@ package final class Queue {
     let keys: IdempotencyStatements
     /// How long idempotency keys are kept.
     let keysKept: Duration
+    let mail: InboundStatements
     /// For other threads.
     package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
@@ -56,6 +57,7 @@ package final class Queue {
         var pass = PrunePass()
         /// Up to here the log holds nothing that will be pruned but with its message.
         var eventsPruned: Int64 = 0
+        var webhookCounts = WebhookCounts()
         /// Something was kept by the limits' clock: where it stands is to be stored.
         var clockUsed = false
         /// No idempotency key in the file was first used before then; nil: there is none.
@@ -80,6 +82,7 @@ package final class Queue {
         pruning = try PruneStatements(database)
         keys = try IdempotencyStatements(database)
         self.keysKept = keysKept
+        mail = try InboundStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
@@ -96,12 +99,16 @@ package final class Queue {
         let lastMessage = try database.integer("SELECT max(id) FROM message")
         let lastBatch = try database.integer("SELECT max(id) FROM batch")
         let lastWebhook = try database.integer("SELECT max(id) FROM webhook")
-        memory.lastID = MessageID(rawValue: max(lastMessage, lastBatch, lastWebhook))
+        let lastOfPeople = try ["inbound", "correspondent", "conversation"].map {
+            try database.integer("SELECT max(id) FROM \($0)")
+        }
+        memory.lastID = MessageID(rawValue: ([lastMessage, lastBatch, lastWebhook] + lastOfPeople).max() ?? 0)
         memory.lastEvent = try database.integer("SELECT max(seq) FROM event")
         memory.earlyStatuses = try database.integer("SELECT count(*) FROM early_status")
         memory.webhooksUnread = try database.integer("SELECT count(*) FROM webhook WHERE problem IS NULL")
         memory.lines = try loadLines()
         memory.counters = try Counters(database)
+        memory.webhookCounts = try WebhookCounts(database)
         memory.pools = try loadPools()
         for pool in memory.pools.keys { try countSlots(pool) }
         memory.pauses = try loadPauses()
@@ -193,6 +200,7 @@ package final class Queue {
 
     private func commit() throws {
         try memory.counters.save(statements)
+        try memory.webhookCounts.save(mail)
         if memory.clockUsed {
             let mark = clock.mark(at: limitsNow, wall: wallNow)
             try limits.saveClock.run(

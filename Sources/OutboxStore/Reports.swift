@@ -13,6 +13,9 @@ extension Queue {
     /// How long a status waits for its message.
     package static let earlyStatusKept = Duration.seconds(7 * 86_400)
 
+    /// Statuses that wait at most; beyond, those that waited longest go.
+    package static let earlyStatusesMax: Int64 = 200_000
+
     /// Moves a message by what Meta says of it.
     package func apply(_ status: StatusReport, now: Timestamp) throws -> Applied {
         guard case (var record, let attempt)? = try subject(of: status) else {
@@ -101,7 +104,10 @@ extension Queue {
     private func park(_ status: StatusReport, _ now: Timestamp) throws {
         if memory.earlyStatuses > 0 {
             let before = now - Self.earlyStatusKept
-            memory.earlyStatuses -= Int64(try statements.pruneEarlyStatuses.run(.integer(before.milliseconds)))
+            dropEarlyStatuses(try statements.pruneEarlyStatuses.run(.integer(before.milliseconds)))
+        }
+        if memory.earlyStatuses >= Self.earlyStatusesMax {
+            dropEarlyStatuses(try statements.dropOldestStatuses.run())
         }
         try statements.insertEarlyStatus.run(
             .integer(now.milliseconds), .text(status.phoneNumberID), .text(status.wamid), .optional(try person(status)),
@@ -116,6 +122,11 @@ extension Queue {
             let account = lines(ofNumber: status.phoneNumberID).first.flatMap({ memory.lines[$0]?.account })
         else { return nil }
         return try person(address, account: account)
+    }
+
+    private func dropEarlyStatuses(_ number: Int) {
+        memory.earlyStatuses -= Int64(number)
+        count(.droppedStatuses, number)
     }
 
     /// Our own answer was recorded: what Meta said of it before then counts now.

@@ -65,6 +65,8 @@ final class Statements {
     let deleteCursor: Statement
     /// Rows of one account.
     let countCursors: Statement
+    /// Removes the oldest, a hundredth of what there may be; by primary key.
+    let dropOldestStatuses: Statement
 
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
@@ -169,6 +171,11 @@ final class Statements {
             ORDER BY id
             """)
         deleteEarlyStatuses = try prepare("DELETE FROM early_status WHERE wamid = :wamid")
+        dropOldestStatuses = try prepare(
+            """
+            DELETE FROM early_status WHERE id <= (
+                SELECT max(id) FROM (SELECT id FROM early_status ORDER BY id LIMIT 2000))
+            """)
         pruneEarlyStatuses = try prepare("DELETE FROM early_status WHERE received_at < :before")
         loadCursor = try prepare(
             "SELECT \(LogCursor.columns) FROM cursor WHERE account = :account AND name = :name")

@@ -229,7 +229,7 @@ extension Queue {
         try statements.addToBatch.run(.integer(queued), .integer(failed), .integer(batch.rawValue))
     }
 
-    private func nextID(_ now: Timestamp) -> MessageID {
+    func nextID(_ now: Timestamp) -> MessageID {
         let id = MessageID.next(after: memory.lastID, now: now)
         memory.lastID = id
         return id

@@ -9,6 +9,21 @@ func counts(_ inbound: [InboundMessage]) -> [String: Int] {
 }
 
 @Suite struct WebhookNewsTests {
+    /// Without what is kept of it beside what is understood.
+    private func bare(_ message: InboundMessage) -> InboundMessage {
+        var message = message
+        message.payload = InboundMessage.Payload()
+        return message
+    }
+
+    @Test func twoNumbersAreTwoPeople() throws {
+        let read = try content(
+            "messages",
+            #"{"contacts":[{"wa_id":"14155550100","user_id":"US.1"}],"messages":[{"from":"447911123456","type":"text"}]}"#
+        )
+        #expect(read.inbound.map(\.userID) == [nil] && read.inbound.map(\.payload.waID) == [nil])
+    }
+
     private func content(_ field: String, _ value: String) throws -> WebhookContent {
         let text = #"{"entry":[{"id":"102","time":1,"changes":[{"field":"\#(field)","value":\#(value)}]}]}"#
         return try #require(webhookContent(try JSONParser().parse(text.utf8)))
@@ -28,7 +43,7 @@ func counts(_ inbound: [InboundMessage]) -> [String: Int] {
             #"{"metadata":{"phone_number_id":"106"},"contacts":[{"wa_id":"14155550100","user_id":"US.1"},{"wa_id":"447911123456","user_id":"GB.2"}],"messages":[{"from":"447911123456","id":"wamid.1","timestamp":"1800000000","type":"text","referral":{"source_type":"ad"}},{"from":"","from_user_id":"US.1","id":"wamid.2","timestamp":1800000001,"type":"button"},{"from":"14155550100","group_id":"G","id":"wamid.3","timestamp":"x"}]}"#
         )
         #expect(
-            read.inbound == [
+            read.inbound.map(bare) == [
                 InboundMessage(
                     phoneNumberID: "106", from: "447911123456", userID: "GB.2",
                     at: Timestamp(milliseconds: 1_800_000_000_000), isAdClick: true, wamid: "wamid.1", kind: "text"),
@@ -38,7 +53,10 @@ func counts(_ inbound: [InboundMessage]) -> [String: Int] {
                 InboundMessage(
                     phoneNumberID: "106", from: "14155550100", userID: "US.1", isGroup: true, wamid: "wamid.3"),
             ])
-        #expect(counts(read.inbound) == ["106": 3] && read.news.isEmpty && read.others.isEmpty)
+        #expect(counts(read.inbound) == ["106": 3] && read.news.isEmpty && read.others == ["messages.unknown": 1])
+        #expect(read.inbound.map(\.payload.waID) == ["447911123456", "14155550100", "14155550100"])
+        #expect(read.inbound[2].payload.groupID == "G")
+        #expect(String(decoding: read.inbound[1].payload.body, as: UTF8.self).hasPrefix(#"{"from":"","#))
     }
 
     @Test func theOnlyContactIsTheSender() throws {

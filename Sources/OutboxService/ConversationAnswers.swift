@@ -1,0 +1,114 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+import OutboxSystem
+
+/// Answers about people and what they and the lines wrote to each other.
+extension Answerer {
+    func conversations(_ filter: ConversationFilter) throws -> HTTPResponse {
+        let page = try reader.conversations(filter, account: defaultAccount)
+        return list(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .inbound) }) {
+            for conversation in page.items { write(conversation, to: &$0) }
+        }
+    }
+
+    func conversation(_ id: MessageID) throws -> HTTPResponse {
+        let conversation = try found(id)
+        return .json(200) { write(conversation, to: &$0, name: "data") }
+    }
+
+    func conversationMessages(_ id: MessageID, before: MessageID?, limit: Int) throws -> HTTPResponse {
+        let page = try reader.messages(of: found(id), before: before, limit: limit, account: defaultAccount)
+        let next = page.next.flatMap { next in page.items.last { $0.id == next } }
+        return list(limit: limit, cursor: next.map(idText)) { json in
+            for entry in page.items {
+                switch entry {
+                case .received(let message): write(message, to: &json, payload: false)
+                case .sent(let message): write(message, to: &json)
+                }
+            }
+        }
+    }
+
+    private func found(_ id: MessageID) throws -> Conversation {
+        guard let conversation = try reader.conversation(id, account: defaultAccount) else {
+            throw APIError(.notFound, "there is no such conversation")
+        }
+        return conversation
+    }
+
+    private func idText(_ entry: ConversationEntry) -> String {
+        switch entry {
+        case .received(let message): reader.codec.text(message.id, .inbound)
+        case .sent(let message): reader.codec.text(message.id)
+        }
+    }
+
+    func contacts(_ filter: ContactFilter) throws -> HTTPResponse {
+        let page = try reader.contacts(filter, account: defaultAccount)
+        return list(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .contact) }) {
+            for contact in page.items { contact.write(to: &$0, id: reader.codec.text(contact.id, .contact)) }
+        }
+    }
+
+    func contact(_ id: MessageID) throws -> HTTPResponse {
+        guard let contact = try reader.contact(id, account: defaultAccount) else {
+            throw APIError(.notFound, "there is no such contact")
+        }
+        let addresses = try reader.addresses(of: contact.id)
+        return .json(200) {
+            contact.write(
+                to: &$0, name: "data", id: reader.codec.text(contact.id, .contact), addresses: addresses)
+        }
+    }
+
+    func inbound(_ id: MessageID) throws -> HTTPResponse {
+        guard let message = try reader.inbound(id, account: defaultAccount) else {
+            throw APIError(.notFound, "there is no such message")
+        }
+        return .json(200) { write(message, to: &$0, name: "data", payload: true) }
+    }
+
+    private func write(_ message: StoredInbound, to json: inout JSONWriter, name: String? = nil, payload: Bool) {
+        let ids = InboundIDs(
+            message: reader.codec.text(message.id, .inbound),
+            conversation: reader.codec.text(message.conversation, .conversation),
+            contact: reader.codec.text(message.correspondent.id, .contact))
+        message.write(to: &json, name: name, ids, payload: payload, parser: parser)
+    }
+
+    private func write(_ conversation: Conversation, to json: inout JSONWriter, name: String? = nil) {
+        conversation.write(
+            to: &json, name: name, id: reader.codec.text(conversation.id, .conversation),
+            contact: reader.codec.text(conversation.correspondent.id, .contact),
+            readUpTo: conversation.readUpTo.map { reader.codec.text($0, .inbound) },
+            windowUntil: conversation.windowUntil.map(clock.wall),
+            now: Timestamp(milliseconds: wallClockMilliseconds()))
+    }
+
+    private func list(limit: Int, cursor: String?, _ items: (inout JSONWriter) -> Void) -> HTTPResponse {
+        .json(200) { json in
+            json.array("data") { items(&$0) }
+            json.object("meta") {
+                $0.object("pagination") {
+                    $0.field("limit", limit)
+                    $0.field("hasMore", cursor != nil)
+                    $0.field("cursor", cursor)
+                }
+            }
+        }
+    }
+}
+
+extension WebhookTotals {
+    func write(to json: inout JSONWriter, unread: Int64) {
+        json.object("webhooks") {
+            for what in WebhookCount.allCases { $0.field(what.rawValue, counts[what] ?? 0) }
+            $0.field("waitingStatuses", waiting)
+            $0.field("unread", unread)
+            $0.object("others") { for (name, count) in others { $0.field(name, count) } }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxStore
+
+/// Requests about people and what they wrote.
+extension Frontend {
+    func conversations(_ head: RequestHead) throws(APIError) -> Question {
+        let query = try PageQuery.read(try parameters(head), filters: ["line", "contact"])
+        var filter = ConversationFilter()
+        filter.line = query.filters["line"]
+        filter.limit = query.limit
+        if let text = query.filters["contact"] {
+            guard let contact = codec.id(text, .contact) else { throw APIError(.notFound, "there is no such contact") }
+            filter.contact = contact
+        }
+        filter.before = try cursor(query.cursor, .inbound)
+        return .conversations(filter)
+    }
+
+    func conversationMessages(_ text: String, _ head: RequestHead) throws(APIError) -> Question {
+        let query = try PageQuery.read(try parameters(head))
+        return .conversationMessages(
+            try conversationID(text), before: try cursor(query.cursor, .inbound, .message), limit: query.limit)
+    }
+
+    func contacts(_ head: RequestHead) throws(APIError) -> Question {
+        let query = try PageQuery.read(try parameters(head), filters: ["phone", "userId", "username"])
+        var filter = ContactFilter()
+        filter.limit = query.limit
+        filter.before = try cursor(query.cursor, .contact)
+        guard query.filters.count <= 1 else {
+            throw .validation([FieldError("phone", "and userId and username exclude each other: give one of them")])
+        }
+        if let phone = query.filters["phone"] {
+            guard let number = PhoneNumber(phone) else {
+                throw .validation([FieldError("phone", "must be a phone number in E.164, such as 14155552671")])
+            }
+            filter.address = number.digits
+        }
+        filter.address = query.filters["userId"] ?? query.filters["username"].map { "@" + $0 } ?? filter.address
+        return .contacts(filter)
+    }
+
+    func contactID(_ text: String) throws(APIError) -> MessageID {
+        guard let id = codec.id(text, .contact) else { throw APIError(.notFound, "there is no such contact") }
+        return id
+    }
+
+    func conversationID(_ text: String) throws(APIError) -> MessageID {
+        guard let id = codec.id(text, .conversation) else {
+            throw APIError(.notFound, "there is no such conversation")
+        }
+        return id
+    }
+
+    /// A message, sent or received.
+    func anyMessage(_ text: String) throws(APIError) -> Question {
+        if let id = codec.id(text, .inbound) { return .inbound(id) }
+        return .message(try id(text))
+    }
+
+    private func parameters(_ head: RequestHead) throws(APIError) -> [(name: String, value: String)] {
+        guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
+        return parameters
+    }
+
+    private func cursor(_ text: String?, _ kinds: IDCodec.Kind...) throws(APIError) -> MessageID? {
+        guard let text else { return nil }
+        for kind in kinds { if let id = codec.id(text, kind) { return id } }
+        throw .validation([FieldError("cursor", "must be the meta.pagination.cursor of the page before")])
+    }
+}

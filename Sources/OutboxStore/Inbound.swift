@@ -1,0 +1,56 @@
+package import OutboxCore
+
+extension Queue {
+    /// Keeps a message a line received. Nil: it was here already.
+    package func keep(_ message: InboundMessage, line: Int64, now: Timestamp) throws -> StoredInbound? {
+        guard let receiver = memory.lines[line] else { return nil }
+        if let wamid = message.wamid,
+            try mail.byWamid.first(.integer(line), .text(wamid), body: { $0.integer(0) }) != nil
+        {
+            return nil
+        }
+        let account = receiver.account
+        let correspondent = try correspondent(of: message, account: account, now: now)
+        let conversation = try conversation(correspondent.id, line, account, now)
+        let id = nextID(now)
+        let stored = StoredInbound(
+            id: id, line: receiver.name, conversation: conversation, correspondent: correspondent,
+            wamid: message.wamid, type: message.kind, text: message.payload.text, at: message.at ?? now,
+            groupID: message.payload.groupID, body: message.payload.body, contact: message.payload.contact,
+            isRead: false)
+        try mail.insert.run(
+            .integer(id.rawValue), .integer(account), .integer(line), .integer(conversation.rawValue),
+            .optional(message.wamid), .text(stored.type), .optional(stored.text), .integer(stored.at.milliseconds),
+            .optional(stored.groupID), .utf8(stored.body), .optional(stored.contact))
+        try mail.addToConversation.run(.integer(id.rawValue), .integer(conversation.rawValue))
+        return stored
+    }
+
+    private func conversation(_ correspondent: MessageID, _ line: Int64, _ account: Int64, _ now: Timestamp) throws
+        -> MessageID
+    {
+        if let known = try mail.conversation.first(
+            .integer(correspondent.rawValue), .integer(line), body: { MessageID(rawValue: $0.integer(0)) })
+        {
+            return known
+        }
+        let id = nextID(now)
+        try mail.insertConversation.run(
+            .integer(id.rawValue), .integer(account), .integer(line), .integer(correspondent.rawValue),
+            .integer(id.rawValue))
+        return id
+    }
+
+    /// Tells the log of a message that was kept; `detail` is the event's data.
+    package func tell(_ message: StoredInbound, line: Int64, detail: [UInt8], now: Timestamp) throws {
+        guard let account = memory.lines[line]?.account else { return }
+        _ = try appendEvent(
+            account: account, line: line, message: nil, previous: nil, at: now, kind: .received, state: nil, attempt: 0,
+            detail: detail)
+    }
+
+    /// Meta knows that everything of the conversation up to this message was read.
+    package func markRead(_ inbound: MessageID, account: Int64) throws {
+        try mail.markRead.run(.integer(inbound.rawValue), .integer(account))
+    }
+}
