@@ -38,6 +38,10 @@ extension Sandbox {
                 $0.field("webhooksWaiting", waiting)
                 $0.field("webhooksAnswered", webhooks.answered)
                 $0.field("webhooksGivenUp", webhooks.givenUp)
+                $0.field("webhooksDropped", webhooks.dropped)
+                $0.field("markedRead", marks.read)
+                $0.field("typing", marks.typing)
+                $0.field("historyAsked", history.asked)
                 $0.object("violations") {
                     for violation in Violation.allCases { $0.field(violation.rawValue, limits.count(violation)) }
                 }
@@ -65,12 +69,19 @@ extension Sandbox {
         }
     }
 
+    /// `paused`: they are kept back; `lost`: they are posted neither now nor later.
     private func setWebhooks(_ body: [UInt8]) -> HTTPResponse {
-        guard let paused = object(body)?["paused"]?.bool else {
-            return graphError(status: 400, code: 100, message: "paused must be true or false")
+        let paused = object(body)?["paused"]?.bool
+        let lost = object(body)?["lost"]?.bool
+        guard paused != nil || lost != nil else {
+            return graphError(status: 400, code: 100, message: "paused or lost must be true or false")
         }
-        webhooks.isPaused = paused
-        return json(200) { $0.field("paused", paused) }
+        if let lost { webhooks.isLosing = lost }
+        if let paused { webhooks.isPaused = paused }
+        return json(200) {
+            $0.field("paused", webhooks.isPaused)
+            $0.field("lost", webhooks.isLosing)
+        }
     }
 
     private func setNumber(_ phoneNumberID: String, _ body: [UInt8]) -> HTTPResponse {
@@ -91,30 +102,6 @@ extension Sandbox {
 
     // MARK: Webhooks
 
-    private func inbound(_ body: [UInt8]) -> HTTPResponse {
-        guard let value = object(body), let from = value["from"]?.string,
-            let phoneNumberID = value["phoneNumberId"]?.string
-        else { return graphError(status: 400, code: 100, message: "from and phoneNumberId are required") }
-        let nowSeconds = wallClockMilliseconds() / 1000
-        let written = value["timestamp"].map { $0.number.flatMap { Int64(exactly: $0.rounded(.down)) } } ?? nowSeconds
-        guard let written, (0...nowSeconds + 86_400).contains(written) else {
-            return graphError(status: 400, code: 100, message: "timestamp must be a number of seconds since 1970")
-        }
-        let referral = value["referral"]
-        guard referral.map({ $0.kind == .object }) ?? true else {
-            return graphError(status: 400, code: 100, message: "referral must be an object")
-        }
-        limits.inboundArrived(
-            Pair(phoneNumberID: phoneNumberID, person: settings.person(from.filter(\.isNumber))),
-            age: UInt64(max(0, nowSeconds - written)) * 1_000_000_000, steadyNanoseconds())
-        let wamid = "wamid.INBOUND" + String(dice.next(), radix: 36)
-        webhooks.sendInbound(
-            InboundMessage(
-                phoneNumberID: phoneNumberID, from: from, userID: value["userId"]?.string, wamid: wamid,
-                seconds: written, text: value["text"]?.string ?? "Hello", referral: referral))
-        return json(202) { $0.field("id", wamid) }
-    }
-
     private func event(_ body: [UInt8]) -> HTTPResponse {
         guard let event = object(body), let field = event["field"]?.string, let accountID = event["wabaId"]?.string,
             let value = event["value"]
@@ -124,7 +111,7 @@ extension Sandbox {
     }
 
     /// The body, when it is a JSON object.
-    private func object(_ body: [UInt8]) -> JSONValue? {
+    func object(_ body: [UInt8]) -> JSONValue? {
         // Whoever sent something else is told what was wanted instead.
         guard let value = try? parser.parse(body), value.kind == .object else { return nil }
         return value

@@ -11,6 +11,9 @@ extension Sandbox {
     func message(_ request: HTTPRequest, phoneNumberID: String, _ exchange: Exchange) {
         let now = steadyNanoseconds()
         let body = (try? parser.parse(request.body)) ?? nil
+        if let body, body["status"]?.string == "read" {
+            return markRead(request, body, phoneNumberID: phoneNumberID, exchange)
+        }
         let tooFast = limits.sendArrived(phoneNumberID, opaque: body?["biz_opaque_callback_data"]?.string, now)
         if let refusal = refusal(request, body) {
             note(phoneNumberID, body, request.body, nil, "refused")

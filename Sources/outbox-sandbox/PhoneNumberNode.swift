@@ -33,6 +33,12 @@ struct PhoneNumberNodes {
         }
     }
 
+    /// With `"message_history":false` a number offers none.
+    func historyRefusal(_ phoneNumberID: String) -> HTTPResponse? {
+        guard given[phoneNumberID]?["message_history"].map({ $0 == Array("false".utf8) }) ?? false else { return nil }
+        return graphError(status: 403, code: 10, message: title(10))
+    }
+
     private func preset(_ name: String, _ phoneNumberID: String) -> [UInt8]? {
         let text: String? =
             switch name {

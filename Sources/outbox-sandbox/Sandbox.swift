@@ -16,6 +16,8 @@ final class Sandbox: HTTPHandler {
     var limits: Limits
     var numbers: PhoneNumberNodes
     var templates = TemplateList()
+    var marks = ReadMarks()
+    var history = History()
     private var later = Agenda<Deed>()
 
     /// What is done at its time.
@@ -62,7 +64,9 @@ final class Sandbox: HTTPHandler {
         while let deed = later.next(due: nowNanoseconds) {
             switch deed {
             case .answer(let exchange, let response): server.respond(exchange, response)
-            case .status(let status): statuses.append(status)
+            case .status(let status):
+                history.happened(status)
+                statuses.append(status)
             }
         }
         webhooks.send(statuses)
@@ -79,6 +83,9 @@ final class Sandbox: HTTPHandler {
         case ("GET", 2):
             respond(
                 exchange, unauthorized(request) ?? numbers.answer(path[1], fields: request.head.parameter("fields")))
+        case ("GET", 3) where path[2] == "message_history":
+            let refusal = unauthorized(request) ?? numbers.historyRefusal(path[1])
+            respond(exchange, refusal ?? history.answer(request.head))
         case ("GET", 3) where path[2] == "message_templates":
             respond(exchange, unauthorized(request) ?? templates.page(request.head))
         default:

@@ -13,20 +13,6 @@ struct OutgoingStatus: Sendable {
     var code: Int64?
 }
 
-/// What a person wrote.
-struct InboundMessage: Sendable {
-    var phoneNumberID: String
-    var from: String
-    /// Meta's id of the person for this business, like `US.13491208655302741918`.
-    var userID: String?
-    var wamid: String
-    /// Since 1970.
-    var seconds: Int64
-    var text: String
-    /// The advertisement that led here: `{"source_type":"ad","ctwa_clid":"…"}`
-    var referral: JSONValue?
-}
-
 /// Posts signed webhooks, and again until they are answered with 200, as Meta does.
 final class WebhookSender {
     private struct Call: Sendable {
@@ -52,6 +38,9 @@ final class WebhookSender {
     }
     private(set) var answered = 0
     private(set) var givenUp = 0
+    private(set) var dropped = 0
+    /// Nothing is posted, now or later.
+    var isLosing = false
 
     /// Statuses in one call, as Meta batches them; its own limit is 1,000.
     private static let statusesPerCall = 100
@@ -85,28 +74,9 @@ final class WebhookSender {
         }
     }
 
-    func sendInbound(_ message: InboundMessage) {
-        let body = messagesBody(message.phoneNumberID) {
-            $0.array("contacts") {
-                $0.object {
-                    $0.object("profile") { $0.field("name", "Sandbox") }
-                    $0.field("wa_id", message.from)
-                    if let userID = message.userID { $0.field("user_id", userID) }
-                }
-            }
-            $0.array("messages") {
-                $0.object {
-                    $0.field("from", message.from)
-                    if let userID = message.userID { $0.field("from_user_id", userID) }
-                    $0.field("id", message.wamid)
-                    $0.field("timestamp", String(message.seconds))
-                    $0.field("type", "text")
-                    $0.object("text") { $0.field("body", message.text) }
-                    if let referral = message.referral { $0.field("referral", raw: referral.raw) }
-                }
-            }
-        }
-        post(Call(body: body))
+    /// One change of `messages`; `value` writes what stands beside the number.
+    func sendMessages(_ phoneNumberID: String, _ value: (inout JSONWriter) -> Void) {
+        post(Call(body: messagesBody(phoneNumberID, value)))
     }
 
     /// One change of the account, a number or a template.
@@ -116,6 +86,10 @@ final class WebhookSender {
 
     private func post(_ call: Call) {
         guard let url = settings.webhookURL else { return }
+        if isLosing {
+            dropped += 1
+            return
+        }
         guard !isPaused else { return held.append(call) }
         underWay += 1
         let request = OutgoingRequest(
