@@ -63,7 +63,9 @@ let package = Package(
             ]),
         module("OutboxCommandLine", []),
         program("outboxd", ["OutboxService", "OutboxCore", "OutboxCommandLine"]),
-        program("outboxctl", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxCommandLine", "CLinux"]),
+        program(
+            "outboxctl",
+            ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "OutboxCommandLine", "CLinux"]),
         program(
             "outbox-sandbox",
             [

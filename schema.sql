@@ -148,6 +148,20 @@ CREATE TABLE line_health (
     problem      TEXT      -- why the last question was not answered
 ) STRICT;
 
+-- How far a line has got with asking Meta what became of its messages while nobody heard. The last time only.
+CREATE TABLE catch_up (
+    line        INTEGER PRIMARY KEY REFERENCES line (id),
+    since       INTEGER NOT NULL,  -- of messages sent then or later
+    started_at  INTEGER NOT NULL,
+    total       INTEGER NOT NULL,
+    asked       INTEGER NOT NULL,
+    changed     INTEGER NOT NULL,
+    place       INTEGER NOT NULL,  -- messages up to here are done
+    last        INTEGER NOT NULL,  -- messages behind are none of it
+    problem     TEXT,              -- why it was given up
+    finished_at INTEGER
+) STRICT;
+
 -- A line's templates, as Meta lists them.
 CREATE TABLE template (
     line     INTEGER NOT NULL REFERENCES line (id),

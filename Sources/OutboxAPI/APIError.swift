@@ -31,6 +31,9 @@ package struct APIError: Error, Equatable, Sendable {
         case limitReached = "RATE_LIMITED"
         case tooLate = "TOO_LATE"
         case tooLarge = "TOO_LARGE"
+        /// Meta said no; its code is the detail errorCode.
+        case metaRefused = "META_REFUSED"
+        case metaUnreachable = "META_UNREACHABLE"
         case unavailable = "UNAVAILABLE"
         case storageFull = "STORAGE_FULL"
         case internalError = "INTERNAL_ERROR"
@@ -43,7 +46,8 @@ package struct APIError: Error, Equatable, Sendable {
             case .notFound: 404
             case .methodNotAllowed: 405
             case .conflict, .idempotencyConflict, .tooLate: 409
-            case .windowClosed, .lineStopped: 400
+            case .windowClosed, .lineStopped, .metaRefused: 400
+            case .metaUnreachable: 502
             case .limitReached: 429
             case .tooLarge: 413
             case .unavailable: 503

@@ -4,6 +4,8 @@ package enum Route: Equatable, Sendable {
     case submitBulk
     case list
     case message(String)
+    case markRead(String)
+    case catchUp(String)
     case conversations
     case conversation(String)
     case conversationMessages(String)
@@ -45,8 +47,8 @@ package enum Route: Equatable, Sendable {
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
             .contacts, .contact:
             .read
-        case .submit, .submitBulk, .retry, .cancel, .putCursor, .deleteCursor: .send
-        case .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention: .admin
+        case .submit, .submitBulk, .retry, .cancel, .markRead, .putCursor, .deleteCursor: .send
+        case .catchUp, .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention: .admin
         }
     }
 
@@ -85,6 +87,8 @@ package enum Route: Equatable, Sendable {
             return [("POST", .cancel(rest[1]))]
         case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "resolve":
             return [("POST", .resolve(rest[1]))]
+        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "read":
+            return [("POST", .markRead(rest[1]))]
         case let rest where rest.count == 2 && rest[0] == "lines":
             return [("GET", .line(rest[1])), ("PUT", .putLine(rest[1])), ("DELETE", .deleteLine(rest[1]))]
         case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "why":
@@ -116,6 +120,7 @@ package enum Route: Equatable, Sendable {
         case "health": [("GET", .lineHealth(line))]
         case "templates": [("GET", .lineTemplates(line))]
         case "why": [("GET", .lineWhy(line))]
+        case "catch-up": [("POST", .catchUp(line))]
         default: []
         }
     }

@@ -2,6 +2,7 @@ import OutboxAPI
 import OutboxCore
 import OutboxHTTP
 import OutboxJSON
+import OutboxMeta
 import OutboxStore
 import OutboxSystem
 
@@ -64,6 +65,22 @@ extension Answerer {
         }
     }
 
+    /// Has Meta told; the writer answers when Meta took it.
+    func markRead(_ id: MessageID, typing: Bool, _ exchange: Exchange, _ calls: GraphCalls) throws {
+        guard let (line, wamid) = try reader.inboundRoute(id, account: defaultAccount) else {
+            throw APIError(.notFound, "there is no such message, or its line was removed")
+        }
+        guard let wamid else { throw APIError(.conflict, "Meta gave this message no id: it cannot be marked as read") }
+        try calls.call(exchange, line) { endpoint, token in
+            endpoint.markRead(
+                phoneNumberID: line.settings.phoneNumberID, wamid: wamid, typing: typing, token: token,
+                timeout: GraphCalls.patience)
+        } ended: { end in
+            if let error = end.error("the message was not marked as read") { return .answer(.error(error)) }
+            return .write(.markRead(exchange, id, typing: typing))
+        }
+    }
+
     func inbound(_ id: MessageID) throws -> HTTPResponse {
         guard let message = try reader.inbound(id, account: defaultAccount) else {
             throw APIError(.notFound, "there is no such message")
@@ -98,6 +115,20 @@ extension Answerer {
                     $0.field("cursor", cursor)
                 }
             }
+        }
+    }
+}
+
+extension CatchUpState {
+    func write(to json: inout JSONWriter) {
+        json.object("catchUp") {
+            $0.field("since", since.rfc3339)
+            $0.field("startedAt", startedAt.rfc3339)
+            $0.field("total", total)
+            $0.field("asked", asked)
+            $0.field("changed", changed)
+            $0.field("finishedAt", finishedAt?.rfc3339)
+            $0.field("problem", problem)
         }
     }
 }

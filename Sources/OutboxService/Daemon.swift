@@ -18,6 +18,7 @@ package final class Daemon: Sendable {
     private let writer: WriterThread
     private let reader: ReaderThread
     private let events: EventsThread
+    private let calls: GraphCalls
     private let front: Thread
     private let pulse = Lock(Pulse())
 
@@ -53,6 +54,7 @@ package final class Daemon: Sendable {
             try WriterStep(
                 queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
                 shown: { journal.shown($0) }, debugs: { journal.writes(.debug) }))
+        let away = try Absence(queue)
         try takeUp(step.value, journal)
         let listeners = try openListeners(settings)
 
@@ -68,8 +70,17 @@ package final class Daemon: Sendable {
         let refresher = Refresher(
             target: { sender.endpoint }, secrets: secrets, news: { inbox.post(.lineNews($0)) })
         let pulse = pulse
+        let calls = GraphCalls(
+            target: { sender.endpoint }, secrets: secrets, writer: inbox, answers: { frontMail.post(.answers($0)) })
+        self.calls = calls
+        let catchUp = CatchUp(
+            CatchUp.Parts(
+                path: directory.database, target: { sender.endpoint }, secrets: secrets, journal: journal,
+                writer: inbox, answers: { frontMail.post(.answers($0)) }))
+        away.askAbout(with: catchUp, journal)
         reader = ReaderThread(
-            path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal
+            path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal,
+            askers: Askers(calls: calls, catchUp: catchUp)
         ) { frontMail.post(.answers($0)) }
         let events = EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
         self.events = events
@@ -140,6 +151,7 @@ package final class Daemon: Sendable {
         inbox.post(.stopClaiming)
         waitForWriter()
         sender.finish(within: settings.stopTimeout)
+        calls.finish(within: settings.stopTimeout)
         // The writer still answers whoever has asked.
         front.join()
         waitForWriter()
@@ -176,6 +188,30 @@ private func takeUp(_ step: WriterStep<SystemRandomNumberGenerator>, _ journal: 
                 .warning, .recovered,
                 "the last process did not end by itself: \(left.unknown) attempts with unknown outcome, "
                     + "\(left.webhooks) webhooks to apply"))
+    }
+}
+
+/// The time nobody listened, and what it left undone.
+private struct Absence {
+    private let since: Timestamp?
+    private let now = Timestamp(milliseconds: wallClockMilliseconds())
+    private let lines: [Line]
+    private let unfinished: [CatchUpState]
+
+    /// Before anything is written.
+    init(_ queue: Queue) throws {
+        since = try queue.lastAlive()
+        lines = queue.allLines
+        unfinished = try queue.unfinishedCatchUps()
+    }
+
+    /// After a long one lost statuses are looked for, of messages sent up to seven days before its end.
+    func askAbout(with catchUp: CatchUp, _ journal: Journal) {
+        catchUp.resume(unfinished)
+        guard let since, since + CatchUp.absence < now else { return }
+        journal.write(
+            LogLine(.notice, .catchUp, "nobody listened to Meta since \(since.rfc3339): lost statuses are looked for"))
+        for line in lines { catchUp.start(nil, line, since: now - CatchUp.reach) }
     }
 }
 

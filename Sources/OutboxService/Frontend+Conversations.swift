@@ -42,6 +42,21 @@ extension Frontend {
         return .contacts(filter)
     }
 
+    func markRead(_ text: String, _ body: [UInt8]) throws(APIError) -> Errand {
+        guard let id = codec.id(text, .inbound) else {
+            if codec.id(text) != nil {
+                throw APIError(.conflict, "only messages that were received are marked as read")
+            }
+            throw APIError(.notFound, "there is no such message")
+        }
+        return .markRead(id, typing: body.isEmpty ? false : try ReadBody.read(try parse(body)).typing)
+    }
+
+    func catchUp(_ line: String, _ body: [UInt8]) throws(APIError) -> Errand {
+        let wish = try CatchUpBody.read(try parse(body.isEmpty ? Array("{}".utf8) : body), now: now)
+        return .catchUp(line: line, since: wish.since)
+    }
+
     func contactID(_ text: String) throws(APIError) -> MessageID {
         guard let id = codec.id(text, .contact) else { throw APIError(.notFound, "there is no such contact") }
         return id

@@ -168,6 +168,8 @@ final class Frontend: HTTPHandler {
         case .submitBulk: try submitBulk(request, exchange)
         case .list: try list(request.head, exchange)
         case .message(let text): parts.reader.ask(exchange, try anyMessage(text))
+        case .markRead(let text): parts.reader.send(exchange, try markRead(text, request.body))
+        case .catchUp(let line): parts.reader.send(exchange, try catchUp(line, request.body))
         case .conversations: parts.reader.ask(exchange, try conversations(request.head))
         case .conversation(let text): parts.reader.ask(exchange, .conversation(try conversationID(text)))
         case .conversationMessages(let text):

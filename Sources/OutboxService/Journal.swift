@@ -49,6 +49,7 @@ package enum LogKind: String, Sendable {
     case retentionChanged = "2f0c9a7de3b14c0b9a1cf4be0d6a5c1e"
     case pruned = "8be1c0f4a76d4d5e9b2a3c7f1e60d482"
     case messageReceived = "3f0a9c1c5d8e4b7f9a2361f0c4be7d15"
+    case catchUp = "8c5b2e07d4f94a6db1e63a70529cf318"
     case messageNoted = "b9d6e0d3625ca9124c0457fe8779bf58"
     case messageRequeued = "b3664b86010ce223f952a9b00697bac7"
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"

@@ -29,7 +29,7 @@ extension Answerer {
         }
     }
 
-    private func line(_ name: String) throws -> Line {
+    func line(_ name: String) throws -> Line {
         guard let line = try reader.lines(account: defaultAccount).first(where: { $0.name == name }) else {
             throw APIError(.notFound, "there is no line \(name)")
         }
@@ -86,6 +86,7 @@ extension Answerer {
         let line = try line(name)
         let (health, templatesAt, problem) = try reader.health(line.id)
         // Webhooks change what is learned of the pool before the number is read again.
+        let catchUp = try reader.catchUp(line.id)
         let tier = try reader.pool(line.pool, limitsNow: clock.now)?.pool.learned ?? health?.tier
         return .json(200) {
             $0.object("data") {
@@ -107,6 +108,7 @@ extension Answerer {
                 $0.field("readAt", health?.readAt.rfc3339)
                 $0.field("templatesReadAt", templatesAt?.rfc3339)
                 $0.field("problem", problem)
+                catchUp?.write(to: &$0)
             }
         }
     }

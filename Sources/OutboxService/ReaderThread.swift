@@ -31,6 +31,18 @@ enum Question: Sendable {
     case cursor(String)
 }
 
+/// What takes a look at the store first, and is answered by whoever is asked then.
+enum Errand: Sendable {
+    case markRead(MessageID, typing: Bool)
+    case catchUp(line: String, since: Timestamp)
+}
+
+/// Who asks Meta.
+struct Askers: Sendable {
+    var calls: GraphCalls
+    var catchUp: CatchUp
+}
+
 /// What `GET /v1/status` tells besides the queue.
 struct ProcessFacts: Sendable {
     var startedAt: Timestamp
@@ -41,6 +53,7 @@ struct ProcessFacts: Sendable {
 final class ReaderThread: Sendable {
     private enum Mail: Sendable {
         case question(Exchange, Question)
+        case errand(Exchange, Errand)
         case end
     }
 
@@ -48,7 +61,7 @@ final class ReaderThread: Sendable {
     private let thread: Thread
 
     init(
-        path: String, clock: LimitClock, deadline: Duration, journal: Journal,
+        path: String, clock: LimitClock, deadline: Duration, journal: Journal, askers: Askers,
         answers: @escaping @Sendable ([(Exchange, HTTPResponse)]) -> Void
     ) {
         let bell = Bell()
@@ -57,8 +70,8 @@ final class ReaderThread: Sendable {
         thread = Thread("reader") {
             do {
                 try Self.run(
-                    Answerer(reader: QueueReader(path: path), clock: clock, deadline: deadline), bell, mailbox, journal,
-                    answers)
+                    Answerer(reader: QueueReader(path: path), clock: clock, deadline: deadline), askers, bell, mailbox,
+                    journal, answers)
             } catch {
                 preconditionFailure("the database could be written but not be read: \(error)")
             }
@@ -67,28 +80,42 @@ final class ReaderThread: Sendable {
 
     func ask(_ exchange: Exchange, _ question: Question) { mailbox.post(.question(exchange, question)) }
 
+    func send(_ exchange: Exchange, _ errand: Errand) { mailbox.post(.errand(exchange, errand)) }
+
     func finish() {
         mailbox.post(.end)
         thread.join()
     }
 
     private static func run(
-        _ answerer: Answerer, _ bell: Bell, _ mailbox: Mailbox<Mail>, _ journal: Journal,
+        _ answerer: Answerer, _ askers: Askers, _ bell: Bell, _ mailbox: Mailbox<Mail>, _ journal: Journal,
         _ answers: ([(Exchange, HTTPResponse)]) -> Void
     ) throws {
         while true {
             for mail in mailbox.take() {
-                guard case .question(let exchange, let question) = mail else { return }
-                answers([(exchange, answer(answerer, question, journal))])
+                switch mail {
+                case .end: return
+                case .question(let exchange, let question):
+                    if let response = answer(journal, { try answerer.answer(question) }) {
+                        answers([(exchange, response)])
+                    }
+                case .errand(let exchange, let errand):
+                    let refusal = answer(journal) {
+                        try answerer.run(errand, exchange, askers)
+                        return nil
+                    }
+                    if let refusal { answers([(exchange, refusal)]) }
+                }
             }
             _ = bell.wait()
             bell.clear()
         }
     }
 
-    private static func answer(_ answerer: Answerer, _ question: Question, _ journal: Journal) -> HTTPResponse {
+    /// What `body` answers, or why it could not.
+    private static func answer(_ journal: Journal, _ body: () throws -> HTTPResponse?) -> HTTPResponse? {
         do {
-            return try answerer.answer(question)
+            return try body()
         } catch let error as APIError {
             return .error(error)
         } catch {
@@ -110,6 +137,14 @@ struct Answerer {
         self.reader = reader
         self.clock = clock
         self.deadline = deadline
+    }
+
+    /// Throws when nobody else will answer.
+    func run(_ errand: Errand, _ exchange: Exchange, _ askers: Askers) throws {
+        switch errand {
+        case .markRead(let id, let typing): try markRead(id, typing: typing, exchange, askers.calls)
+        case .catchUp(let name, let since): askers.catchUp.start(exchange, try line(name), since: since)
+        }
     }
 
     func answer(_ question: Question) throws -> HTTPResponse {

@@ -22,6 +22,14 @@ struct ReplyWords {
         case .estimated(_, let estimate?, _): return dryRunResponse(estimate, draft)
         case .estimated(let refusals, nil, _):
             return .error(refusals.first.flatMap { $0?.error } ?? APIError(.internalError, "nothing was estimated"))
+        case .markedRead(let id, let typing):
+            return .json(200) {
+                $0.object("data") {
+                    $0.field("id", codec.text(id, .inbound))
+                    $0.field("status", "read")
+                    $0.field("typing", typing)
+                }
+            }
         case .request(let result): return requestResponse(result)
         case .line(let line, let isNew): return .json(isNew ? 201 : 200) { line.write(to: &$0, name: "data") }
         case .lineRemoved(let removal, _): return removalResponse(removal)

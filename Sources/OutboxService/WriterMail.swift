@@ -31,6 +31,9 @@ enum WriterInput: Sendable {
     case removeCursor(Exchange, name: String)
     case lineNews(LineNews)
     case outcome(AttemptOutcome)
+    /// Meta took the mark.
+    case markRead(Exchange, MessageID, typing: Bool)
+    case caughtUp(CatchUpNews)
     case webhook(Exchange?, ReceivedWebhook)
     /// Claim no more: the end is near.
     case stopClaiming
@@ -105,6 +108,7 @@ enum WriterReply: Sendable {
     /// The body of a bulk's answer; `replayed`: an earlier call's.
     case bulkAnswer([UInt8], replayed: Bool)
     case request(RequestResult)
+    case markedRead(MessageID, typing: Bool)
     case line(Line, isNew: Bool)
     case lineRemoved(LineRemoval, name: String)
     /// Nil: there is no such pool.

@@ -39,6 +39,18 @@ extension WriterStep {
         return effect
     }
 
+    func apply(_ news: CatchUpNews, _ now: Timestamp) throws -> Effect {
+        var effect = Effect()
+        var changed = false
+        for status in news.reports {
+            let applied = try queue.apply(status, now: now)
+            if case .moved = applied { changed = true }
+            if let line = words.applied(status, applied) { effect.log.append(line) }
+        }
+        try queue.save(news.state, changed: changed ? 1 : 0)
+        return effect
+    }
+
     private func count(_ applied: Applied) {
         switch applied {
         case .moved: break

@@ -217,6 +217,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             return Effect(
                 reply: (exchange, .cursorRemoved(try queue.removeCursor(name, account: defaultAccount))))
         case .lineNews(let news): return try learn(news, now)
+        case .markRead(let exchange, let id, let typing):
+            try queue.markRead(id, account: defaultAccount)
+            return Effect(reply: (exchange, .markedRead(id, typing: typing)))
+        case .caughtUp(let news): return try apply(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
         case .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: return Effect()
@@ -383,10 +387,10 @@ extension WriterInput {
             .cancel(let exchange, _), .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
             .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
             .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _), .moveCursor(let exchange, _, _),
-            .removeCursor(let exchange, _):
+            .removeCursor(let exchange, _), .markRead(let exchange, _, _):
             exchange
         case .webhook(let exchange, _): exchange
-        case .lineNews, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
+        case .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
         }
     }
 }

@@ -237,7 +237,7 @@ extension Queue {
 
     // MARK: The opaque id
 
-    func opaque(_ id: MessageID, _ attempt: Int64) -> String { "\(codec.text(id)).\(attempt)" }
+    func opaque(_ id: MessageID, _ attempt: Int64) -> String { codec.opaque(id, attempt) }
 
     /// Message and attempt out of what Meta brought back; nil when it is none of ours.
     func readOpaque(_ text: String) -> (id: MessageID, attempt: Int64)? {

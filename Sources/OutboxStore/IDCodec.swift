@@ -49,6 +49,9 @@ package final class IDCodec {
             UInt64(bitPattern: at.milliseconds) << 16 | 0x7000 | first & 0xFFF, 0b10 << 62 | second >> 2)
     }
 
+    /// What Meta carries along with an attempt.
+    func opaque(_ id: MessageID, _ attempt: Int64) -> String { "\(text(id)).\(attempt)" }
+
     private static let eventKind: UInt64 = 3
 
     /// The number behind an id; nil for one this file did not give out.

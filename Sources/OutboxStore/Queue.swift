@@ -255,6 +255,10 @@ package final class Queue {
     /// Messages that have not left and are not given up, of all lines.
     package var waiting: Int64 { memory.counters.total { $0.isWaiting } }
 
-    /// Empties the log into the file; for the end.
-    package func close() throws { try database.checkpoint() }
+    /// Writes down that somebody was here until now, and empties the log into the file; for the end.
+    package func close() throws {
+        // What cannot be written down is not missed: then the last thing that happened counts.
+        _ = together(1) { _ in memory.clockUsed = true }
+        try database.checkpoint()
+    }
 }

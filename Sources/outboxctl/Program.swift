@@ -29,11 +29,11 @@ struct Command: Sendable {
 }
 
 private let commands = [
-    sendCommand, showCommand, listCommand, tailCommand, cursorListCommand, cursorRemoveCommand, cancelCommand,
-    retryCommand, lineAddCommand, lineListCommand,
-    lineRemoveCommand, lineHealthCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand,
-    resumeCommand, unknownListCommand, unknownResolveCommand,
-    retentionListCommand, retentionSetCommand,
+    sendCommand, showCommand, listCommand, tailCommand, cursorListCommand, cursorRemoveCommand,
+    conversationListCommand, conversationShowCommand, contactListCommand, contactShowCommand, readCommand,
+    cancelCommand, retryCommand, lineAddCommand, lineListCommand, lineRemoveCommand, lineHealthCommand,
+    lineCatchUpCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand, resumeCommand,
+    unknownListCommand, unknownResolveCommand, retentionListCommand, retentionSetCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, reloadCommand, explainCodeCommand,
 ]
 

@@ -1,15 +1,16 @@
 import OutboxJSON
 
 let showCommand = Command(
-    name: "show", words: "ID", summary: "everything about one message, with its timeline"
+    name: "show", words: "ID", summary: "everything about one message, sent or received"
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
     guard let message = try client.call("GET", "/v1/messages/\(escaped(id))"), !client.wantsJSON else { return }
     for (name, value) in message.members where name != "timeline" && !value.isNull {
         print("\(name)\(String(repeating: " ", count: max(1, 20 - name.count)))\(plain(value))")
     }
+    guard let timeline = message["timeline"] else { return }
     print("timeline")
-    for event in message["timeline"]?.elements.map({ $0 }) ?? [] {
+    for event in timeline.elements {
         let attempt = event["attempt"]?.integer.map { " attempt \($0)" } ?? ""
         let detail = event["detail"].map { " \(plain($0))" } ?? ""
         print("  \(plain(event["at"]))  \(plain(event["status"]))  (\(plain(event["event"]))\(attempt)\(detail))")

@@ -9,6 +9,7 @@ let statusCommand = Command(
     var table = Table(["STATE", "MESSAGES"])
     for (state, count) in status["messages"]?.members.map({ $0 }) ?? [] { table.add([state, plain(count)]) }
     table.show()
+    showWebhooks(status["webhooks"])
     if let unknown = status["unknownOutcomes"]?.integer, unknown > 0 {
         print(
             "\(unknown) attempts have an unknown outcome: they wait for Meta's status or the policy; outboxctl unknown ls"
@@ -23,6 +24,22 @@ let statusCommand = Command(
     if let unread = status["unreadWebhooks"]?.integer, unread > 0 {
         print("\(unread) webhooks could not be read and are kept in the database's webhook table")
     }
+}
+
+private let webhookWords = [
+    ("received", "calls"), ("statuses", "statuses"), ("messages", "messages"),
+    ("repeatedStatuses", "repeated statuses"), ("repeatedMessages", "repeated messages"),
+    ("waitingStatuses", "statuses wait for their message"), ("droppedStatuses", "statuses without a message dropped"),
+    ("foreignMessages", "messages to numbers of no line"),
+]
+
+/// What came from Meta, as far as anything did.
+private func showWebhooks(_ webhooks: JSONValue?) {
+    var counts = webhookWords.compactMap { name, words in
+        webhooks?[name]?.integer.flatMap { $0 > 0 ? "\($0) \(words)" : nil }
+    }
+    counts += (webhooks?["others"]?.members.map { $0 } ?? []).map { "\(plain($0.value)) \($0.name)" }
+    if !counts.isEmpty { print("by webhook: \(counts.joined(separator: ", "))") }
 }
 
 let reloadCommand = Command(
