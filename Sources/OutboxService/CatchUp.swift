@@ -68,16 +68,16 @@ final class CatchUp: Sendable {
         let mailbox = Mailbox<Mail>(bell: bell)
         self.mailbox = mailbox
         thread = Thread("catch-up") {
+            let worker: Worker
             do {
-                let worker = Worker(parts, reader: try QueueReader(path: parts.path))
-                while true {
-                    for mail in mailbox.take() { try worker.take(mail) }
-                    let next = try worker.askDue()
-                    _ = bell.wait(milliseconds: next)
-                    bell.clear()
-                }
+                worker = Worker(parts, reader: try QueueReader(path: parts.path))
             } catch {
-                parts.journal.write(LogLine(.error, .storage, "catching up ended: \(error)"))
+                preconditionFailure("the database could be written but not be read: \(error)")
+            }
+            while true {
+                for mail in mailbox.take() { worker.take(mail) }
+                _ = bell.wait(milliseconds: worker.askDue())
+                bell.clear()
             }
         }
     }
@@ -101,24 +101,38 @@ final class CatchUp: Sendable {
             self.reader = reader
         }
 
-        func take(_ mail: Mail) throws {
+        func take(_ mail: Mail) {
             switch mail {
             case .resume(let states): for state in states { jobs[state.line] = Job(state) }
             case .start(let exchange, let line, let since):
-                var state = try reader.beginCatchUp(
-                    line.id, since: since, now: Timestamp(milliseconds: wallClockMilliseconds()))
-                if state.total == 0 { state.finishedAt = state.startedAt }
-                if let exchange { parts.answers([(exchange, answer(line, state))]) }
-                // A start that finds nothing to ask leaves no trace.
-                guard state.total > 0 || exchange != nil else { return }
-                jobs[line.id] = state.total > 0 ? Job(state) : nil
-                parts.writer.post(.caughtUp(CatchUpNews(state: state, reports: [])))
-                parts.journal.write(
-                    LogLine(
-                        .notice, .catchUp,
-                        "Meta is asked what became of \(state.total) messages sent since "
-                            + since.rfc3339, [(.line, line.name)]))
+                do {
+                    try start(exchange, line, since: since)
+                } catch {
+                    unreadable(error, line.name)
+                    let refusal = APIError(.internalError, "the database could not be read; the journal says why")
+                    if let exchange { parts.answers([(exchange, .error(refusal))]) }
+                }
             }
+        }
+
+        private func unreadable(_ error: any Error, _ line: String) {
+            parts.journal.write(LogLine(.error, .storage, "catching up came to an end: \(error)", [(.line, line)]))
+        }
+
+        private func start(_ exchange: Exchange?, _ line: Line, since: Timestamp) throws {
+            var state = try reader.beginCatchUp(
+                line.id, since: since, now: Timestamp(milliseconds: wallClockMilliseconds()))
+            if state.total == 0 { state.finishedAt = state.startedAt }
+            if let exchange { parts.answers([(exchange, answer(line, state))]) }
+            // A start that finds nothing to ask leaves no trace.
+            guard state.total > 0 || exchange != nil else { return }
+            jobs[line.id] = state.total > 0 ? Job(state) : nil
+            parts.writer.post(.caughtUp(CatchUpNews(state: state, reports: [])))
+            parts.journal.write(
+                LogLine(
+                    .notice, .catchUp,
+                    "Meta is asked what became of \(state.total) messages sent since "
+                        + since.rfc3339, [(.line, line.name)]))
         }
 
         private func answer(_ line: Line, _ state: CatchUpState) -> HTTPResponse {
@@ -132,9 +146,15 @@ final class CatchUp: Sendable {
         }
 
         /// Asks about one message of each line whose turn it is; answers in how many milliseconds the next is, -1: never.
-        func askDue() throws -> Int32 {
+        func askDue() -> Int32 {
             for (line, job) in jobs where job.nextAt <= steadyNanoseconds() {
-                jobs[line] = try step(job)
+                do {
+                    jobs[line] = try step(job)
+                } catch {
+                    // The next start takes it up.
+                    jobs[line] = nil
+                    unreadable(error, "")
+                }
             }
             guard let next = jobs.values.map(\.nextAt).min() else { return -1 }
             let now = steadyNanoseconds()

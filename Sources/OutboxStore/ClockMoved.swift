@@ -13,6 +13,7 @@ extension Queue {
             try statement.all(moment, limit) { MessageID(rawValue: $0.integer(0)) }
         }
         try expireTemplateHolds(now)
+        try pruneEarlyStatuses(now)
         let expired = try ids(statements.expired)
         for id in expired { try expire(id, now) }
         let due = try ids(statements.due)

@@ -22,6 +22,8 @@ package final class Queue {
     package private(set) var limitsNow: Timestamp
     /// The longest an attempt can be on its way.
     package let attemptMax: Duration
+    /// Statuses that wait for their message at most; beyond, those that waited longest go.
+    package var earlyStatusesMax: Int64 = 200_000
     /// Nil while nobody keeps it right.
     private var wallNow: Timestamp?
 
@@ -32,6 +34,7 @@ package final class Queue {
         var lines: [Int64: Line] = [:]
         var counters = Counters()
         var earlyStatuses: Int64 = 0
+        var nextEarlyPrune: Timestamp?
         /// Webhooks stored and not applied.
         var webhooksUnread: Int64 = 0
         /// By line.

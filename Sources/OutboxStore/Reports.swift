@@ -13,9 +13,6 @@ extension Queue {
     /// How long a status waits for its message.
     package static let earlyStatusKept = Duration.seconds(7 * 86_400)
 
-    /// Statuses that wait at most; beyond, those that waited longest go.
-    package static let earlyStatusesMax: Int64 = 200_000
-
     /// Moves a message by what Meta says of it.
     package func apply(_ status: StatusReport, now: Timestamp) throws -> Applied {
         guard case (var record, let attempt)? = try subject(of: status) else {
@@ -102,12 +99,9 @@ extension Queue {
     // MARK: Before the message is known
 
     private func park(_ status: StatusReport, _ now: Timestamp) throws {
-        if memory.earlyStatuses > 0 {
-            let before = now - Self.earlyStatusKept
-            dropEarlyStatuses(try statements.pruneEarlyStatuses.run(.integer(before.milliseconds)))
-        }
-        if memory.earlyStatuses >= Self.earlyStatusesMax {
-            dropEarlyStatuses(try statements.dropOldestStatuses.run())
+        try pruneEarlyStatuses(now)
+        if memory.earlyStatuses >= earlyStatusesMax {
+            dropEarlyStatuses(try statements.dropOldestStatuses.run(.integer(earlyStatusesMax / 100 + 1)))
         }
         try statements.insertEarlyStatus.run(
             .integer(now.milliseconds), .text(status.phoneNumberID), .text(status.wamid), .optional(try person(status)),
@@ -122,6 +116,14 @@ extension Queue {
             let account = lines(ofNumber: status.phoneNumberID).first.flatMap({ memory.lines[$0]?.account })
         else { return nil }
         return try person(address, account: account)
+    }
+
+    /// Lets go of statuses whose message did not come in time; looks once an hour.
+    func pruneEarlyStatuses(_ now: Timestamp) throws {
+        guard memory.earlyStatuses > 0, memory.nextEarlyPrune.map({ $0 <= now }) ?? true else { return }
+        let before = now - Self.earlyStatusKept
+        dropEarlyStatuses(try statements.pruneEarlyStatuses.run(.integer(before.milliseconds)))
+        memory.nextEarlyPrune = now + .seconds(3600)
     }
 
     private func dropEarlyStatuses(_ number: Int) {

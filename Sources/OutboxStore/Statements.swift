@@ -65,7 +65,7 @@ final class Statements {
     let deleteCursor: Statement
     /// Rows of one account.
     let countCursors: Statement
-    /// Removes the oldest, a hundredth of what there may be; by primary key.
+    /// Removes so many of the oldest; by primary key.
     let dropOldestStatuses: Statement
 
     init(_ database: Database) throws {
@@ -174,7 +174,7 @@ final class Statements {
         dropOldestStatuses = try prepare(
             """
             DELETE FROM early_status WHERE id <= (
-                SELECT max(id) FROM (SELECT id FROM early_status ORDER BY id LIMIT 2000))
+                SELECT max(id) FROM (SELECT id FROM early_status ORDER BY id LIMIT :number))
             """)
         pruneEarlyStatuses = try prepare("DELETE FROM early_status WHERE received_at < :before")
         loadCursor = try prepare(

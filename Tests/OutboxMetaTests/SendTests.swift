@@ -138,7 +138,7 @@ import Testing
             #"{"entry":[{"changes":[{"field":"account_alerts","value":{}},{"field":"messages","value":{"messages":[{},{}],"statuses":[{"id":"w","status":"played","timestamp":"1"},7,{"status":"sent"}]}},{}]},{},5]}"#
         )
         #expect(
-            read?.others == ["account_alerts": 1, "messages.status": 3, "none": 1])
+            read?.others == ["account_alerts": 1, "messages.status": 3, "messages.unknown": 2, "none": 1])
         #expect(read?.statuses.isEmpty == true && read.map { counts($0.inbound) } == ["": 2])
     }
 

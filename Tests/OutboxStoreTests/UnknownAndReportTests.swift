@@ -177,6 +177,27 @@ import Testing
         }
     }
 
+    @Test func statusesWithoutAMessageAreBoundedAndCounted() throws {
+        let bench = try Bench()
+        bench.queue.earlyStatusesMax = 10
+        func park(_ wamid: String) throws {
+            let status = StatusReport(
+                phoneNumberID: "106", wamid: wamid, opaque: nil, report: .sent, at: bench.now, failure: nil)
+            #expect(try bench.run { try $0.apply(status, now: bench.now) } == .parked)
+        }
+        func totals() throws -> WebhookTotals { try QueueReader(path: bench.path).webhookTotals() }
+        for number in 0..<10 { try park("wamid.\(number)") }
+        #expect(try totals().waiting == 10 && totals().counts[.droppedStatuses] == nil)
+        try park("wamid.10")
+        #expect(try totals().waiting == 10 && totals().counts[.droppedStatuses] == 1)
+        // Those that waited longest have gone, and nobody waits for ever.
+        try bench.tick(.seconds(6 * 86_400))
+        #expect(try totals().waiting == 10)
+        try bench.reopen()
+        try bench.tick(.seconds(2 * 86_400))
+        #expect(try totals().waiting == 0 && totals().counts[.droppedStatuses] == 11)
+    }
+
     @Test func webhooksStayUntilTheyAreApplied() throws {
         let bench = try Bench()
         let first = try bench.run { try $0.storeWebhook(app: "default", body: [1, 2], now: bench.now) }
