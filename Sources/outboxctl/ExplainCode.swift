@@ -67,6 +67,14 @@ private func ownWords(_ word: String) -> [(String, String)]? {
         return rows(
             "too much at once, a database that cannot be written, or nothing gets through to Meta and the line says "
                 + "--when-down refuse", "no", "nothing is stored", "try again, as Retry-After says")
+    case "META_REFUSED":
+        return rows(
+            "Meta refused what it was asked for at once, such as a read mark", "no", "nothing is changed",
+            "see errorCode in the answer, and outboxctl explain-code with that")
+    case "META_UNREACHABLE":
+        return rows(
+            "Meta did not answer what it was asked for at once", "perhaps", "nothing is changed",
+            "try again in a moment")
     case "EXPIRED":
         return rows("its expiresAt passed before it could leave", "no", "the message fails", "submit a new one")
     case "OUTCOME_UNKNOWN":

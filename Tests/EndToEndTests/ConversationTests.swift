@@ -136,6 +136,29 @@ import Testing
         #expect(try lab.message(id)["markedRead"]?.bool == false)
     }
 
+    @Test func marksAreBoundedInNumber() throws {
+        let lab = try Lab(sandbox: ["--latency", "1000"])
+        _ = try inbound(lab, #""from":"14155550100""#)
+        #expect(try eventually { try data(lab, "/v1/conversations").count == 1 })
+        let conversation = try #require(try data(lab, "/v1/conversations").first?["id"]?.string)
+        let id = try #require(try data(lab, "/v1/conversations/\(conversation)/messages").first?["id"]?.string)
+        let callers = (0..<80).map { _ in RawClient(lab.socket) }
+        for caller in callers {
+            caller.say("POST /v1/messages/\(id)/read HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
+        }
+        // One goes away; nobody else is troubled by that.
+        let statuses = callers.dropLast().compactMap { $0.hear()?.status }
+        #expect(statuses.count == 79 && Set(statuses) == [200, 503], "\(statuses)")
+        #expect(statuses.count { $0 == 503 } <= 16 && statuses.count { $0 == 200 } >= 63)
+        #expect(try lab.message(id)["markedRead"]?.bool == true)
+        // With its calls under way it ends in order.
+        callers[0].say("POST /v1/messages/\(id)/read HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
+        #expect(
+            try eventually { try lab.sandbox("GET", "summary")?[path: "data", "received"]?.integer ?? 0 >= 65 })
+        #expect(lab.stopDaemon() == 0)
+        #expect(callers[0].hear()?.status == 200)
+    }
+
     // MARK: Intake
 
     private func post(_ lab: Lab, _ body: String, app: String = "default", secret: String? = nil) throws -> Int {

@@ -114,6 +114,30 @@ private func wrongFields(_ text: String) throws -> [String] {
         }
     }
 
+    @Test func listsOfPeopleTakeTheirFiltersAndNothingElse() throws {
+        let query = try PageQuery.read([("line", "main"), ("limit", "200"), ("cursor", "x")], filters: ["line"])
+        #expect(query.filters == ["line": "main"] && query.limit == 200 && query.cursor == "x")
+        for wrong in [("limit", "0"), ("limit", "201"), ("page", "2"), ("Line", "main")] {
+            #expect(throws: APIError.self) { try PageQuery.read([wrong], filters: ["line"]) }
+        }
+        #expect(try Route.of(method: "GET", path: ["v1", "conversations", "x", "messages"]).takesParameters)
+        #expect(try Route.of(method: "POST", path: ["v1", "messages", "x", "read"]).role == .send)
+        #expect(try Route.of(method: "POST", path: ["v1", "lines", "x", "catch-up"]).role == .admin)
+    }
+
+    @Test func catchingUpReachesThirtyDays() throws {
+        let now = Timestamp(milliseconds: 1_800_000_000_000)
+        func since(_ text: String) throws -> Timestamp {
+            try CatchUpBody.read(try JSONParser().parse(text.utf8), now: now).since
+        }
+        #expect(try since("{}") == now - .seconds(7 * 86_400))
+        let days = (now - .seconds(30 * 86_400)).rfc3339
+        #expect(try since(#"{"since":"\#(days)"}"#).rfc3339 == days)
+        for wrong in [(now - .seconds(30 * 86_400 + 1)).rfc3339, now.rfc3339, "2h"] {
+            #expect(throws: APIError.self) { try since(#"{"since":"\#(wrong)"}"#) }
+        }
+    }
+
     @Test func pagesReachTenThousandMessages() throws {
         #expect(try ListQuery.read([("limit", "200"), ("page", "51")]).page == 51)
         #expect(throws: APIError.self) { try ListQuery.read([("limit", "200"), ("page", "52")]) }

@@ -49,6 +49,14 @@ import Testing
         #expect(throws: JSONError.self) { try parser.parse(nested(100_000)) }
     }
 
+    @Test(arguments: [
+        ("{ \"a\" :\n[ 1 ,\t2 ] }\r\n", #"{"a":[1,2]}"#), (#"{"a b":"c  d\n"}"#, #"{"a b":"c  d\n"}"#),
+        (#"["\\" , "\" ," , "\\\" " ]"#, #"["\\","\" ,","\\\" "]"#), (#" "x y" "#, #""x y""#), (" 7 ", "7"),
+    ])
+    func compactLeavesOutWhatSaysNothing(_ text: String, _ compact: String) throws {
+        #expect(String(decoding: try JSONParser().parse(text.utf8).compact, as: UTF8.self) == compact)
+    }
+
     @Test func writerSeparatesAndQuotes() throws {
         var json = JSONWriter()
         json.object {
