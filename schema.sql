@@ -290,7 +290,7 @@ CREATE INDEX message_failed  ON message (id) WHERE state = 7;
 CREATE INDEX message_waiting ON message (id) WHERE state IN (0, 3);
 CREATE INDEX message_batch   ON message (batch, id) WHERE batch IS NOT NULL;
 -- All messages: what somebody was sent.
-CREATE INDEX message_recipient ON message (recipient, id);
+CREATE INDEX message_recipient ON message (recipient);
 
 -- Somebody who wrote to us. The id holds the time of the first message.
 CREATE TABLE correspondent (
@@ -304,7 +304,7 @@ CREATE TABLE correspondent (
     merged_into     INTEGER REFERENCES correspondent (id)  -- the same person, known longer
 ) STRICT;
 
-CREATE INDEX correspondent_account ON correspondent (account, id) WHERE merged_into IS NULL;
+CREATE INDEX correspondent_account ON correspondent (account) WHERE merged_into IS NULL;
 
 -- Everything somebody was ever named by: digits, user id, @username.
 CREATE TABLE correspondent_address (
@@ -348,7 +348,7 @@ CREATE TABLE inbound (
 ) STRICT;
 
 CREATE UNIQUE INDEX inbound_wamid ON inbound (line, wamid) WHERE wamid IS NOT NULL;
-CREATE INDEX inbound_conversation ON inbound (conversation, id);
+CREATE INDEX inbound_conversation ON inbound (conversation);
 
 -- Everything that happened, in order, written in the transaction of the change it tells. Only ever appended to.
 -- Numbers grow without gaps, in the order of the commits; the last one is never taken away.
