@@ -301,9 +301,10 @@ CREATE TABLE correspondent (
     username        TEXT,
     name            TEXT,     -- of the profile
     last_message_at INTEGER NOT NULL,
-    merged_into     INTEGER REFERENCES correspondent (id)  -- the same person, known longer
+    merged_into     INTEGER   -- the same person, known longer; never one that is merged itself
 ) STRICT;
 
+CREATE INDEX correspondent_merged ON correspondent (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX correspondent_account ON correspondent (account) WHERE merged_into IS NULL;
 
 -- Everything somebody was ever named by: digits, user id, @username.
@@ -321,13 +322,14 @@ CREATE TABLE conversation (
     id            INTEGER PRIMARY KEY,
     account       INTEGER NOT NULL,
     line          INTEGER NOT NULL REFERENCES line (id),
-    correspondent INTEGER NOT NULL REFERENCES correspondent (id),
+    correspondent INTEGER NOT NULL,
     received      INTEGER NOT NULL CHECK (received >= 0),
     last_received INTEGER NOT NULL,  -- in inbound
     read_up_to    INTEGER,           -- in inbound: Meta was told so
-    merged_into   INTEGER REFERENCES conversation (id)
+    merged_into   INTEGER            -- never one that is merged itself
 ) STRICT;
 
+CREATE INDEX conversation_merged       ON conversation (merged_into) WHERE merged_into IS NOT NULL;
 CREATE UNIQUE INDEX conversation_pair  ON conversation (correspondent, line) WHERE merged_into IS NULL;
 CREATE INDEX conversation_newest       ON conversation (account, last_received) WHERE merged_into IS NULL;
 CREATE INDEX conversation_newest_of    ON conversation (line, last_received) WHERE merged_into IS NULL;

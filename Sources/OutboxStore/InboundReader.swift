@@ -120,14 +120,8 @@ extension QueueReader {
 
     /// Whom an id stands for by now.
     private func survivor(of id: MessageID, _ table: String) throws -> MessageID? {
-        let next = try database.prepare("SELECT coalesce(merged_into, id) FROM \(table) WHERE id = :id")
-        var id = id
-        // Each points to an older one.
-        while let other = try next.first(.integer(id.rawValue), body: { MessageID(rawValue: $0.integer(0)) }) {
-            if other == id { return id }
-            id = other
-        }
-        return nil
+        try database.prepare("SELECT coalesce(merged_into, id) FROM \(table) WHERE id = :id")
+            .first(.integer(id.rawValue)) { MessageID(rawValue: $0.integer(0)) }
     }
 
     // MARK: Conversations

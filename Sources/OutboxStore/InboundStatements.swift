@@ -16,6 +16,7 @@ final class InboundStatements {
     let correspondent: Statement
     let insertCorrespondent: Statement
     let saveCorrespondent: Statement
+    /// With those that were merged into it before; index correspondent_merged.
     let mergeCorrespondent: Statement
 
     /// One row at most; index conversation_pair.
@@ -26,6 +27,7 @@ final class InboundStatements {
     /// One row by primary key.
     let addToConversation: Statement
     let giveConversation: Statement
+    /// With those that were merged into it before; index conversation_merged.
     let mergeConversation: Statement
     /// What one conversation brings into another; one row by primary key.
     let takeConversation: Statement
@@ -67,7 +69,10 @@ final class InboundStatements {
                 last_message_at = :last_message_at
             WHERE id = :id
             """)
-        mergeCorrespondent = try prepare("UPDATE correspondent SET merged_into = :new WHERE id = :old")
+        mergeCorrespondent = try prepare(
+            """
+            UPDATE correspondent SET merged_into = ?1 WHERE id = ?2 OR (merged_into IS NOT NULL AND merged_into = ?2)
+            """)
         conversation = try prepare(
             """
             SELECT id FROM conversation WHERE correspondent = :correspondent AND line = :line AND merged_into IS NULL
@@ -85,7 +90,10 @@ final class InboundStatements {
         addToConversation = try prepare(
             "UPDATE conversation SET received = received + 1, last_received = :inbound WHERE id = :id")
         giveConversation = try prepare("UPDATE conversation SET correspondent = :correspondent WHERE id = :id")
-        mergeConversation = try prepare("UPDATE conversation SET merged_into = :new WHERE id = :old")
+        mergeConversation = try prepare(
+            """
+            UPDATE conversation SET merged_into = ?1 WHERE id = ?2 OR (merged_into IS NOT NULL AND merged_into = ?2)
+            """)
         takeConversation = try prepare(
             """
             UPDATE conversation SET received = received + :received, last_received = max(last_received, :last),

@@ -9,10 +9,12 @@ package struct PruneStep: Equatable, Sendable {
 
 /// Where a pass over the file stands.
 struct PrunePass {
-    enum Phase { case messages, events, webhooks, space }
+    enum Phase { case messages, events, received, webhooks, space }
 
     var phase = Phase.messages
     var after: Int64 = 0
+    /// Messages received before this one are more than are kept; nil: not looked for yet.
+    var surplus: Int64?
 }
 
 private struct EndedRow {
@@ -56,12 +58,13 @@ extension Queue {
         switch memory.pass.phase {
         case .messages: return try pruneMessages(now, needed ?? .max)
         case .events: return try pruneEvents(now, needed ?? .max)
+        case .received: return try pruneReceived(now)
         case .webhooks: return try pruneWebhooks(now)
         case .space: return try giveBackSpace()
         }
     }
 
-    private func go(to phase: PrunePass.Phase, _ removed: Int64 = 0) -> PruneStep {
+    func go(to phase: PrunePass.Phase, _ removed: Int64 = 0) -> PruneStep {
         memory.pass = PrunePass(phase: phase)
         return PruneStep(removed: removed)
     }
@@ -127,7 +130,7 @@ extension Queue {
             let isOld = rule.ageMax.map { row.at + $0 <= now } ?? false
             let isSurplus = rule.countMax.map { row.sequence <= memory.lastEvent - $0 } ?? false
             guard isOld || isSurplus, row.sequence < needed, row.sequence != memory.lastEvent else {
-                return go(to: .webhooks, removed)
+                return go(to: .received, removed)
             }
             if !row.isMessages {
                 try pruning.deleteEvent.run(.integer(row.sequence))
@@ -135,7 +138,7 @@ extension Queue {
             }
             memory.eventsPruned = row.sequence
         }
-        return rows.isEmpty ? go(to: .webhooks, removed) : PruneStep(removed: removed)
+        return rows.isEmpty ? go(to: .received, removed) : PruneStep(removed: removed)
     }
 
     private func pruneWebhooks(_ now: Timestamp) throws -> PruneStep {

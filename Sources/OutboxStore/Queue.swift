@@ -16,6 +16,7 @@ package final class Queue {
     /// How long idempotency keys are kept.
     let keysKept: Duration
     let mail: InboundStatements
+    let removal: RemovalStatements
     /// For other threads.
     package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
@@ -86,6 +87,7 @@ package final class Queue {
         keys = try IdempotencyStatements(database)
         self.keysKept = keysKept
         mail = try InboundStatements(database)
+        removal = try RemovalStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)

@@ -52,6 +52,53 @@ import Testing
         try QueueReader(path: bench.path).message(id, account: 1) != nil
     }
 
+    @Test func messagesReceivedGoWithTheirPeople() throws {
+        let bench = try Bench()
+        let line = try #require(bench.queue.line(named: "main", account: 1)).id
+        func receive(_ from: String, userID: String? = nil, _ wamid: String) throws -> StoredInbound {
+            let message = InboundMessage(
+                phoneNumberID: "106", from: from, userID: userID, at: bench.now, wamid: wamid, kind: "text",
+                payload: InboundMessage.Payload(body: Array("{}".utf8)))
+            return try #require(try bench.run { try $0.keep(message, line: line, now: bench.now) })
+        }
+        // Three that are one person in the end, each merged into one that is merged then.
+        let first = try receive("14155550101", "wamid.1")
+        let second = try receive("14155550102", "wamid.2")
+        let third = try receive("14155550103", "wamid.3")
+        try bench.run { try $0.learn("14155550103", is: "14155550102", account: 1) }
+        try bench.run { try $0.learn("14155550102", is: "14155550101", account: 1) }
+        let reader = try QueueReader(path: bench.path)
+        for one in [first, second, third] {
+            #expect(try reader.contact(one.correspondent.id, account: 1)?.id == first.correspondent.id)
+            #expect(try reader.conversation(one.conversation, account: 1)?.id == first.conversation)
+        }
+        bench.now = bench.now + .seconds(10 * 86_400)
+        let last = try receive("14155550199", "wamid.4")
+        try keep(bench, .received, days: 11)
+        try keep(bench, .events, days: 1000)
+        #expect(try prune(bench) == 0)
+        bench.now = bench.now + .seconds(2 * 86_400)
+        #expect(try prune(bench) == 3)
+        for one in [first, second, third] {
+            #expect(try reader.inbound(one.id, account: 1) == nil)
+            #expect(try reader.contact(one.correspondent.id, account: 1) == nil)
+            #expect(try reader.conversation(one.conversation, account: 1) == nil)
+            #expect(try reader.addresses(of: one.correspondent.id).isEmpty)
+        }
+        // The newest stays, whatever its age; a person who comes again is somebody new.
+        bench.now = bench.now + .seconds(100 * 86_400)
+        #expect(try prune(bench) == 0 && reader.inbound(last.id, account: 1) != nil)
+        let again = try receive("14155550103", "wamid.1")
+        #expect(again.correspondent.id > last.correspondent.id)
+        #expect(try prune(bench) == 1)
+
+        try keep(bench, .received, days: nil, count: 5)
+        for number in 0..<10 { _ = try receive("1415555020\(number)", "wamid.n\(number)") }
+        #expect(try prune(bench) == 6)
+        #expect(try reader.contacts(ContactFilter(), account: 1).items.count == 5)
+        #expect(try bench.queue.disagreements() == [])
+    }
+
     @Test func onlyWhatHasEndedGoes() throws {
         let bench = try Bench()
         try bench.setTier(.unlimited)
