@@ -74,7 +74,8 @@ let package = Package(
 
         .executableTarget(
             name: "outbox-load", dependencies: ["OutboxSystem", "CLinux"], path: "Tests/Load", swiftSettings: strict),
-        .target(name: "TestKit", dependencies: ["OutboxSystem"], path: "Tests/TestKit", swiftSettings: strict),
+        .target(
+            name: "TestKit", dependencies: ["OutboxSystem", "OutboxJSON"], path: "Tests/TestKit", swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
         tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),
         tests("OutboxStoreTests", ["OutboxStore", "OutboxCore", "TestKit", "CSQLite"]),

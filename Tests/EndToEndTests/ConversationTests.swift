@@ -54,6 +54,15 @@ import Testing
             #expect(shown[path: "payloadContact", "wa_id"]?.string == "14155550100")
         }
 
+        let told = try lab.call("GET", "/v1/events?event=message.received").text.split(separator: "\n")
+            .map { try JSONParser().parse($0.utf8) }
+        // Several webhooks are under way at a time: in the order in which they came.
+        #expect(Set(told.compactMap { $0[path: "data", "type"]?.string }) == Set(kinds))
+        #expect(told.allSatisfy { $0[path: "data", "conversationId"]?.string == own })
+        #expect(
+            told.compactMap { $0[path: "data", "messageId"]?.string }.reversed()
+                == messages.dropFirst().compactMap { $0["id"]?.string })
+
         let contact = try #require(try data(lab, "/v1/contacts?phone=%2B14155550100").first)
         let contactID = try #require(contact["id"]?.string)
         #expect(contact["contactIdentifier"]?.string == contactID && contact["contactName"]?.string == "Ann")
@@ -137,7 +146,7 @@ import Testing
     }
 
     @Test func marksAreBoundedInNumber() throws {
-        let lab = try Lab(sandbox: ["--latency", "1000"])
+        let lab = try Lab(sandbox: ["--latency", "600"])
         _ = try inbound(lab, #""from":"14155550100""#)
         #expect(try eventually { try data(lab, "/v1/conversations").count == 1 })
         let conversation = try #require(try data(lab, "/v1/conversations").first?["id"]?.string)

@@ -1,5 +1,6 @@
 import OutboxJSON
 import OutboxMeta
+import TestKit
 import Testing
 
 @Suite struct AcceptanceTests {

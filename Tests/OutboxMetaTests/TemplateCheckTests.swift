@@ -1,6 +1,7 @@
 import OutboxCore
 import OutboxJSON
 import OutboxMeta
+import TestKit
 import Testing
 
 @Suite struct TemplateCheckTests {

@@ -2,6 +2,7 @@ import OutboxCore
 import OutboxHTTP
 import OutboxJSON
 import OutboxMeta
+import TestKit
 import Testing
 
 @Suite struct TemplateListTests {

@@ -195,6 +195,27 @@ private final class Intake {
         #expect(others.count == 101 && others.map(\.count).reduce(0, +) == 300)
     }
 
+    @Test func whateverStandsInAWebhookItIsStored() throws {
+        let intake = try Intake()
+        let messages = Samples.kinds.map { Samples.message($0.kind, type: $0.kind, members: $0.members) }
+        let webhook = Samples.webhook(
+            messages: messages.joined(separator: ","),
+            contacts: #"{"wa_id":"14155550100","user_id":"US.1","profile":{"name":"Ann","username":"ann"}}"#)
+        let all = try mutations(of: webhook)
+        var dice = Dice(seed: 11)
+        var unread = 0
+        for _ in 0..<300 {
+            guard let one = all.randomElement(using: &dice) else { continue }
+            let text = String(decoding: one, as: UTF8.self)
+            // Without an entry it is none; whatever has one can be stored.
+            guard let problem = try intake.take(text) else { continue }
+            #expect(problem == "it has no entry", "\(problem): \(text)")
+            unread += 1
+        }
+        #expect(unread < 20)
+        #expect(try intake.count(.messages) >= 17 && intake.events().count <= 1000)
+    }
+
     /// Webhooks others have recorded or documented: every object with an `entry` in the JSON files of a folder.
     @Test(
         .enabled(

@@ -1,7 +1,7 @@
 import OutboxJSON
 
 /// What a text of JSON becomes when one value in it is another one: each value, each way.
-func mutations(of text: String) throws -> [[UInt8]] {
+package func mutations(of text: String) throws -> [[UInt8]] {
     let bytes = Array(text.utf8)
     let strange = [
         "null", "7", "-1", "1e99", "true", "\"\"", "\"\\u0000\"", "\"{{1}}\"", "[]", "{}", "[null]", "[[{}]]",
