@@ -374,6 +374,7 @@ CREATE TABLE retention (
     age_max   INTEGER CHECK (age_max BETWEEN 1 AND 3153600000),  -- seconds; null: any
     count_max INTEGER CHECK (count_max >= 0)                     -- null: any
 ) STRICT;
+
 -- How far somebody who follows the log has got, as they said: nothing up to here is told them again.
 CREATE TABLE cursor (
     account    INTEGER NOT NULL REFERENCES account (id),
@@ -382,6 +383,50 @@ CREATE TABLE cursor (
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (account, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Who is told of events by calls to a web server of theirs. The secrets that sign them are files. Never removed while
+-- it has deliveries: deleted_at.
+CREATE TABLE subscription (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,  -- numbers people have noted are not given again
+    account      INTEGER NOT NULL REFERENCES account (id),
+    url          TEXT    NOT NULL,
+    line         INTEGER REFERENCES line (id),  -- null: every line, and what is of no one line
+    events       TEXT,                          -- public names of EventKind with commas; null: all
+    secret       TEXT    NOT NULL,              -- the name of the secret
+    active       INTEGER NOT NULL CHECK (active IN (0, 1)),
+    reason       TEXT,                          -- why outboxd made it inactive
+    revision     INTEGER NOT NULL,              -- raised by every change that was asked for
+    cursor       INTEGER NOT NULL,              -- events up to here have their delivery, or do not concern it
+    failures     INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),  -- CallbackBreaker
+    failing_since INTEGER,
+    open_until   INTEGER,
+    last_error   TEXT,
+    last_delivered_at INTEGER,
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    deleted_at   INTEGER,
+    CHECK (failures = 0 OR (failing_since IS NOT NULL AND last_error IS NOT NULL)),
+    CHECK (active = 0 OR reason IS NULL)
+) STRICT;
+
+-- How telling a subscription of an event went. Written when a call has ended or has to wait.
+CREATE TABLE delivery (
+    subscription INTEGER NOT NULL,
+    event        INTEGER NOT NULL,
+    message      INTEGER,           -- its events go in order
+    status       INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),  -- DeliveryStatus
+    attempts     INTEGER NOT NULL,  -- tries of its schedule
+    next_at      INTEGER,           -- null: as soon as it may
+    http_status  INTEGER,           -- of the last answer
+    error        TEXT,
+    first_at     INTEGER,
+    ended_at     INTEGER,
+    PRIMARY KEY (subscription, event),
+    CHECK ((status = 0) = (ended_at IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX delivery_waiting ON delivery (subscription, event) WHERE status = 0;
+CREATE INDEX delivery_failed ON delivery (subscription, event) WHERE status = 2;
 
 -- How many messages of a line stand where, kept in the transaction that changes it.
 CREATE TABLE counter (

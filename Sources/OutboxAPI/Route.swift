@@ -35,6 +35,16 @@ package enum Route: Equatable, Sendable {
     case cursor(String)
     case putCursor(String)
     case deleteCursor(String)
+    case subscriptions
+    case subscribe
+    case subscription(String)
+    case putSubscription(String)
+    case deleteSubscription(String)
+    case deliveries(String)
+    case rotateSecret(String)
+    case deleteOldSecret(String)
+    case replay(String)
+    case testCallback(String)
     case status
     case reload
     case health
@@ -45,17 +55,19 @@ package enum Route: Equatable, Sendable {
         case .health: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries:
             .read
         case .submit, .submitBulk, .retry, .cancel, .markRead, .putCursor, .deleteCursor: .send
-        case .catchUp, .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention: .admin
+        case .catchUp, .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention, .subscribe,
+            .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback:
+            .admin
         }
     }
 
     /// Whether something may stand behind the `?`.
     package var takesParameters: Bool {
         switch self {
-        case .list, .health, .events, .conversations, .conversationMessages, .contacts: true
+        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries: true
         default: false
         }
     }
@@ -111,7 +123,25 @@ package enum Route: Equatable, Sendable {
             return [("GET", .cursor(rest[1])), ("PUT", .putCursor(rest[1])), ("DELETE", .deleteCursor(rest[1]))]
         case ["pauses"]: return [("GET", .pauses), ("POST", .pause)]
         case let rest where rest.count == 2 && rest[0] == "pauses": return [("DELETE", .resume(rest[1]))]
+        case ["subscriptions"]: return [("GET", .subscriptions), ("POST", .subscribe)]
+        case let rest where rest.first == "subscriptions" && rest.count == 2:
+            return [
+                ("GET", .subscription(rest[1])), ("PUT", .putSubscription(rest[1])),
+                ("DELETE", .deleteSubscription(rest[1])),
+            ]
+        case let rest where rest.first == "subscriptions" && rest.count == 3: return ofSubscription(rest[1], rest[2])
         default: return []
+        }
+    }
+
+    private static func ofSubscription(_ id: String, _ what: String) -> [(method: String, route: Route)] {
+        switch what {
+        case "deliveries": [("GET", .deliveries(id))]
+        case "rotate": [("POST", .rotateSecret(id))]
+        case "old-secret": [("DELETE", .deleteOldSecret(id))]
+        case "replay": [("POST", .replay(id))]
+        case "test": [("POST", .testCallback(id))]
+        default: []
         }
     }
 

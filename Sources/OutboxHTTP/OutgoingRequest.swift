@@ -13,6 +13,12 @@ package struct OutgoingRequest: Sendable {
     package var unixSocket: String?
     /// A longer answer counts as broken.
     package var answerBytesMax: Int
+    /// A longer answer is cut instead.
+    package var cutsAnswer = false
+    /// Schemes that are spoken, as libcurl lists them.
+    package var protocols = "http,https"
+    /// Whatever the environment says of proxies.
+    package var bypassesProxy = false
 
     package init(
         method: String, url: String, headers: [String] = [], body: [UInt8] = [], timeout: Duration = .seconds(30),

@@ -7,6 +7,7 @@ final class Transfer {
     private let body: [UInt8]
     private var bodySent = 0
     private let answerBytesMax: Int
+    private let cutsAnswer: Bool
     private var answer: [UInt8] = []
     private var headers: [HTTPHeader] = []
     private var headersEnded = false
@@ -22,6 +23,7 @@ final class Transfer {
         self.hear = hear
         body = request.body
         answerBytesMax = request.answerBytesMax
+        cutsAnswer = request.cutsAnswer
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         // An Expect header would cost a round trip before a body of more than 1 MB.
@@ -38,7 +40,8 @@ final class Transfer {
     private func configure(_ request: OutgoingRequest) {
         let me = Unmanaged.passUnretained(self).toOpaque()
         _ = ob_curl_set_string(easy, CURLOPT_URL, request.url)
-        _ = ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        _ = ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, request.protocols)
+        if request.bypassesProxy { _ = ob_curl_set_string(easy, CURLOPT_NOPROXY, "*") }
         _ = ob_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         _ = ob_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
         // Else a transfer that times out while it resolves a name waits for the resolver, and all others with it.
@@ -89,8 +92,9 @@ final class Transfer {
 
     fileprivate func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         if let hear, (200...299).contains(status) { return hear(Array(bytes)) ? bytes.count : 0 }
-        guard answer.count + bytes.count <= answerBytesMax else { return 0 }
-        answer.append(contentsOf: bytes)
+        let room = answerBytesMax - answer.count
+        guard bytes.count <= room || cutsAnswer else { return 0 }
+        answer.append(contentsOf: bytes.prefix(room))
         return bytes.count
     }
 

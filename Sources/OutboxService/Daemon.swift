@@ -15,6 +15,7 @@ package final class Daemon: Sendable {
     private let frontBell: Bell
     private let frontMail: Mailbox<Frontend.Mail>
     private let sender: Sender
+    private let caller: Caller
     private let writer: WriterThread
     private let reader: ReaderThread
     private let events: EventsThread
@@ -69,6 +70,11 @@ package final class Daemon: Sendable {
         self.sender = sender
         let refresher = Refresher(
             target: { sender.endpoint }, secrets: secrets, news: { inbox.post(.lineNews($0)) })
+        let caller = Caller(
+            path: directory.database, secrets: secrets, allowsHTTP: settings.allowsHTTPCallbacks, journal: journal,
+            outlets: Caller.Outlets(
+                reports: { inbox.post($0.map(WriterInput.callbacks)) }, answers: { frontMail.post(.answers($0)) }))
+        self.caller = caller
         let pulse = pulse
         let calls = GraphCalls(
             target: { sender.endpoint }, secrets: secrets, writer: inbox, answers: { frontMail.post(.answers($0)) })
@@ -87,18 +93,23 @@ package final class Daemon: Sendable {
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
             Frontend.Parts(
-                writer: inbox, reader: reader, events: events, secrets: secrets, journal: journal, idKey: queue.idKey,
+                writer: inbox, reader: reader, events: events, caller: caller, secrets: secrets, journal: journal,
+                idKey: queue.idKey,
                 clock: queue.clock,
                 access: Access(sendGroup: settings.sendGroup),
                 pong: { number in pulse.withLock { $0.front = number } },
-                reload: { [secrets] in try reloadParts(load, settings, secrets, sender, inbox, journal) }))
+                reload: { [secrets] in try reloadParts(load, settings, secrets, sender, caller, inbox, journal) }))
         writer = WriterThread(
             inbox: inbox, start: { step.value }, journal: journal,
             outlets: WriterThread.Outlets(
                 replies: { frontMail.post(.replies($0)) },
                 attempts: { sender.send($0) },
                 refresh: { refresher.ask($0) },
-                logged: { events.logged($0) },
+                subscriptions: { caller.subscriptions(changed: $0, recorded: $1) },
+                logged: {
+                    events.logged($0)
+                    caller.logged()
+                },
                 pong: { pong in pulse.withLock { $0.writer = pong } },
                 fatal: { endAtOnce($0, journal) }))
     }
@@ -137,7 +148,7 @@ package final class Daemon: Sendable {
 
     private func reloadOnSignal() {
         do {
-            try reloadParts(load, settings, secrets, sender, inbox, journal)
+            try reloadParts(load, settings, secrets, sender, caller, inbox, journal)
         } catch {
             journal.write(LogLine(.error, .reloaded, "nothing was reloaded: \(error)"))
         }
@@ -149,9 +160,12 @@ package final class Daemon: Sendable {
         journal.write(LogLine(.notice, .stopping, "stopping: no new work, sends under way may end"))
         frontMail.post(.drain)
         inbox.post(.stopClaiming)
+        caller.stop()
+        let end = steadyNanoseconds() + UInt64(settings.stopTimeout.components.seconds) * 1_000_000_000
         waitForWriter()
         sender.finish(within: settings.stopTimeout)
-        calls.finish(within: settings.stopTimeout)
+        calls.finish(within: .nanoseconds(end - min(end, steadyNanoseconds())))
+        caller.finish(within: .nanoseconds(end - min(end, steadyNanoseconds())))
         // The writer still answers whoever has asked.
         front.join()
         waitForWriter()
@@ -236,11 +250,12 @@ private func startFront(
 }
 
 private func reloadParts(
-    _ load: () throws -> Settings, _ atStart: Settings, _ secrets: Secrets, _ sender: Sender, _ inbox: WriterInbox,
-    _ journal: Journal
+    _ load: () throws -> Settings, _ atStart: Settings, _ secrets: Secrets, _ sender: Sender, _ caller: Caller,
+    _ inbox: WriterInbox, _ journal: Journal
 ) throws {
     let settings = try load()
     secrets.reload()
+    caller.reload(allowsHTTP: settings.allowsHTTPCallbacks)
     sender.set(Sender.Target(endpoint: settings.graph, timeout: atStart.requestTimeout))
     journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
     inbox.post(.releaseLines)

@@ -41,7 +41,7 @@ final class Frontend: HTTPHandler {
     let limits = Limits()
 
     let parser = JSONParser()
-    private let parts: Parts
+    let parts: Parts
     let codec: IDCodec
     let words: ReplyWords
     private let startedAt: Timestamp
@@ -52,6 +52,9 @@ final class Frontend: HTTPHandler {
     private var dryRuns: [Exchange: Draft] = [:]
     /// Lines whose change the writer has.
     var linesChanging: [Exchange: LineChange] = [:]
+
+    /// Subscriptions the writer is asked about.
+    var secretsChanging: [Exchange: SecretChange] = [:]
 
     /// A line whose change the writer has, and the token to go back to if nothing comes of it.
     struct LineChange {
@@ -65,6 +68,7 @@ final class Frontend: HTTPHandler {
         var writer: WriterInbox
         var reader: ReaderThread
         var events: EventsThread
+        var caller: Caller
         var secrets: Secrets
         var journal: Journal
         var idKey: [UInt8]
@@ -215,6 +219,23 @@ final class Frontend: HTTPHandler {
         case .cursor(let name): parts.reader.ask(exchange, .cursor(name))
         case .putCursor(let name): try putCursor(name, request.body, exchange)
         case .deleteCursor(let name): writer.post(.removeCursor(exchange, name: name))
+        case .subscriptions: parts.reader.ask(exchange, .subscriptions)
+        case .subscribe: try subscribe(request.body, exchange)
+        case .subscription(let text): parts.reader.ask(exchange, .subscription(try subscriptionID(text)))
+        case .putSubscription(let text): try putSubscription(try subscriptionID(text), request.body, exchange)
+        case .deleteSubscription(let text): writer.post(.unsubscribe(exchange, try subscriptionID(text)))
+        case .deliveries(let text):
+            guard let parameters = request.head.query else {
+                throw APIError(.malformed, "the query holds a broken % escape")
+            }
+            let query = try DeliveryQuery.read(parameters)
+            parts.reader.ask(exchange, .deliveries(try subscriptionID(text), query))
+        case .rotateSecret(let text): try rotateSecret(try subscriptionID(text), request.body, exchange)
+        case .deleteOldSecret(let text): deleteOldSecret(try subscriptionID(text), exchange)
+        case .replay(let text):
+            writer.post(
+                .replay(exchange, try subscriptionID(text), try ReplayBody.read(try parse(request.body))))
+        case .testCallback(let text): parts.caller.test(exchange, try subscriptionID(text))
         case .status:
             parts.reader.ask(
                 exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))
@@ -350,6 +371,10 @@ final class Frontend: HTTPHandler {
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
+        if let change = secretsChanging.removeValue(forKey: exchange) {
+            return server.respond(exchange, finish(change, reply))
+        }
+        if case .unsubscribed(let subscription) = reply { removeSecret(subscription.secret) }
         if let change = linesChanging.removeValue(forKey: exchange) { takeBack(change, unlessDone: reply) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }

@@ -65,6 +65,11 @@ package enum LogKind: String, Sendable {
     case secretMissing = "72382e9187c0af59044b911a53cbb7b9"
     case webhookRefused = "66f785960fb7562a9ec0eabbee96517d"
     case webhookKept = "eb1e9b74851b5063aa482f7e8fe84d3d"
+    case subscriptionChanged = "3bdf3ed485ad26a148ef286c90a3c3b5"
+    case subscriptionDisabled = "fc67ffad329d6638ca8a8716fccb90d3"
+    case endpointHeld = "bd0497c0ab1372e467428ed719a96e47"
+    case endpointReleased = "d56ad61b5f16ffd8ad4a9ab08ab42423"
+    case eventGivenUp = "aa1f978c5e5e6f28f50ca5e9b77755ad"
     case callerRefused = "621231c942acc80c97c305374d4dbd0a"
 }
 
@@ -77,6 +82,7 @@ package struct LogLine: Sendable {
         case code = "OUTBOXD_CODE"
         case to = "OUTBOXD_TO"
         case peer = "OUTBOXD_PEER"
+        case subscription = "OUTBOXD_SUBSCRIPTION"
     }
 
     package var level: LogLevel

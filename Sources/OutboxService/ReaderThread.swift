@@ -29,6 +29,9 @@ enum Question: Sendable {
     case retention
     case cursors
     case cursor(String)
+    case subscriptions
+    case subscription(Int64)
+    case deliveries(Int64, DeliveryQuery)
 }
 
 /// What takes a look at the store first, and is answered by whoever is asked then.
@@ -132,9 +135,11 @@ struct Answerer {
     /// How long a POST may take.
     let deadline: Duration
     let parser = JSONParser()
+    let callbacks: CallbackReader
 
-    init(reader: QueueReader, clock: LimitClock, deadline: Duration) {
+    init(reader: QueueReader, clock: LimitClock, deadline: Duration) throws {
         self.reader = reader
+        callbacks = try CallbackReader(reader)
         self.clock = clock
         self.deadline = deadline
     }
@@ -174,6 +179,9 @@ struct Answerer {
         case .pools(let name): return try pools(name)
         case .pauses: return try pauses()
         case .retention: return try retention()
+        case .subscriptions: return try subscriptions()
+        case .subscription(let id): return try subscription(id)
+        case .deliveries(let id, let query): return try deliveries(id, query)
         case .cursors: return try cursors()
         case .cursor(let name):
             guard let cursor = try reader.cursor(name, account: defaultAccount) else {
@@ -234,6 +242,8 @@ struct Answerer {
         let total = MessageState.allCases.map { state in
             (state, counts.filter { $0.state == state }.map(\.count).reduce(0, +))
         }
+        var callbacks = JSONWriter()
+        try writeCallbacks(to: &callbacks)
         return .json(200) { json in
             json.object("data") {
                 $0.field("version", outboxVersion)
@@ -245,6 +255,7 @@ struct Answerer {
                 $0.field("duplicates", troubles.duplicates)
                 $0.field("unreadWebhooks", troubles.webhooks)
                 webhooks.write(to: &$0, unread: troubles.webhooks)
+                $0.field("callbacks", raw: callbacks.bytes)
                 $0.array("lines") {
                     for name in Set(counts.map(\.line)).sorted() {
                         $0.object {

@@ -44,6 +44,17 @@ struct ReplyWords {
         case .cursor(let move): return cursorResponse(move)
         case .cursorRemoved(true): return HTTPResponse(status: 204)
         case .cursorRemoved(false): return .error(APIError(.notFound, "there is no such cursor"))
+        case .subscription(let subscription, let isNew):
+            return .json(isNew ? 201 : 200) { subscription.write(to: &$0, name: "data") }
+        case .unsubscribed: return HTTPResponse(status: 204)
+        case .noSubscription: return .error(APIError(.notFound, "there is no such subscription"))
+        case .replayed(let replayed):
+            return .json(202) {
+                $0.object("data") {
+                    $0.field("replayed", replayed.count)
+                    $0.field("next", replayed.next)
+                }
+            }
         case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
         case .storageFailed(let full): return .error(storageError(full: full))

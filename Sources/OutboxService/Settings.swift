@@ -20,6 +20,8 @@ package struct Settings: Equatable, Sendable {
     package var sendGroup = "outboxd"
     /// How long an idempotency key stands for what it was first used for.
     package var idempotencyHours = 24
+    /// Events may cross a network in clear.
+    package var allowsHTTPCallbacks = false
 
     package init() {}
 
@@ -45,6 +47,7 @@ package struct Settings: Equatable, Sendable {
         ("mask-numbers", "YES|NO", "hide phone numbers in the journal (default: yes) *"),
         ("send-group", "GROUP", "whose members may send (default: outboxd)"),
         ("idempotency-hours", "HOURS", "how long idempotency keys are kept, 1 to 720 (default: 24)"),
+        ("allow-http-callbacks", "YES|NO", "subscriptions may have http URLs of other machines (default: no) *"),
     ]
 
     /// Sets one by its name.
@@ -84,6 +87,9 @@ package struct Settings: Equatable, Sendable {
             maskNumbers = value == "yes"
         case "send-group": sendGroup = value
         case "idempotency-hours": idempotencyHours = try number(1...720)
+        case "allow-http-callbacks":
+            guard value == "yes" || value == "no" else { throw wrong("yes or no") }
+            allowsHTTPCallbacks = value == "yes"
         default: throw Problem(description: "\(name) is no setting of outboxd; see outboxd --help")
         }
     }

@@ -29,6 +29,13 @@ enum WriterInput: Sendable {
     case putRetention(Exchange, RetentionKind, RetentionRule)
     case moveCursor(Exchange, name: String, CursorBody)
     case removeCursor(Exchange, name: String)
+    case subscribe(Exchange, SubscriptionBody, secret: String)
+    case changeSubscription(Exchange, Int64, SubscriptionSettings)
+    case unsubscribe(Exchange, Int64)
+    case findSubscription(Exchange, Int64)
+    case replay(Exchange, Int64, ReplayBody)
+    /// What became of calls of a subscription.
+    case callbacks(CallbackReport)
     case lineNews(LineNews)
     case outcome(AttemptOutcome)
     /// Meta took the mark.
@@ -121,6 +128,10 @@ enum WriterReply: Sendable {
     case cursor(CursorMove)
     /// False: there was none.
     case cursorRemoved(Bool)
+    case subscription(Subscription, isNew: Bool)
+    case unsubscribed(Subscription)
+    case noSubscription
+    case replayed(Queue.Replayed)
     /// A field that names nothing.
     case wrong(FieldError)
     case webhookStored

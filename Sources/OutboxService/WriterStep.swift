@@ -23,6 +23,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var pong: WriterPong?
         /// Where the log ends now, when it grew.
         var logEnd: Int64?
+        /// Subscriptions whoever calls their endpoints has to read again.
+        var changedSubscriptions: [Int64] = []
+        /// How many reports of each subscription are stored, or will never be.
+        var recordedReports: [Int64: Int] = [:]
         /// To be called when the other outputs are on their way.
         var barriers: [@Sendable () -> Void] = []
         /// The disk can no longer be trusted: end, and start afresh.
@@ -57,6 +61,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var pruned: Int64 = 0
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
+    private var unrecordedReports: [CallbackReport] = []
 
     private static var retryAfterFailure: Duration { .seconds(1) }
 
@@ -97,6 +102,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     {
         var operations = unrecorded.map { Operation.input(.outcome($0)) }
         unrecorded = []
+        operations += unrecordedReports.map { .input(.callbacks($0)) }
+        unrecordedReports = []
         operations += toApply.map { .apply($0) }
         toApply = []
         for input in inputs {
@@ -136,6 +143,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var saved: Set<Int64> = []
         /// Lines whose templates are others now.
         var templatesOf: Int64?
+        var changedSubscription: Int64?
+        /// Whose report was stored.
+        var reportOf: Int64?
         var goOn = false
         var pruned: PruneStep?
         /// What has ended is to be looked through at once.
@@ -216,6 +226,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .removeCursor(let exchange, let name):
             return Effect(
                 reply: (exchange, .cursorRemoved(try queue.removeCursor(name, account: defaultAccount))))
+        case .subscribe, .changeSubscription, .unsubscribe, .findSubscription, .replay, .callbacks:
+            return try performForSubscriptions(input, now)
         case .lineNews(let news): return try learn(news, now)
         case .markRead(let exchange, let id, let typing):
             try queue.markRead(id, account: defaultAccount)
@@ -259,6 +271,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 }
             }
             if let line = effect.templatesOf { checks.forget(line) }
+            if let id = effect.changedSubscription { outputs.changedSubscriptions.append(id) }
+            if let id = effect.reportOf { outputs.recordedReports[id, default: 0] += 1 }
             if let reply = effect.reply { outputs.replies.append(reply) }
             for var attempt in effect.attempts {
                 attempt.notBefore = gates.claimed(subject(attempt.line), tick: tick)
@@ -347,6 +361,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         switch operation {
         case .input(let input):
             if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(full: error.isFull))) }
+            if case .callbacks(let report) = input {
+                outputs.recordedReports[report.subscription, default: 0] += 1
+                outputs.changedSubscriptions.append(report.subscription)
+            }
         case .apply(let news):
             // The raw call stays on disk, marked, and Meta was told 200 for it already.
             _ = queue.together(1) { _ in try queue.keepWebhook(news.id, problem: "\(error)") }
@@ -364,6 +382,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         for operation in operations {
             switch operation {
             case .input(.outcome(let outcome)): unrecorded.append(outcome)
+            case .input(.callbacks(let report)): unrecordedReports.append(report)
             case .input(let input):
                 if let exchange = input.exchange {
                     outputs.replies.append((exchange, .storageFailed(full: error.isFull)))
@@ -387,10 +406,12 @@ extension WriterInput {
             .cancel(let exchange, _), .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
             .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
             .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _), .moveCursor(let exchange, _, _),
-            .removeCursor(let exchange, _), .markRead(let exchange, _, _):
+            .removeCursor(let exchange, _), .markRead(let exchange, _, _),
+            .subscribe(let exchange, _, _), .changeSubscription(let exchange, _, _), .unsubscribe(let exchange, _),
+            .findSubscription(let exchange, _), .replay(let exchange, _, _):
             exchange
         case .webhook(let exchange, _): exchange
-        case .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
+        case .callbacks, .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
         }
     }
 }

@@ -31,6 +31,8 @@ final class WriterThread: Sendable {
         var replies: @Sendable ([(Exchange, WriterReply)]) -> Void
         var attempts: @Sendable ([Attempt]) -> Void
         var refresh: @Sendable ([Refresher.Subject]) -> Void
+        /// Before the replies.
+        var subscriptions: @Sendable (_ changed: [Int64], _ recorded: [Int64: Int]) -> Void
         /// The log has grown to here.
         var logged: @Sendable (Int64) -> Void
         var pong: @Sendable (WriterPong) -> Void
@@ -76,6 +78,9 @@ final class WriterThread: Sendable {
                 isSynchronised: wallClockIsSynchronised())
             // Sends first: they take longest.
             if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
+            if !outputs.changedSubscriptions.isEmpty || !outputs.recordedReports.isEmpty {
+                outlets.subscriptions(outputs.changedSubscriptions, outputs.recordedReports)
+            }
             if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
             if let end = outputs.logEnd { outlets.logged(end) }
             for line in outputs.log { journal.write(line) }

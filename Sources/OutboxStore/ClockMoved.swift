@@ -23,7 +23,8 @@ extension Queue {
         let silent = try ids(statements.receiptOver)
         for id in silent { try receiptIsOver(id, now) }
         let moreKeys = try forgetKeys(now)
-        return moreKeys
+        let moreRemoved = try sweepRemovedSubscriptions()
+        return moreKeys || moreRemoved
             || max(expired.count, due.count, settled.count, silent.count) == Int(Self.sliceRows)
     }
 

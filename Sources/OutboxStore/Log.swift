@@ -3,6 +3,7 @@ package import OutboxCore
 /// The log of everything that happened, for those who follow it.
 package final class LogReader {
     private let page: Statement
+    private let one: Statement
     private let ends: Statement
     private let matching: Statement
     private let reader: QueueReader
@@ -23,6 +24,7 @@ package final class LogReader {
                 AND (:line IS NULL OR l.name = :line) AND (:to IS NULL OR m.recipient = :to)
             ORDER BY e.seq LIMIT :limit
             """)
+        one = try reader.database.prepare("\(select) WHERE e.seq = :sequence")
         ends = try reader.database.prepare(
             "SELECT (SELECT min(seq) FROM event), (SELECT max(seq) FROM event)")
     }
@@ -56,6 +58,11 @@ package final class LogReader {
             found += try events(after: event.sequence - 1, limit: 1, account: account).filter { filter.takes($0) }
         }
         return found
+    }
+
+    /// Nil: there is none of that number, or it was pruned.
+    package func event(_ sequence: Int64) throws -> LoggedEvent? {
+        try one.first(.integer(sequence)) { LoggedEvent($0) }
     }
 
     /// The first and the last event there are; nil while nothing has happened. What lay before the first was pruned.

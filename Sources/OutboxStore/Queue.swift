@@ -17,6 +17,7 @@ package final class Queue {
     let keysKept: Duration
     let mail: InboundStatements
     let removal: RemovalStatements
+    let callbacks: CallbackStatements
     /// For other threads.
     package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
@@ -62,6 +63,8 @@ package final class Queue {
         /// Up to here the log holds nothing that will be pruned but with its message.
         var eventsPruned: Int64 = 0
         var webhookCounts = WebhookCounts()
+        /// Removed, and not all of their deliveries are gone.
+        var removedSubscriptions: Set<Int64> = []
         /// Something was kept by the limits' clock: where it stands is to be stored.
         var clockUsed = false
         /// No idempotency key in the file was first used before then; nil: there is none.
@@ -88,6 +91,7 @@ package final class Queue {
         self.keysKept = keysKept
         mail = try InboundStatements(database)
         removal = try RemovalStatements(database)
+        callbacks = try CallbackStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
@@ -121,6 +125,7 @@ package final class Queue {
         memory.oldestKey = try loadOldestKey()
         try loadHealth()
         try rememberUnknown()
+        try loadRemovedSubscriptions()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
         for line in memory.lines.keys {
             for priority in Priority.allCases where memory.counters.ready(line, priority) > 0 {

@@ -1,0 +1,30 @@
+import OutboxCore
+import OutboxHTTP
+import OutboxSystem
+
+/// A call to a subscription's endpoint, signed as Standard Webhooks has it
+/// (github.com/standard-webhooks/standard-webhooks).
+enum CallbackSigning {
+    static let timeout = Duration.seconds(10)
+    /// What is kept of an answer; nobody reads it.
+    private static let answerBytesMax = 1024
+
+    /// With one signature for each secret, separated by spaces.
+    static func request(
+        to url: String, id: String, body: [UInt8], secrets: [CallbackSecret], now: Timestamp
+    ) -> OutgoingRequest {
+        let seconds = String(now.milliseconds / 1000)
+        let signed = Array("\(id).\(seconds).".utf8) + body
+        let signatures = secrets.map { "v1,\(Base64.text(hmacSHA256(key: $0.bytes, signed)))" }
+        var request = OutgoingRequest(
+            method: "POST", url: url,
+            headers: [
+                "Content-Type: application/json", "User-Agent: outboxd/\(outboxVersion)", "webhook-id: \(id)",
+                "webhook-timestamp: \(seconds)", "webhook-signature: \(signatures.joined(separator: " "))",
+            ], body: body, timeout: timeout, answerBytesMax: answerBytesMax)
+        request.cutsAnswer = true
+        request.protocols = url.hasPrefix("https:") ? "https" : "http"
+        request.bypassesProxy = CallbackAddress.isLocal(url)
+        return request
+    }
+}

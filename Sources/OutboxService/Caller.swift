@@ -1,0 +1,115 @@
+import Glibc
+import OutboxCore
+import OutboxHTTP
+import OutboxStore
+import OutboxSystem
+
+/// Calls the endpoints of subscriptions: a thread that reads the log and decides, and an HTTP client of its own.
+final class Caller: Sendable {
+    struct Outlets: Sendable {
+        var reports: @Sendable ([CallbackReport]) -> Void
+        var answers: @Sendable ([(Exchange, HTTPResponse)]) -> Void
+    }
+
+    private let mailbox: Mailbox<CallerMail>
+    private let client: HTTPClient<CallbackCall>
+    private let thread: Thread
+    private let listens: Lock<Bool>
+    private let allowsHTTP: Lock<Bool>
+
+    /// Reads go on after this when the database could not be read.
+    private static let patience = Duration.seconds(1)
+
+    /// `path` is the database's.
+    init(path: String, secrets: Secrets, allowsHTTP: Bool, journal: Journal, outlets: Outlets) {
+        let bell = Bell()
+        let mailbox = Mailbox<CallerMail>(bell: bell)
+        let listens = Lock(true)
+        let allowed = Lock(allowsHTTP)
+        self.mailbox = mailbox
+        self.listens = listens
+        self.allowsHTTP = allowed
+        let client = HTTPClient<CallbackCall>(name: "callback calls", connectionsMax: CallerStep<Dice>.callsMax) {
+            ends in
+            let at = steadyNanoseconds()
+            mailbox.post(ends.map { .ended($0.context, $0.result, at: at) })
+        }
+        self.client = client
+        thread = Thread("callbacks") {
+            do {
+                let step = try CallerStep(
+                    QueueReader(path: path), chance: SystemRandomNumberGenerator(), secret: { secrets.value($0) },
+                    allowsHTTP: { allowed.withLock { $0 } })
+                Self.run(step, bell, mailbox, client, listens, journal, outlets)
+            } catch {
+                preconditionFailure("the database could be written but not be read: \(error)")
+            }
+        }
+    }
+
+    /// Called on the writer's thread. While nobody is subscribed nobody is woken.
+    func logged() { if listens.withLock({ $0 }) { mailbox.post(.logged) } }
+
+    /// Called on the writer's thread.
+    func subscriptions(changed: [Int64], recorded: [Int64: Int]) {
+        if !recorded.isEmpty { mailbox.post(.recorded(recorded)) }
+        if !changed.isEmpty { mailbox.post(.changed(changed)) }
+    }
+
+    func test(_ exchange: Exchange, _ id: Int64) { mailbox.post(.test(exchange, id)) }
+
+    var takesHTTP: Bool { allowsHTTP.withLock { $0 } }
+
+    func reload(allowsHTTP: Bool) {
+        self.allowsHTTP.withLock { $0 = allowsHTTP }
+        mailbox.post(.secretsReloaded)
+    }
+
+    /// Begins no more calls.
+    func stop() { mailbox.post(.stop) }
+
+    /// Lets calls under way end; what takes longer is broken off and made again after the next start.
+    func finish(within patience: Duration) {
+        mailbox.post(.stop)
+        client.finish(within: patience)
+        mailbox.post(.end)
+        thread.join()
+    }
+
+    private static func run(
+        _ step: CallerStep<SystemRandomNumberGenerator>, _ bell: Bell, _ mailbox: Mailbox<CallerMail>,
+        _ client: HTTPClient<CallbackCall>, _ listens: Lock<Bool>, _ journal: Journal, _ outlets: Outlets
+    ) {
+        let timer = WallTimer()
+        while true {
+            let mail = mailbox.take()
+            var ending = false
+            for case .end in mail { ending = true }
+            let now = Timestamp(milliseconds: wallClockMilliseconds())
+            var goOn = false
+            var wake: Timestamp?
+            do {
+                let outputs = try step.turn(mail, now: now, tick: steadyNanoseconds())
+                if !outputs.calls.isEmpty { client.send(outputs.calls) }
+                if !outputs.reports.isEmpty { outlets.reports(outputs.reports) }
+                if !outputs.answers.isEmpty { outlets.answers(outputs.answers) }
+                for line in outputs.log { journal.write(line) }
+                (goOn, wake) = (outputs.goOn, outputs.wake)
+            } catch {
+                journal.write(LogLine(.error, .storage, "the log could not be read: \(error)"))
+                wake = now + patience
+            }
+            listens.withLock { $0 = step.listens }
+            if ending { return }
+            if goOn { continue }
+            timer.set(wake?.milliseconds)
+            var waits = [
+                pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
+            poll(&waits, 2, -1)
+            bell.clear()
+            timer.clear()
+        }
+    }
+}

@@ -1,0 +1,383 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+import OutboxSystem
+
+/// A call on its way.
+struct CallbackCall: Sendable {
+    var subscription: Int64
+    /// Nil: a test.
+    var event: Int64?
+    /// Who awaits the test's result.
+    var exchange: Exchange?
+    /// Of the steady clock.
+    var startedAt: UInt64
+}
+
+enum CallerMail: Sendable {
+    /// The log has grown.
+    case logged
+    /// Somebody made, changed or removed it, or wants events of it again.
+    case changed([Int64])
+    /// So many reports of each are stored.
+    case recorded([Int64: Int])
+    case ended(CallbackCall, HTTPResult, at: UInt64)
+    case test(Exchange, Int64)
+    case secretsReloaded
+    /// Begin no more calls; what is broken off from now on is to be made again.
+    case stop
+    case end
+}
+
+/// One turn of whoever calls the endpoints of subscriptions: what came back is reported, what may go now goes. Knows
+/// neither threads nor clocks, and writes nothing: a crash repeats the calls whose reports were not stored.
+final class CallerStep<Chance: RandomNumberGenerator> {
+    struct Outputs {
+        var calls: [(OutgoingRequest, CallbackCall)] = []
+        var reports: [CallbackReport] = []
+        var answers: [(Exchange, HTTPResponse)] = []
+        var log: [LogLine] = []
+        /// Take the next turn at once.
+        var goOn = false
+        var wake: Timestamp?
+    }
+
+    private struct Endpoint {
+        var subscription: Subscription
+        /// Nil: it is not active.
+        var queue: CallbackQueue?
+        /// Results that are in no report yet.
+        var results: [Delivery] = []
+        /// Reports the writer has not stored yet.
+        var unconfirmed = 0
+        var reportedCursor: Int64
+        var reportedBreaker: CallbackBreaker.State?
+        var disable: String?
+        /// Without a secret nothing is signed: when to look for it again.
+        var noSecretUntil: Timestamp?
+
+        var isQuiet: Bool { (queue?.underWay ?? 0) == 0 && results.isEmpty && unconfirmed == 0 && disable == nil }
+    }
+
+    /// Calls under way at a time, over all endpoints.
+    static var callsMax: Int { 128 }
+    private static var testsMax: Int { 8 }
+    /// Reports of an endpoint on their way to the disk: with more of them nothing new is begun.
+    private static var unconfirmedMax: Int { 16 }
+    /// Slices of the log looked through in one turn.
+    private static var slicesMax: Int { 20 }
+    /// Events passed by that do not concern a subscription, before that is worth a write.
+    private static var cursorLagMax: Int64 { 1000 }
+    private static var secretPatience: Duration { .seconds(60) }
+
+    private let reader: CallbackReader
+    private let log: LogReader
+    private let codec: IDCodec
+    private let secret: (String) -> String?
+    private let allowsHTTP: () -> Bool
+    private var chance: Chance
+    private let parser = JSONParser()
+    private var endpoints: [Int64: Endpoint] = [:]
+    private var stale: Set<Int64> = []
+    private var tests = 0
+    private var turns = 0
+    private var stopping = false
+
+    /// `secret` reads one by its name.
+    init(
+        _ queueReader: QueueReader, chance: Chance, secret: @escaping (String) -> String?,
+        allowsHTTP: @escaping () -> Bool
+    ) throws {
+        reader = try CallbackReader(queueReader)
+        log = try LogReader(queueReader)
+        codec = queueReader.codec
+        self.chance = chance
+        self.secret = secret
+        self.allowsHTTP = allowsHTTP
+        stale = Set(try reader.subscriptions().map(\.id))
+    }
+
+    /// Somebody is to be told of what happens.
+    var listens: Bool { !stale.isEmpty || endpoints.values.contains { $0.queue != nil } }
+
+    func turn(_ mail: [CallerMail], now: Timestamp, tick: UInt64) throws -> Outputs {
+        var outputs = Outputs()
+        for mail in mail { take(mail, now, tick, &outputs) }
+        for id in stale.sorted() where endpoints[id]?.isQuiet ?? true { try load(id) }
+        if !stopping { try startCalls(now, tick, &outputs) }
+        for id in endpoints.keys.sorted() { report(id, &outputs) }
+        outputs.wake = endpoints.values.compactMap { wake(of: $0, now) }.min()
+        return outputs
+    }
+
+    private func wake(of endpoint: Endpoint, _ now: Timestamp) -> Timestamp? {
+        guard !stopping, !stale.contains(endpoint.subscription.id), let queue = endpoint.queue else { return nil }
+        if let until = endpoint.noSecretUntil { return until }
+        // What could go already waits for a call to end or for the disk, not for time.
+        return queue.nextWake(now: now).flatMap { $0 > now ? $0 : nil }
+    }
+
+    // MARK: What came
+
+    private func take(_ mail: CallerMail, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
+        switch mail {
+        case .logged, .end: break
+        case .changed(let ids): stale.formUnion(ids)
+        case .recorded(let counts):
+            for (id, count) in counts { endpoints[id]?.unconfirmed -= count }
+        case .ended(let call, let result, let at): ended(call, result, at, now, &outputs)
+        case .test(let exchange, let id): test(id, exchange, now, tick, &outputs)
+        case .secretsReloaded: for id in endpoints.keys { endpoints[id]?.noSecretUntil = nil }
+        case .stop: stopping = true
+        }
+    }
+
+    private func outcome(of result: HTTPResult, _ now: Timestamp) -> CallbackOutcome {
+        switch result {
+        case .answered(let status, let headers, _):
+            .answered(
+                status: status, retryAfter: headers.first { $0.name == "retry-after" }?.value, now: now)
+        case .notSent(let text), .broken(let text):
+            .failed(status: nil, error: String(text.prefix(200)), askedFor: nil)
+        }
+    }
+
+    private func ended(
+        _ call: CallbackCall, _ result: HTTPResult, _ at: UInt64, _ now: Timestamp, _ outputs: inout Outputs
+    ) {
+        let outcome = outcome(of: result, now)
+        guard let event = call.event else { return testEnded(call, outcome, at, &outputs) }
+        if stopping, case .failed(nil, _, _) = outcome {
+            endpoints[call.subscription]?.queue?.abandoned(event)
+            return
+        }
+        settle(call.subscription, event, outcome, now, &outputs)
+    }
+
+    private func settle(
+        _ id: Int64, _ event: Int64, _ outcome: CallbackOutcome, _ now: Timestamp, _ outputs: inout Outputs
+    ) {
+        guard let (delivery, changes) = endpoints[id]?.queue?.ended(event, outcome, now: now, chance: &chance) else {
+            return
+        }
+        endpoints[id]?.results.append(delivery)
+        for change in changes {
+            if case .disabled(let reason) = change {
+                endpoints[id]?.disable = reason
+                // It begins nothing more until it is read again.
+                stale.insert(id)
+            }
+            if let line = words(change, id, delivery) { outputs.log.append(line) }
+        }
+    }
+
+    private func words(_ change: CallbackQueue.Change, _ id: Int64, _ delivery: Delivery) -> LogLine? {
+        var fields: [(LogLine.Field, String)] = [(.subscription, String(id))]
+        let error = delivery.error ?? ""
+        switch change {
+        case .delivered: return nil
+        case .gaveUp:
+            if let message = delivery.message { fields.append((.message, codec.text(message))) }
+            let text = "event \(delivery.event) is given up after \(delivery.attempts) tries: \(error)"
+            return LogLine(.warning, .eventGivenUp, text, fields)
+        case .held:
+            let text = "a subscription's endpoint takes nothing; single calls will see when it does: \(error)"
+            return LogLine(.warning, .endpointHeld, text, fields)
+        case .released:
+            return LogLine(.notice, .endpointReleased, "a subscription's endpoint takes events again", fields)
+        case .disabled(let reason):
+            return LogLine(.error, .subscriptionDisabled, "a subscription is inactive from now on: \(reason)", fields)
+        }
+    }
+
+    // MARK: What there is
+
+    /// Nothing of it is under way: what the file says is all there is.
+    private func load(_ id: Int64) throws {
+        guard let subscription = try reader.subscription(id) else {
+            endpoints[id] = nil
+            stale.remove(id)
+            return
+        }
+        var endpoint = Endpoint(
+            subscription: subscription, reportedCursor: subscription.cursor, reportedBreaker: subscription.breaker)
+        if subscription.settings.isActive {
+            endpoint.queue = CallbackQueue(cursor: subscription.cursor, breaker: subscription.breaker)
+            try readStored(&endpoint, after: 0)
+        }
+        endpoints[id] = endpoint
+        stale.remove(id)
+    }
+
+    private func readStored(_ endpoint: inout Endpoint, after event: Int64) throws {
+        let limit = CallbackQueue.loadedMax / 2
+        let waiting = try reader.waiting(endpoint.subscription.id, after: event, limit: limit + 1)
+        endpoint.queue?.take(stored: Array(waiting.prefix(limit)), hasMore: waiting.count > limit)
+    }
+
+    /// Answers whether there is more to look through.
+    private func readOn(_ endpoint: inout Endpoint) throws -> Bool {
+        while let event = endpoint.queue?.storedWanted { try readStored(&endpoint, after: event) }
+        for _ in 0..<Self.slicesMax {
+            guard let queue = endpoint.queue, queue.freshWanted > 0 else { return false }
+            let (fresh, readTo) = try reader.fresh(
+                endpoint.subscription, after: queue.readTo, limit: queue.freshWanted)
+            guard readTo > queue.readTo else { return false }
+            endpoint.queue?.take(fresh: fresh, readTo: readTo)
+        }
+        return true
+    }
+
+    // MARK: What goes
+
+    private func startCalls(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {
+        turns += 1
+        let ids = endpoints.keys.sorted().filter { endpoints[$0]?.queue != nil && !stale.contains($0) }
+        for id in ids {
+            guard var endpoint = endpoints[id] else { continue }
+            if try readOn(&endpoint) { outputs.goOn = true }
+            endpoint.results += endpoint.queue?.park() ?? []
+            endpoints[id] = endpoint
+        }
+        let busy = ids.count { !(endpoints[$0]?.queue?.isEmpty ?? true) }
+        // Whoever is slow fills its own share alone.
+        let share = max(1, min(CallbackQueue.windowMax, Self.callsMax / max(1, busy)))
+        var room = Self.callsMax - endpoints.values.reduce(0) { $0 + ($1.queue?.underWay ?? 0) }
+        let first = ids.isEmpty ? 0 : turns % ids.count
+        for id in ids[first...] + ids[..<first] {
+            guard room > 0, let endpoint = endpoints[id], let underWay = endpoint.queue?.underWay,
+                endpoint.unconfirmed < Self.unconfirmedMax
+            else { continue }
+            if let until = endpoint.noSecretUntil, until > now { continue }
+            let events = endpoints[id]?.queue?.start(room: min(room, share - underWay), now: now) ?? []
+            room -= events.count
+            for event in events { try start(event.event, endpoint.subscription, now, tick, &outputs) }
+        }
+    }
+
+    private func start(
+        _ event: Int64, _ subscription: Subscription, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
+    ) throws {
+        let id = subscription.id
+        guard let logged = try log.event(event), logged.kind.publicName != nil else {
+            if let delivery = endpoints[id]?.queue?.pruned(event, now: now) {
+                endpoints[id]?.results.append(delivery)
+                if let line = words(.gaveUp, id, delivery) { outputs.log.append(line) }
+            }
+            outputs.goOn = true
+            return
+        }
+        // Looked at again: the daemon may have been started with other settings since it was set.
+        let url = subscription.settings.url
+        if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
+            return settle(id, event, .refused("its url \(problem)"), now, &outputs)
+        }
+        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
+        guard !secrets.isEmpty else {
+            endpoints[id]?.queue?.abandoned(event)
+            if endpoints[id]?.noSecretUntil.map({ $0 <= now }) ?? true {
+                outputs.log.append(
+                    LogLine(
+                        .error, .secretMissing,
+                        "no secret: \(subscription.secret) is missing; restore it, or outboxctl webhook rotate, and "
+                            + "reload",
+                        [(.subscription, String(id))]))
+            }
+            endpoints[id]?.noSecretUntil = now + Self.secretPatience
+            return
+        }
+        endpoints[id]?.noSecretUntil = nil
+        var json = JSONWriter(capacity: 512)
+        let name = codec.text(event: event, at: logged.at)
+        logged.write(
+            to: &json, id: name, messageID: logged.message.map { codec.text($0.id) },
+            batchID: logged.message?.batch.map { codec.text($0, .batch) }, parser: parser)
+        let request = CallbackSigning.request(to: url, id: name, body: json.bytes, secrets: secrets, now: now)
+        outputs.calls.append((request, CallbackCall(subscription: id, event: event, startedAt: tick)))
+    }
+
+    private func report(_ id: Int64, _ outputs: inout Outputs) {
+        guard let endpoint = endpoints[id], let queue = endpoint.queue else { return }
+        let cursor = queue.cursor
+        let breaker = queue.breaker.state
+        let lag = cursor - endpoint.reportedCursor
+        guard
+            !endpoint.results.isEmpty || endpoint.disable != nil || breaker != endpoint.reportedBreaker
+                || lag >= Self.cursorLagMax || stopping && lag > 0
+        else { return }
+        outputs.reports.append(
+            CallbackReport(
+                subscription: id, revision: endpoint.subscription.revision, cursor: cursor, breaker: breaker,
+                deliveries: endpoint.results, disable: endpoint.disable))
+        endpoints[id]?.results = []
+        endpoints[id]?.disable = nil
+        endpoints[id]?.unconfirmed += 1
+        endpoints[id]?.reportedCursor = cursor
+        endpoints[id]?.reportedBreaker = breaker
+    }
+
+    // MARK: Tests
+
+    private func test(
+        _ id: Int64, _ exchange: Exchange, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
+    ) {
+        func refuse(_ error: APIError) { outputs.answers.append((exchange, .error(error))) }
+        let found: Subscription?
+        do {
+            found = try reader.subscription(id)
+        } catch {
+            outputs.log.append(LogLine(.error, .storage, "a subscription could not be read: \(error)"))
+            return refuse(APIError(.internalError, "the database could not be read; the journal says why"))
+        }
+        guard let subscription = found else { return refuse(APIError(.notFound, "there is no such subscription")) }
+        guard tests < Self.testsMax, !stopping else {
+            return refuse(APIError(.unavailable, "too many tests at once; try again in a moment"))
+        }
+        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
+        guard !secrets.isEmpty else {
+            return refuse(APIError(.conflict, "its secret \(subscription.secret) is missing: rotate it"))
+        }
+        let url = subscription.settings.url
+        if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
+            return refuse(APIError(.conflict, "its url \(problem)"))
+        }
+        let name = "test_" + hexadecimal((0..<16).map { _ in UInt8.random(in: 0...255, using: &chance) })
+        var json = JSONWriter()
+        json.object {
+            $0.field("id", name)
+            $0.field("seq", nil as Int64?)
+            $0.field("event", "test")
+            $0.field("timestamp", now.rfc3339)
+            $0.object("data") { $0.field("subscription", id) }
+        }
+        tests += 1
+        let request = CallbackSigning.request(to: url, id: name, body: json.bytes, secrets: secrets, now: now)
+        outputs.calls.append(
+            (request, CallbackCall(subscription: id, event: nil, exchange: exchange, startedAt: tick)))
+    }
+
+    private func testEnded(
+        _ call: CallbackCall, _ outcome: CallbackOutcome, _ at: UInt64, _ outputs: inout Outputs
+    ) {
+        tests -= 1
+        guard let exchange = call.exchange else { return }
+        let (status, error): (Int64?, String?) =
+            switch outcome {
+            case .accepted(let status): (status, nil)
+            case .failed(let status, let error, _): (status, error)
+            case .gone: (410, "HTTP 410: an event answered so would make the subscription inactive")
+            case .refused(let reason): (nil, reason)
+            }
+        let answer = HTTPResponse.json(200) {
+            $0.object("data") {
+                $0.field("delivered", error == nil)
+                $0.field("httpStatus", status)
+                $0.field("error", error)
+                $0.field("milliseconds", (at - min(call.startedAt, at)) / 1_000_000)
+            }
+        }
+        outputs.answers.append((exchange, answer))
+    }
+}

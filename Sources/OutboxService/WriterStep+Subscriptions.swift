@@ -1,0 +1,69 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxStore
+
+/// Subscriptions, and what became of their calls.
+extension WriterStep {
+    func performForSubscriptions(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
+        switch input {
+        case .subscribe(let exchange, let body, let secret):
+            let line = body.settings.line.flatMap { queue.line(named: $0, account: defaultAccount) }
+            if let wrong = wrongLine(body.settings, line) { return Effect(reply: (exchange, .wrong(wrong))) }
+            if let after = body.after, after > queue.lastEvent {
+                let error = FieldError("after", "is beyond the last event, \(queue.lastEvent)")
+                return Effect(reply: (exchange, .wrong(error)))
+            }
+            let made = try queue.subscribe(
+                body.settings, line: line?.id, secret: secret, after: body.after, account: defaultAccount, now: now)
+            return changed(made, exchange, "subscription added", isNew: true)
+        case .changeSubscription(let exchange, let id, let settings):
+            let line = settings.line.flatMap { queue.line(named: $0, account: defaultAccount) }
+            if let wrong = wrongLine(settings, line) { return Effect(reply: (exchange, .wrong(wrong))) }
+            let subscription = try queue.change(id, settings, line: line?.id, account: defaultAccount, now: now)
+            guard let subscription else { return Effect(reply: (exchange, .noSubscription)) }
+            return changed(subscription, exchange, "subscription changed")
+        case .unsubscribe(let exchange, let id):
+            guard let subscription = try queue.unsubscribe(id, account: defaultAccount, now: now) else {
+                return Effect(reply: (exchange, .noSubscription))
+            }
+            var effect = changed(subscription, exchange, "subscription removed")
+            effect.reply = (exchange, .unsubscribed(subscription))
+            return effect
+        case .findSubscription(let exchange, let id):
+            let found = try queue.subscription(id, account: defaultAccount)
+            return Effect(reply: (exchange, found.map { .subscription($0, isNew: false) } ?? .noSubscription))
+        case .replay(let exchange, let id, let body):
+            guard let subscription = try queue.subscription(id, account: defaultAccount) else {
+                return Effect(reply: (exchange, .noSubscription))
+            }
+            let replayed = try queue.replay(body.range, failedOnly: body.failedOnly, of: subscription)
+            if body.isOne, replayed.count == 0 {
+                let words = "names no event this subscription was to be told; see its deliveries"
+                return Effect(reply: (exchange, .wrong(FieldError("event", words))))
+            }
+            return Effect(reply: (exchange, .replayed(replayed)), changedSubscription: id)
+        case .callbacks(let report):
+            try queue.record(report, now: now)
+            return Effect(reportOf: report.subscription)
+        default: preconditionFailure("\(input) is not about subscriptions")
+        }
+    }
+
+    private func wrongLine(_ settings: SubscriptionSettings, _ line: Line?) -> FieldError? {
+        guard let name = settings.line, line == nil else { return nil }
+        return FieldError("line", "there is no line \(name); see outboxctl line ls")
+    }
+
+    private func changed(
+        _ subscription: Subscription, _ exchange: Exchange, _ words: String, isNew: Bool = false
+    ) -> Effect {
+        let text = "\(words): \(CallbackAddress.host(subscription.settings.url))"
+        return Effect(
+            reply: (exchange, .subscription(subscription, isNew: isNew)),
+            log: [
+                LogLine(.notice, .subscriptionChanged, text, [(.subscription, String(subscription.id))])
+            ],
+            changedSubscription: subscription.id)
+    }
+}
