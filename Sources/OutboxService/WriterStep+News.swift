@@ -63,14 +63,18 @@ extension WriterStep {
     func apply(_ news: AccountNews, _ now: Timestamp) throws -> [LogLine] {
         let lines = queue.lines(ofAccount: news.wabaID)
         switch news {
-        case .template(_, let name, let language, let status, _):
+        case .template(_, let name, let language, let status, let reason):
             for line in lines {
-                try queue.learn(status, of: TemplateName(name: name, language: language), line: line)
+                try tellingOfTemplates(of: line, reason: reason, now) {
+                    try queue.learn(status, of: TemplateName(name: name, language: language), line: line)
+                }
             }
         case .capability(_, let tier?), .quality(_, _, _, let tier?):
-            for line in lines { _ = try queue.learn(tier, line: line) }
+            let sharing = Set(lines.flatMap { queue.linesSharingPool(with: $0) }).sorted()
+            try tellingOfLines(sharing, now) { for line in lines { _ = try queue.learn(tier, line: line) } }
         default: break
         }
+        try tell(news, now)
         for line in lines { refreshes.forget(line) }
         return lines.compactMap { queue.line($0) }.map { words.news(news, $0) }
     }
@@ -84,18 +88,20 @@ extension WriterStep {
             try queue.noteProblem("\(failure.code): \(failure.message)", line: line.id)
             effect.log.append(words.notRead(line, failure))
         case .read(let health):
-            let before = try queue.learn(health, line: line.id)
-            if let tier = health.tier, let pool = try queue.learn(tier, line: line.id) {
-                effect.log.append(words.learned(tier, pool))
+            try tellingOfLines(queue.linesSharingPool(with: line.id), now) {
+                let before = try queue.learn(health, line: line.id)
+                if let tier = health.tier, let pool = try queue.learn(tier, line: line.id) {
+                    effect.log.append(words.learned(tier, pool))
+                }
+                if before?.stop != health.stop { effect.log.append(words.health(line, health)) }
             }
-            if before?.stop != health.stop { effect.log.append(words.health(line, health)) }
         }
         if let failure = news.templateProblem {
             try queue.noteProblem("templates: \(failure.code): \(failure.message)", line: line.id)
             effect.log.append(words.notRead(line, failure))
         }
         if let templates = news.templates {
-            try queue.learn(templates, line: line.id, now: now)
+            try tellingOfTemplates(of: line.id, now) { try queue.learn(templates, line: line.id, now: now) }
             effect.templatesOf = line.id
         }
         return effect

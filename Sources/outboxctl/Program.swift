@@ -34,6 +34,8 @@ private let commands = [
     cancelCommand, retryCommand, lineAddCommand, lineListCommand, lineRemoveCommand, lineHealthCommand,
     lineCatchUpCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand, resumeCommand,
     unknownListCommand, unknownResolveCommand, retentionListCommand, retentionSetCommand,
+    webhookListCommand, webhookAddCommand, webhookSetCommand, webhookRemoveCommand, webhookTestCommand,
+    webhookRotateCommand, webhookDeliveriesCommand, webhookReplayCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, reloadCommand, explainCodeCommand,
 ]
 

@@ -21,6 +21,14 @@ let statusCommand = Command(
     if let copies = status["duplicates"]?.integer, copies > 0 {
         print("\(copies) messages reached Meta a second time after an unknown outcome")
     }
+    let callbacks = status["callbacks"]
+    if let waiting = callbacks?["waiting"]?.integer, let givenUp = callbacks?["givenUp"]?.integer, waiting + givenUp > 0
+    {
+        print("\(waiting) events wait for an endpoint, \(givenUp) were given up: outboxctl webhook ls")
+    }
+    for one in callbacks?["disabled"]?.elements.map({ $0 }) ?? [] {
+        print("subscription \(plain(one["id"])) is inactive: \(plain(one["reason"]))")
+    }
     if let unread = status["unreadWebhooks"]?.integer, unread > 0 {
         print("\(unread) webhooks could not be read and are kept in the database's webhook table")
     }
