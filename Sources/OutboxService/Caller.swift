@@ -17,9 +17,6 @@ final class Caller: Sendable {
     private let listens: Lock<Bool>
     private let allowsHTTP: Lock<Bool>
 
-    /// Reads go on after this when the database could not be read.
-    private static let patience = Duration.seconds(1)
-
     /// `path` is the database's.
     init(path: String, secrets: Secrets, allowsHTTP: Bool, journal: Journal, outlets: Outlets) {
         let bell = Bell()
@@ -86,23 +83,15 @@ final class Caller: Sendable {
             var ending = false
             for case .end in mail { ending = true }
             let now = Timestamp(milliseconds: wallClockMilliseconds())
-            var goOn = false
-            var wake: Timestamp?
-            do {
-                let outputs = try step.turn(mail, now: now, tick: steadyNanoseconds())
-                if !outputs.calls.isEmpty { client.send(outputs.calls) }
-                if !outputs.reports.isEmpty { outlets.reports(outputs.reports) }
-                if !outputs.answers.isEmpty { outlets.answers(outputs.answers) }
-                for line in outputs.log { journal.write(line) }
-                (goOn, wake) = (outputs.goOn, outputs.wake)
-            } catch {
-                journal.write(LogLine(.error, .storage, "the log could not be read: \(error)"))
-                wake = now + patience
-            }
+            let outputs = step.turn(mail, now: now, tick: steadyNanoseconds())
+            if !outputs.calls.isEmpty { client.send(outputs.calls) }
+            if !outputs.reports.isEmpty { outlets.reports(outputs.reports) }
+            if !outputs.answers.isEmpty { outlets.answers(outputs.answers) }
+            for line in outputs.log { journal.write(line) }
             listens.withLock { $0 = step.listens }
             if ending { return }
-            if goOn { continue }
-            timer.set(wake?.milliseconds)
+            if outputs.goOn { continue }
+            timer.set(outputs.wake?.milliseconds)
             var waits = [
                 pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),

@@ -71,6 +71,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     /// Events passed by that do not concern a subscription, before that is worth a write.
     private static var cursorLagMax: Int64 { 1000 }
     private static var secretPatience: Duration { .seconds(60) }
+    private static var readPatience: Duration { .seconds(1) }
 
     private let reader: CallbackReader
     private let log: LogReader
@@ -102,19 +103,31 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     /// Somebody is to be told of what happens.
     var listens: Bool { !stale.isEmpty || endpoints.values.contains { $0.queue != nil } }
 
-    func turn(_ mail: [CallerMail], now: Timestamp, tick: UInt64) throws -> Outputs {
+    func turn(_ mail: [CallerMail], now: Timestamp, tick: UInt64) -> Outputs {
         var outputs = Outputs()
         for mail in mail { take(mail, now, tick, &outputs) }
-        for id in stale.sorted() where endpoints[id]?.isQuiet ?? true { try load(id) }
-        if !stopping { try startCalls(now, tick, &outputs) }
+        do {
+            for id in stale.sorted() where endpoints[id]?.isQuiet ?? true { try load(id) }
+            if !stopping { try readOn(&outputs) }
+        } catch {
+            unreadable(error, now, &outputs)
+        }
+        if !stopping { startCalls(now, tick, &outputs) }
         for id in endpoints.keys.sorted() { report(id, &outputs) }
-        outputs.wake = endpoints.values.compactMap { wake(of: $0, now) }.min()
+        outputs.wake = (endpoints.values.map { wake(of: $0, now) } + [outputs.wake]).compactMap { $0 }.min()
         return outputs
+    }
+
+    /// Nothing is lost by it: it is read again.
+    private func unreadable(_ error: any Error, _ now: Timestamp, _ outputs: inout Outputs) {
+        outputs.log.append(LogLine(.error, .storage, "the log could not be read for callbacks: \(error)"))
+        outputs.goOn = false
+        outputs.wake = now + Self.readPatience
     }
 
     private func wake(of endpoint: Endpoint, _ now: Timestamp) -> Timestamp? {
         guard !stopping, !stale.contains(endpoint.subscription.id), let queue = endpoint.queue else { return nil }
-        if let until = endpoint.noSecretUntil { return until }
+        if let until = endpoint.noSecretUntil, until > now { return until }
         // What could go already waits for a call to end or for the disk, not for time.
         return queue.nextWake(now: now).flatMap { $0 > now ? $0 : nil }
     }
@@ -232,15 +245,21 @@ final class CallerStep<Chance: RandomNumberGenerator> {
 
     // MARK: What goes
 
-    private func startCalls(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) throws {
-        turns += 1
-        let ids = endpoints.keys.sorted().filter { endpoints[$0]?.queue != nil && !stale.contains($0) }
-        for id in ids {
+    /// Endpoints that may be called.
+    private var open: [Int64] { endpoints.keys.sorted().filter { endpoints[$0]?.queue != nil && !stale.contains($0) } }
+
+    private func readOn(_ outputs: inout Outputs) throws {
+        for id in open {
             guard var endpoint = endpoints[id] else { continue }
             if try readOn(&endpoint) { outputs.goOn = true }
             endpoint.results += endpoint.queue?.park() ?? []
             endpoints[id] = endpoint
         }
+    }
+
+    private func startCalls(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
+        turns += 1
+        let ids = open
         let busy = ids.count { !(endpoints[$0]?.queue?.isEmpty ?? true) }
         // Whoever is slow fills its own share alone.
         let share = max(1, min(CallbackQueue.windowMax, Self.callsMax / max(1, busy)))
@@ -253,7 +272,14 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             if let until = endpoint.noSecretUntil, until > now { continue }
             let events = endpoints[id]?.queue?.start(room: min(room, share - underWay), now: now) ?? []
             room -= events.count
-            for event in events { try start(event.event, endpoint.subscription, now, tick, &outputs) }
+            for event in events {
+                do {
+                    try start(event.event, endpoint.subscription, now, tick, &outputs)
+                } catch {
+                    endpoints[id]?.queue?.abandoned(event.event)
+                    unreadable(error, now, &outputs)
+                }
+            }
         }
     }
 
