@@ -135,6 +135,11 @@ package final class CallbackReader {
     package struct Counts: Equatable, Sendable {
         package var waiting: Int64
         package var failed: Int64
+
+        package init(waiting: Int64, failed: Int64) {
+            self.waiting = waiting
+            self.failed = failed
+        }
     }
 
     package func counts(_ subscription: Int64) throws -> Counts {

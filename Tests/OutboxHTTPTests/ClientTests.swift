@@ -115,7 +115,26 @@ private func sendInTurn(_ requests: [OutgoingRequest]) -> [HTTPResult] {
     return list
 }
 
+private struct Unexpected: Error {}
+
 @Suite struct ClientTests {
+    @Test func aLongAnswerIsBrokenOrCut() throws {
+        let server = try Scripted { _ in .answer(String(repeating: "a", count: 200_000)) }
+        var request = post(server.path)
+        guard case .broken = callAndWait(request) else { throw Unexpected() }
+        request.cutsAnswer = true
+        guard case .answered(200, _, let body) = callAndWait(request) else { throw Unexpected() }
+        #expect(body.count == request.answerBytesMax)
+    }
+
+    @Test func otherProtocolsAreNotSpoken() throws {
+        let server = try Scripted { _ in .answer("n") }
+        var request = post(server.path)
+        request.protocols = "https"
+        guard case .notSent = callAndWait(request) else { throw Unexpected() }
+        #expect(server.count == 0)
+    }
+
     @Test func connectionsAreKeptAndAnswersRead() throws {
         let server = try Scripted { .answer("n\($0)") }
         let results = sendInTurn([post(server.path), post(server.path)])
