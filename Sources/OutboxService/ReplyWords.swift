@@ -48,7 +48,7 @@ struct ReplyWords {
             return .json(isNew ? 201 : 200) { subscription.write(to: &$0, name: "data") }
         case .unsubscribed: return HTTPResponse(status: 204)
         case .noSubscription: return .error(APIError(.notFound, "there is no such subscription"))
-        case .replayed(let replayed):
+        case .eventsReplayed(let replayed):
             return .json(202) {
                 $0.object("data") {
                     $0.field("replayed", replayed.count)

@@ -131,7 +131,7 @@ enum WriterReply: Sendable {
     case subscription(Subscription, isNew: Bool)
     case unsubscribed(Subscription)
     case noSubscription
-    case replayed(Queue.Replayed)
+    case eventsReplayed(Queue.Replayed)
     /// A field that names nothing.
     case wrong(FieldError)
     case webhookStored

@@ -42,7 +42,7 @@ extension WriterStep {
                 let words = "names no event this subscription was to be told; see its deliveries"
                 return Effect(reply: (exchange, .wrong(FieldError("event", words))))
             }
-            return Effect(reply: (exchange, .replayed(replayed)), changedSubscription: id)
+            return Effect(reply: (exchange, .eventsReplayed(replayed)), changedSubscription: id)
         case .callbacks(let report):
             try queue.record(report, now: now)
             return Effect(reportOf: report.subscription)

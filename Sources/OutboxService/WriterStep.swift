@@ -167,7 +167,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
             return Effect(attempts: claimed.attempts, goOn: claimed.goOn)
-        case .prune: return Effect(pruned: try queue.prune(now, needed: nil))
+        case .prune: return Effect(pruned: try queue.prune(now, needed: queue.oldestNeededEvent()))
         }
     }
 

@@ -66,19 +66,22 @@ package final class CallbackReader {
         logEnd = try database.prepare("SELECT max(seq) FROM event")
         waiting = try database.prepare(
             """
-            SELECT \(Delivery.columns) FROM delivery
+            SELECT \(Delivery.columns) FROM delivery INDEXED BY delivery_waiting
             WHERE subscription = :subscription AND event > :after AND status = 0 ORDER BY event LIMIT :limit
             """)
-        func list(_ condition: String) throws -> Statement {
+        func list(_ index: String, _ condition: String) throws -> Statement {
             try reader.database.prepare(
                 """
-                SELECT \(Delivery.columns), (SELECT e.at FROM event AS e WHERE e.seq = delivery.event) FROM delivery
+                SELECT \(Delivery.columns), (SELECT e.at FROM event AS e WHERE e.seq = delivery.event) FROM delivery \(index)
                 WHERE subscription = :subscription AND event < :before \(condition) ORDER BY event DESC LIMIT :limit
                 """)
         }
-        newest = try list("")
+        newest = try list("", "")
         var ofStatus: [DeliveryStatus: Statement] = [:]
-        for status in DeliveryStatus.allCases { ofStatus[status] = try list("AND status = \(status.rawValue)") }
+        for (status, index) in [
+            (DeliveryStatus.waiting, "INDEXED BY delivery_waiting"), (.delivered, ""),
+            (.failed, "INDEXED BY delivery_failed"),
+        ] { ofStatus[status] = try list(index, "AND status = \(status.rawValue)") }
         newestOfStatus = ofStatus
     }
 
@@ -145,8 +148,10 @@ package final class CallbackReader {
     package func counts(_ subscription: Int64) throws -> Counts {
         let counts = try database.prepare(
             """
-            SELECT (SELECT count(*) FROM delivery WHERE subscription = :subscription AND status = 0),
-                (SELECT count(*) FROM delivery WHERE subscription = :subscription AND status = 2)
+            SELECT (SELECT count(*) FROM delivery INDEXED BY delivery_waiting
+                WHERE subscription = :subscription AND status = 0),
+                (SELECT count(*) FROM delivery INDEXED BY delivery_failed
+                WHERE subscription = :subscription AND status = 2)
             """
         ).first(.integer(subscription)) { Counts(waiting: $0.integer(0), failed: $0.integer(1)) }
         return counts ?? Counts(waiting: 0, failed: 0)

@@ -110,12 +110,18 @@ extension Queue {
         var sequence: Int64? = row.lastEvent
         while let event = sequence {
             sequence = try pruning.previousEvent.first(.integer(event)) { $0.optionalInteger(0) } ?? nil
-            try pruning.deleteEvent.run(.integer(event))
+            try removeEvent(event)
         }
         try pruning.deleteCopies.run(.integer(row.id))
         try pruning.deleteMessage.run(.integer(row.id))
         if let batch = row.batch { try pruning.deleteBatch.run(.integer(batch)) }
         memory.counters.removed(row.counted)
+    }
+
+    /// With what is known of telling it.
+    private func removeEvent(_ sequence: Int64) throws {
+        try callbacks.deleteOfEvent.run(.integer(sequence))
+        try pruning.deleteEvent.run(.integer(sequence))
     }
 
     // MARK: The rest
@@ -133,7 +139,7 @@ extension Queue {
                 return go(to: .received, removed)
             }
             if !row.isMessages {
-                try pruning.deleteEvent.run(.integer(row.sequence))
+                try removeEvent(row.sequence)
                 removed += 1
             }
             memory.eventsPruned = row.sequence

@@ -124,7 +124,8 @@ extension Queue {
         if failedOnly {
             let failed = try database.prepare(
                 """
-                SELECT event FROM delivery WHERE subscription = :id AND status = 2 AND event BETWEEN :first AND :last
+                SELECT event FROM delivery INDEXED BY delivery_failed
+                WHERE subscription = :id AND status = 2 AND event BETWEEN :first AND :last
                 ORDER BY event LIMIT :limit
                 """
             ).all(
@@ -167,6 +168,8 @@ final class CallbackStatements {
     let replayFailed: Statement
     /// A slice of the log, and as many rows of delivery.
     let replay: Statement
+    /// A row at most for each subscription, by primary key.
+    let deleteOfEvent: Statement
     /// A row for each active subscription; index delivery_waiting.
     let oldestNeeded: Statement
 
@@ -210,9 +213,11 @@ final class CallbackStatements {
             ON CONFLICT (subscription, event) DO UPDATE SET status = 0, attempts = 0, next_at = NULL, first_at = NULL,
                 ended_at = NULL
             """)
+        deleteOfEvent = try database.prepare(
+            "DELETE FROM delivery WHERE subscription IN (SELECT id FROM subscription) AND event = :event")
         oldestNeeded = try database.prepare(
             """
-            SELECT min(coalesce((SELECT min(d.event) FROM delivery AS d WHERE d.subscription = s.id AND d.status = 0
+            SELECT min(coalesce((SELECT min(d.event) FROM delivery AS d INDEXED BY delivery_waiting WHERE d.subscription = s.id AND d.status = 0
                 AND d.event <= s.cursor), s.cursor + 1)) FROM subscription AS s WHERE s.active = 1
             """)
     }

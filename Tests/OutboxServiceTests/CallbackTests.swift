@@ -95,7 +95,7 @@ private let down: (HTTPResult, Duration) = (.notSent("Connection refused"), .mil
         let failed = try world.deliveries(id, .failed).map(\.event)
         #expect(world.taken(url).count == 60 - failed.count)
         let reply = try world.replay(id, ReplayBody.read(try JSONParser().parse(#"{"failed":true}"#.utf8)))
-        guard case .replayed(let replayed) = reply else { throw Missing() }
+        guard case .eventsReplayed(let replayed) = reply else { throw Missing() }
         #expect(replayed == Queue.Replayed(count: Int64(failed.count), next: nil))
         try world.pass(.seconds(60))
         #expect(Set(world.taken(url).map(\.sequence)).count == 60)
@@ -248,8 +248,8 @@ private let down: (HTTPResult, Duration) = (.notSent("Connection refused"), .mil
         func replay(_ body: String) throws -> WriterReply {
             try world.replay(id, ReplayBody.read(try JSONParser().parse(body.utf8)))
         }
-        guard case .replayed(let range) = try replay(#"{"from":4,"to":9}"#),
-            case .replayed(let one) = try replay(#"{"event":2}"#)
+        guard case .eventsReplayed(let range) = try replay(#"{"from":4,"to":9}"#),
+            case .eventsReplayed(let one) = try replay(#"{"event":2}"#)
         else { throw Missing() }
         #expect(range == Queue.Replayed(count: 6, next: nil) && one.count == 1)
         try world.pass(.seconds(10))
@@ -269,7 +269,7 @@ private let down: (HTTPResult, Duration) = (.notSent("Connection refused"), .mil
         try world.pass(.seconds(60))
         #expect(world.taken(url).count == 2400)
         guard
-            case .replayed(let all) = try world.replay(
+            case .eventsReplayed(let all) = try world.replay(
                 id, .read(try JSONParser().parse(#"{"from":1}"#.utf8)))
         else { throw Missing() }
         #expect(all == Queue.Replayed(count: 2400, next: nil))

@@ -83,6 +83,41 @@ import Testing
         #expect(ended.cursor == 5 && ended.breaker == breaker && ended.reason == "gone" && !ended.settings.isActive)
     }
 
+    @Test func whatSomebodyIsStillToBeToldIsNotPruned() throws {
+        let bench = try Bench()
+        for number in 0..<6 {
+            let id = try bench.submit("1415555\(1000 + number)")
+            _ = try bench.run { try $0.cancel(id, account: 1, now: bench.now) }
+        }
+        let one = try subscribe(bench, after: 4)
+        try bench.run {
+            try $0.record(
+                CallbackReport(
+                    subscription: one.id, revision: 1, cursor: 6, breaker: nil, deliveries: delivered(5...6, bench.now)),
+                now: bench.now)
+        }
+        try bench.run { try $0.set(RetentionRule(ageMax: .seconds(1), countMax: nil), for: .cancelled) }
+        func prune() throws {
+            for _ in 0..<100 {
+                if try bench.run({ try $0.prune(bench.now, needed: $0.oldestNeededEvent()) }).isDone { return }
+            }
+        }
+        bench.now = bench.now + .seconds(3600)
+        try prune()
+        let reader = try QueueReader(path: bench.path)
+        #expect(try LogReader(reader).range()?.lowerBound == 7)
+        // With the event goes what is known of telling it.
+        #expect(try CallbackReader(reader).deliveries(one.id, status: nil, before: .max, limit: 10).isEmpty)
+        try bench.run {
+            try $0.record(
+                CallbackReport(subscription: one.id, revision: 1, cursor: 12, breaker: nil, deliveries: []),
+                now: bench.now)
+        }
+        try prune()
+        // The newest message and the last event stay.
+        #expect(try LogReader(reader).range()?.lowerBound == 11)
+    }
+
     @Test func replaysGoSliceBySlice() throws {
         let bench = try Bench()
         try bench.run { queue in
