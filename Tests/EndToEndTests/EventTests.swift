@@ -122,7 +122,8 @@ private func sequences(_ events: [JSONValue]) -> [Int64] { events.compactMap { $
         let again = try Reader(
             lab, "follow=true&after=0", serverSent: true, headers: ["Last-Event-ID: \(sequences(heard)[4])"])
         #expect(again.fields()?["id"] == String(sequences(heard)[5]))
-        #expect(sequences(try lab.log()) == sequences(heard))
+        let first = try #require(sequences(heard).first)
+        #expect(sequences(try lab.log("after=\(first - 1)")) == sequences(heard))
         #expect(sequences(try lab.log("after=\(sequences(heard)[9])&limit=3")) == Array(sequences(heard)[10..<13]))
     }
 

@@ -97,6 +97,9 @@ final class Lab: @unchecked Sendable {
         if let line {
             #expect(try call("PUT", "/v1/lines/main", line).status == 201)
             #expect(try call("PUT", "/v1/pools/main", #"{"tier":"TIER_UNLIMITED"}"#).status == 200)
+            // What Meta says of the line stands in the log from now on, and does not come between a test's own events;
+            // a sandbox made to fail says nothing.
+            _ = try eventually(within: 3) { try call("GET", "/v1/events?event=line.updated").text.contains("seq") }
         }
     }
 

@@ -13,6 +13,7 @@ import Testing
         try lab.wait(id, for: "read")
         let waiting = try lab.submit(#","sendAt":"2099-01-01T00:00:00Z""#)
         #expect(try lab.ctl("retention", "set", "read", "--max-count", "0").status == 0)
+        #expect(try lab.ctl("retention", "set", "events", "--max-count", "0").status == 0)
         let gone = try eventually { try lab.call("GET", "/v1/messages/\(id)").status == 404 }
         #expect(gone)
         #expect(try lab.message(waiting)["status"]?.string == "scheduled")
@@ -22,7 +23,11 @@ import Testing
         let again = try lab.call("POST", "/v1/messages", body, headers: ["Idempotency-Key: k1"])
         #expect(again.text == first.text)
         // Whoever reads the log from its beginning is told that there is none any more.
-        let log = try lab.call("GET", "/v1/events?after=0").text
+        var log = ""
+        _ = try eventually {
+            log = try lab.call("GET", "/v1/events?after=0").text
+            return log.contains(#""log.gap""#)
+        }
         #expect(log.contains(#""log.gap""#) && log.contains(waiting) && !log.contains(id), "\(log)")
         lab.killDaemon()
         try lab.startDaemon()
