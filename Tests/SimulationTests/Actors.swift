@@ -77,7 +77,7 @@ extension Simulation {
         meta.inbound(person, number, at: time)
         let body = SimulatedMeta.inboundBody(
             from: person, to: number, number: turns * 1000 + calls.count, wall: Self.epoch + time)
-        agenda.add(.webhook(body, tries: 0), at: time + random(100...5000))
+        agenda.add(.webhook(SimulatedMeta.Word(body: body), tries: 0), at: time + random(100...5000))
     }
 
     private func someID(_ states: MessageState...) -> MessageID? {

@@ -17,6 +17,8 @@ struct History {
     private(set) var known: [MessageID: Known] = [:]
     /// Messages an operator or a caller sent again by name.
     private(set) var forced: Set<MessageID> = []
+    /// What Meta told of each message.
+    private var heard: [String: Set<String>] = [:]
     private(set) var problems: [String] = []
     /// Of all that happened, for telling two runs apart.
     private(set) var digest: UInt64 = 14_695_981_039_346_656_037
@@ -34,6 +36,9 @@ struct History {
         if let before = promised[number], before != id { problem("call \(number) is \(before) and \(id)") }
         promised[number] = id
     }
+
+    /// Meta told it, and was answered that it is stored.
+    mutating func told(_ report: String, of message: String) { heard[message, default: []].insert(report) }
 
     mutating func sentAgain(_ id: MessageID) { forced.insert(id) }
 
@@ -136,6 +141,15 @@ struct History {
                 if !message.outcomeUnknown { problem("\(id) is on its way for ever") }
             case .scheduled, .queued, .retrying:
                 problem("\(id) still is \(message.state), it waits at \(message.waitsAt?.name ?? "nothing")")
+            }
+            let heard = heard[codec.text(id)] ?? []
+            if heard.contains("read")
+                ? message.state != .read : heard.contains("delivered") && message.state != .delivered
+            {
+                problem("\(id) is \(message.state), Meta told \(heard.sorted())")
+            }
+            if heard == ["sent"], arrived == 1, message.state == .failed, !forced.contains(id) {
+                problem("\(id) is failed by \(message.failure?.code ?? "?"), Meta told that it was sent")
             }
             // Held means held: a second copy takes a policy or a person that wanted it.
             if arrived > 1, message.onUnknown == .hold || message.onUnknown == .fail, !forced.contains(id) {

@@ -12,7 +12,13 @@ struct SimulatedMeta {
         var answer: HTTPResult?
         var answersAfter: Int64
         /// Webhook bodies, and when they are sent first.
-        var webhooks: [(after: Int64, body: [UInt8])] = []
+        var webhooks: [(after: Int64, word: Word)] = []
+    }
+
+    /// A webhook's body, and what it says of which message.
+    struct Word {
+        var body: [UInt8]
+        var status: (message: String, report: String)?
     }
 
     struct Post {
@@ -114,10 +120,9 @@ struct SimulatedMeta {
 
     // MARK: Webhooks
 
-    private mutating func statuses(_ attempt: Attempt, _ wamid: String, _ wall: Int64) -> [(
-        after: Int64, body: [UInt8]
-    )] {
-        var list: [(after: Int64, body: [UInt8])] = []
+    private mutating func statuses(_ attempt: Attempt, _ wamid: String, _ wall: Int64) -> [(after: Int64, word: Word)] {
+        var list: [(after: Int64, word: Word)] = []
+        let message = String(attempt.opaque.split(separator: ".")[0])
         func body(_ status: String, _ after: Int64, opaque: Bool) -> [UInt8] {
             let echo = opaque ? #","biz_opaque_callback_data":"\#(attempt.opaque)""# : ""
             let errors = status == "failed" ? #","errors":[{"code":131026,"title":"Message undeliverable"}]"# : ""
@@ -135,8 +140,10 @@ struct SimulatedMeta {
             if happens(0.01) { continue }
             let late = happens(0.05) ? random(0...7_200_000) : 0
             // Meta promises the opaque id, but not on a failure.
-            list.append((at + late, body(name, at, opaque: name != "failed" || happens(0.5))))
-            if happens(0.1) { list.append((at + random(0...3_600_000), body(name, at, opaque: true))) }
+            let word = Word(
+                body: body(name, at, opaque: name != "failed" || happens(0.5)), status: (message, name))
+            list.append((at + late, word))
+            if happens(0.1) { list.append((at + random(0...3_600_000), word)) }
             at += happens(0.1) ? random(60_000...86_400_000) : random(500...20_000)
         }
         return list

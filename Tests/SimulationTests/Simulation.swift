@@ -26,7 +26,7 @@ final class Simulation {
         case leave(Attempt, life: Int)
         case arrive(Attempt, life: Int)
         case answer(Attempt, HTTPResult, life: Int)
-        case webhook([UInt8], tries: Int)
+        case webhook(SimulatedMeta.Word, tries: Int)
         case act
         case call(Int)
         case follow
@@ -60,7 +60,7 @@ final class Simulation {
     var step: WriterStep<Dice>?
     private var inbox: [WriterInput] = []
     private var awaited: [Exchange: Int] = [:]
-    private var webhooksAwaited: [(exchange: Exchange, body: [UInt8], tries: Int)] = []
+    private var webhooksAwaited: [(exchange: Exchange, word: SimulatedMeta.Word, tries: Int)] = []
     private var exchanges: UInt64 = 0
     private(set) var life = 0
     private var nextTurn: Int64 = .max
@@ -121,7 +121,7 @@ final class Simulation {
             guard life == self.life else { return }
             let outcome = OutboxMeta.outcome(of: result, parser: parser)
             post(.outcome(AttemptOutcome(attempt: attempt, outcome: outcome)))
-        case .webhook(let body, let tries): webhook(body, tries)
+        case .webhook(let word, let tries): webhook(word, tries)
         case .act: try act()
         case .call(let number): call(number)
         case .follow:
@@ -189,7 +189,7 @@ final class Simulation {
         step = nil
         inbox = []
         awaited = [:]
-        for call in webhooksAwaited { retryWebhook(call.body, call.tries) }
+        for call in webhooksAwaited { retryWebhook(call.word, call.tries) }
         webhooksAwaited = []
         life += 1
         nextTurn = .max
@@ -256,7 +256,7 @@ final class Simulation {
 
     private func arrive(_ attempt: Attempt, _ life: Int) {
         let reaction = meta.receive(attempt, at: time, wall: Self.epoch + time)
-        for (after, body) in reaction.webhooks { agenda.add(.webhook(body, tries: 0), at: time + after) }
+        for (after, word) in reaction.webhooks { agenda.add(.webhook(word, tries: 0), at: time + after) }
         if let answer = reaction.answer {
             agenda.add(.answer(attempt, answer, life: life), at: time + reaction.answersAfter)
         } else {
@@ -266,17 +266,17 @@ final class Simulation {
 
     // MARK: Webhooks
 
-    private func webhook(_ body: [UInt8], _ tries: Int) {
-        guard isRunning else { return retryWebhook(body, tries) }
+    private func webhook(_ word: SimulatedMeta.Word, _ tries: Int) {
+        guard isRunning else { return retryWebhook(word, tries) }
         let exchange = exchange()
-        webhooksAwaited.append((exchange, body, tries))
-        post(.webhook(exchange, ReceivedWebhook.reading(app: "default", body: body, parser: parser)))
+        webhooksAwaited.append((exchange, word, tries))
+        post(.webhook(exchange, ReceivedWebhook.reading(app: "default", body: word.body, parser: parser)))
     }
 
     /// Meta tries for days, less and less often.
-    private func retryWebhook(_ body: [UInt8], _ tries: Int) {
+    private func retryWebhook(_ word: SimulatedMeta.Word, _ tries: Int) {
         guard tries < 16 else { return }
-        agenda.add(.webhook(body, tries: tries + 1), at: time + (60_000 << min(tries, 9)))
+        agenda.add(.webhook(word, tries: tries + 1), at: time + (60_000 << min(tries, 9)))
     }
 
     // MARK: Answers
@@ -284,7 +284,8 @@ final class Simulation {
     private func answered(_ exchange: Exchange, _ reply: WriterReply) {
         if let index = webhooksAwaited.firstIndex(where: { $0.exchange == exchange }) {
             let call = webhooksAwaited.remove(at: index)
-            guard case .webhookStored = reply else { return retryWebhook(call.body, call.tries) }
+            guard case .webhookStored = reply else { return retryWebhook(call.word, call.tries) }
+            if let status = call.word.status { history.told(status.report, of: status.message) }
             return
         }
         guard let number = awaited.removeValue(forKey: exchange) else { return }
