@@ -249,7 +249,8 @@ CREATE TABLE message (
     send_at        INTEGER,                      -- as asked for
     expires_at     INTEGER,
     created_at     INTEGER NOT NULL,
-    wamid          TEXT,                         -- Meta's id of the attempt that counts
+    wamid          TEXT,                         -- Meta's id of the copy that counts
+    wamid_attempt  INTEGER,                      -- the attempt it came of
     sent_at        INTEGER,
     receipt_until  INTEGER,                      -- sent: when Meta gives up delivering it
     no_receipt     INTEGER NOT NULL DEFAULT 0 CHECK (no_receipt IN (0, 1)),  -- that time has passed

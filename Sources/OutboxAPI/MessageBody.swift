@@ -57,6 +57,10 @@ package struct MessageBody: Equatable, Sendable {
     private static func recipient(_ reader: inout ObjectReader) -> PhoneNumber? {
         guard let text = reader.requiredString("to", example: "\"14155552671\"") else { return nil }
         if let number = PhoneNumber(text) { return number }
+        if text.contains(".") && !text.contains("@") {
+            reader.refuse("to", "is a user id, as it seems: only phone numbers can be written to")
+            return nil
+        }
         reader.refuse(
             "to", "must be a phone number in E.164: country code and number, 7 to 15 digits, such as 14155552671")
         return nil

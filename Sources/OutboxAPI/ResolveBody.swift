@@ -22,10 +22,10 @@ package struct ResolveBody: Equatable, Sendable {
             reader.refuse("as", "is missing: say what became of it: sent, failed or resend")
         }
         if let wamid {
-            if !(1...wamidLengthMax).contains(wamid.utf8.count)
+            if !wamid.hasPrefix("wamid.") || !(1...wamidLengthMax).contains(wamid.utf8.count)
                 || !wamid.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
             {
-                reader.refuse("whatsappMessageId", "must be Meta's id, such as wamid.HBgL…")
+                reader.refuse("whatsappMessageId", "must be Meta's id, which begins with wamid., such as wamid.HBgL…")
             } else if let resolution, resolution != .sent {
                 reader.refuse("whatsappMessageId", "belongs to \"as\": \"sent\" alone")
             }

@@ -131,11 +131,20 @@ final class Transfer {
             return .answered(status: status, headers: headers, body: answer)
         }
         let detail = String(cString: errorBuffer)
-        let text = detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
+        let text = words(code) ?? (detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
         if !body.isEmpty { return bodySent == 0 ? .notSent(text) : .broken(text) }
         var requestBytes = 0
         ob_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &requestBytes)
         return requestBytes == 0 ? .notSent(text) : .broken(text)
+    }
+}
+
+/// What libcurl says in its own terms, in ours.
+private func words(_ code: CURLcode) -> String? {
+    switch code {
+    case CURLE_SEND_FAIL_REWIND, CURLE_GOT_NOTHING: "the connection was closed without an answer"
+    case CURLE_PARTIAL_FILE: "the connection was closed in the middle of the answer"
+    default: nil
     }
 }
 

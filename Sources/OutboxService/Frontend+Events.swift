@@ -14,7 +14,7 @@ extension Frontend {
         var message: MessageID?
         if let text = query.messageID {
             message = messageID(text)
-            if message == nil { throw .validation([FieldError("message", "there is no such message")]) }
+            if message == nil { throw APIError(.notFound, "there is no such message") }
         }
         var user: UInt32?
         if case .local(_, let uid, _, _) = request.peer { user = uid }

@@ -93,7 +93,8 @@ extension Frontend {
         guard known.count < 2 else {
             throw APIError(
                 .conflict,
-                "two secrets sign already: when the endpoint knows the new one, end the old one with DELETE "
+                "two secrets sign already: when the endpoint knows the new one, end the old one with "
+                    + "outboxctl webhook rotate \(subscription.id) --end-old, or DELETE "
                     + "/v1/subscriptions/\(subscription.id)/old-secret")
         }
         let secret = given ?? madeSecret()

@@ -48,6 +48,8 @@ final class Frontend: HTTPHandler {
     private let mailbox: Mailbox<Mail>
     unowned let server: HTTPServer
     var bulks: [Exchange: BulkJob] = [:]
+    /// Of Meta's calls, since the start, by app.
+    var refusedWebhooks: [String: Int] = [:]
     /// Dry runs whose estimate is awaited.
     private var dryRuns: [Exchange: Draft] = [:]
     /// Lines whose change the writer has.
@@ -238,7 +240,10 @@ final class Frontend: HTTPHandler {
         case .testCallback(let text): parts.caller.test(exchange, try subscriptionID(text))
         case .status:
             parts.reader.ask(
-                exchange, .status(ProcessFacts(startedAt: startedAt, connections: server.connectionCount)))
+                exchange,
+                .status(
+                    ProcessFacts(
+                        startedAt: startedAt, connections: server.connectionCount, refusedWebhooks: refusedWebhooks)))
         case .reload:
             try reload()
             server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })

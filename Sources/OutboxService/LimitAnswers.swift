@@ -54,6 +54,12 @@ extension Answerer {
                             $0.field("count", count)
                         }
                     }
+                    if waits.unknown > 0 {
+                        $0.object {
+                            $0.field("gate", WaitsAt.outcomeUnknown.name)
+                            $0.field("count", waits.unknown)
+                        }
+                    }
                 }
                 write(waits.lineHold, "held", to: &$0)
                 write(waits.metaHold, "metaHeld", to: &$0)

@@ -50,6 +50,8 @@ struct Askers: Sendable {
 struct ProcessFacts: Sendable {
     var startedAt: Timestamp
     var connections: Int
+    /// Of Meta's calls, by app.
+    var refusedWebhooks: [String: Int]
 }
 
 /// Answers questions from a connection of its own, so that no question waits for a write, nor a write for it.
@@ -254,6 +256,9 @@ struct Answerer {
                 $0.field("noReceipt", troubles.silent)
                 $0.field("duplicates", troubles.duplicates)
                 $0.field("unreadWebhooks", troubles.webhooks)
+                $0.object("refusedWebhooks") {
+                    for (app, count) in facts.refusedWebhooks.sorted(by: { $0.key < $1.key }) { $0.field(app, count) }
+                }
                 webhooks.write(to: &$0, unread: troubles.webhooks)
                 $0.field("callbacks", raw: callbacks.bytes)
                 $0.array("lines") {

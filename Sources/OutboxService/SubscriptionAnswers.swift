@@ -72,7 +72,7 @@ extension Answerer {
                     $0.value(raw: "\(one.id)".utf8)
                 }
             }
-            $0.array("disabled") {
+            $0.array("inactive") {
                 for one in all {
                     guard let reason = one.reason else { continue }
                     $0.object {

@@ -10,6 +10,8 @@ import OutboxSystem
 ///
 /// An app is known by its secrets `app.{app}.verify-token` and `app.{app}.secret`.
 extension Frontend {
+    private static let refusedAppsMax = 20
+
     func receivedWebhook(_ request: HTTPRequest, _ exchange: Exchange) {
         server.respond(exchange, ifPresent: webhookResponse(request, exchange))
     }
@@ -38,7 +40,10 @@ extension Frontend {
         guard parameter("hub.mode") == "subscribe", let challenge = parameter("hub.challenge"),
             equalInConstantTime(Array(parameter("hub.verify_token")?.utf8 ?? "".utf8), Array(token.utf8))
         else {
-            journal.write(LogLine(.warning, .webhookRefused, "a webhook verification with another token was refused"))
+            refusedWebhooks[app, default: 0] += 1
+            let text =
+                "a webhook verification of the app \(app) with another token was refused: see app.\(app).verify-token"
+            journal.write(LogLine(.warning, .webhookRefused, text))
             return .error(APIError(.forbidden, "the verify token is another one"))
         }
         return .text(200, challenge)
@@ -47,7 +52,9 @@ extension Frontend {
     private func take(_ app: String, _ request: HTTPRequest, _ exchange: Exchange) -> HTTPResponse? {
         guard let secret = secrets.value("app.\(app).secret") else { return unknownApp(app, "app.\(app).secret") }
         guard isSigned(request.body, header: request.head["x-hub-signature-256"], secret: secret) else {
-            journal.write(LogLine(.warning, .webhookRefused, "a webhook without a right signature was refused"))
+            refusedWebhooks[app, default: 0] += 1
+            let text = "a webhook of the app \(app) without a right signature was refused: is app.\(app).secret Meta's?"
+            journal.write(LogLine(.warning, .webhookRefused, text))
             return .error(
                 APIError(.unauthorized, "X-Hub-Signature-256 is not the body's signature under the app's secret"))
         }
@@ -56,6 +63,9 @@ extension Frontend {
     }
 
     private func unknownApp(_ app: String, _ secret: String) -> HTTPResponse {
+        // Names are made up by whoever calls: only so many are kept apart.
+        let known = refusedWebhooks[app] != nil || refusedWebhooks.count < Self.refusedAppsMax
+        refusedWebhooks[known ? app : "others", default: 0] += 1
         journal.write(LogLine(.warning, .webhookRefused, "a webhook was refused: the secret \(secret) is missing"))
         return .error(APIError(.notFound, "there is no app \(app) here"))
     }

@@ -128,14 +128,14 @@ extension Queue {
     }
 
     /// Meta answered with another name for whom a message went to: from now on they are one person.
-    package func learn(_ address: String, is person: String, account: Int64) throws {
+    package func learn(_ address: String, is person: String, account: Int64, now: Timestamp) throws {
         guard address != person, try self.person(address, account: account) != person else { return }
         memory.knowsAliases = true
         try limits.learnAlias.run(.integer(account), .text(address), .text(person))
         // Whoever stood for them stands for whom they stand for.
         try limits.passAliases.run(.text(person), .integer(account), .text(address))
         try limits.dropAlias.run(.integer(account), .text(person))
-        try unify([address, person], account: account)
+        try unify([address, person], account: account, now: now)
         for line in memory.lines.values where line.account == account {
             try limits.renamePerson.run(.text(person), .integer(line.id), .text(address))
             guard let known = try contact(line.id, address) else { continue }

@@ -5,7 +5,7 @@ import OutboxJSON
 extension Queue {
     /// Writes down that an attempt arrived besides the one that counts; the first time with an event of its own.
     func noteCopy(
-        _ record: inout Record, _ attempt: Int64, _ wamid: String, besides counted: String, _ now: Timestamp
+        _ record: inout Record, _ attempt: Int64, _ wamid: String, _ now: Timestamp
     ) throws {
         let isNew =
             try statements.insertDuplicate.run(.text(wamid), .integer(record.id.rawValue), .integer(attempt)) > 0
@@ -14,7 +14,7 @@ extension Queue {
         json.object {
             $0.field("whatsappMessageId", wamid)
             $0.field("attempt", attempt)
-            $0.field("duplicateOf", counted)
+            $0.field("duplicateOf", record.wamid)
         }
         try save(&record, .duplicate, at: now, detail: json.bytes)
         try applyEarlyStatuses(of: wamid, to: record.id, attempt: attempt, now)

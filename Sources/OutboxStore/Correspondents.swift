@@ -18,7 +18,7 @@ extension Queue {
         var addresses = message.addresses
         // A message that names nobody is from somebody of its own.
         if addresses.isEmpty { addresses = ["message:" + (message.wamid ?? String(memory.lastEvent + 1))] }
-        var known = try unify(try kin(of: addresses, account), account: account)
+        var known = try unify(try kin(of: addresses, account), account: account, now: now)
         if known == nil {
             let new = Correspondent(id: nextID(now), lastMessageAt: now)
             try mail.insertCorrespondent.run(
@@ -63,21 +63,21 @@ extension Queue {
     /// These addresses are one person's. Whoever of the people they named has been known longest stands for all; nil
     /// when they name nobody.
     @discardableResult
-    func unify(_ addresses: [String], account: Int64) throws -> MessageID? {
+    func unify(_ addresses: [String], account: Int64, now: Timestamp) throws -> MessageID? {
         let known = try Set(
             addresses.compactMap { address in
                 try mail.byAddress.first(.integer(account), .text(address)) { MessageID(rawValue: $0.integer(0)) }
             }
         ).sorted()
         guard let oldest = known.first else { return nil }
-        for other in known.dropFirst() { try merge(other, into: oldest, account) }
+        for other in known.dropFirst() { try merge(other, into: oldest, account, now) }
         for address in addresses {
             try mail.saveAddress.run(.integer(account), .text(address), .integer(oldest.rawValue))
         }
         return oldest
     }
 
-    private func merge(_ other: MessageID, into one: MessageID, _ account: Int64) throws {
+    private func merge(_ other: MessageID, into one: MessageID, _ account: Int64, _ now: Timestamp) throws {
         func load(_ id: MessageID) throws -> Correspondent? {
             try mail.correspondent.first(.integer(id.rawValue)) { Correspondent($0) }
         }
@@ -115,7 +115,7 @@ extension Queue {
             $0.field("mergedContactId", codec.text(other, .contact))
         }
         _ = try appendEvent(
-            account: account, line: nil, message: nil, previous: nil, at: kept.lastMessageAt, kind: .contactUpdated,
+            account: account, line: nil, message: nil, previous: nil, at: now, kind: .contactUpdated,
             state: nil, attempt: 0, detail: detail.bytes)
     }
 }

@@ -36,7 +36,7 @@ extension Queue {
         switch outcome {
         case .accepted(let wamid, let person):
             if let person, person != record.person {
-                try learn(attempt.to, is: person, account: record.account)
+                try learn(attempt.to, is: person, account: record.account, now: now)
                 // Under another name now, like whoever waits behind it.
                 guard let renamed = try load(attempt.message) else { return .nothing }
                 record = renamed
@@ -89,23 +89,21 @@ extension Queue {
     {
         let detail = wamidDetail(wamid)
         let decision = record.standing.decide(.accepted(attempt: attempt))
-        if let counted = record.wamid, counted != wamid, record.standing.state != .failed,
-            decision != .refuse(.notClaimable)
-        {
-            try noteCopy(&record, attempt, wamid, besides: counted, now)
+        if record.isCopy(wamid, of: attempt), decision != .refuse(.notClaimable) {
+            try noteCopy(&record, attempt, wamid, now)
             return .duplicate
         }
         switch decision {
         case .move(let state):
             record.sentAt = nil
             enterSent(&record, at: now)
-            record.wamid = wamid
+            record.take(wamid, of: attempt)
             try save(&record, .sent, at: now, detail: detail)
             try applyEarlyStatuses(of: wamid, to: record.id, attempt: attempt, now)
             return .moved(state)
         case .note:
             // A status that overtook the answer has settled it; what is missing is Meta's id at most.
-            record.wamid = record.wamid ?? wamid
+            if record.wamid == nil || record.wamidAttempt == attempt { record.take(wamid, of: attempt) }
             if record.standing.state == .failed, attempt == record.standing.attempt, record.sentAt == nil {
                 record.sentAt = now
             }

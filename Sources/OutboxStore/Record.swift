@@ -19,7 +19,9 @@ struct Record {
     var failures: Int64
     var graceUntil: Timestamp?
     var lastEvent: Int64
-    var wamid: String?
+    private(set) var wamid: String?
+    /// The attempt it came of.
+    private(set) var wamidAttempt: Int64?
     var sentAt: Timestamp?
     var deliveredAt: Timestamp?
     var readAt: Timestamp?
@@ -40,9 +42,9 @@ struct Record {
         id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
         wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at,
         priority, batch, person, any_order, turn, gate, gated_at, template, on_unknown, claimed_at,
-        receipt_until, no_receipt
+        receipt_until, no_receipt, wamid_attempt
         """
-    static let columnCount: Int32 = 33
+    static let columnCount: Int32 = 34
 
     init(_ row: Row) {
         func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
@@ -84,6 +86,7 @@ struct Record {
         claimedAt = time(30)
         receiptUntil = time(31)
         hasNoReceipt = row.integer(32) != 0
+        wamidAttempt = row.optionalInteger(33)
     }
 
     /// Others to the same person, of the same class, wait for it.
@@ -105,6 +108,18 @@ struct Record {
 
     fileprivate var countedBefore: Counters.Key {
         Counters.Key(line: line, state: loadedState, priority: priority, gate: loadedGate)
+    }
+
+    /// Meta's id of the copy that counts.
+    mutating func take(_ wamid: String?, of attempt: Int64) {
+        self.wamid = wamid
+        wamidAttempt = wamid == nil ? nil : attempt
+    }
+
+    /// Another attempt than the one that counts got there as well.
+    func isCopy(_ wamid: String, of attempt: Int64) -> Bool {
+        guard let counted = self.wamid, counted != wamid, standing.state != .failed else { return false }
+        return wamidAttempt != attempt
     }
 
     /// Whom Meta knows the recipient as by now.
@@ -162,6 +177,7 @@ extension Queue {
             .optional(record.standing.failedBy?.rawValue), .optional(record.failure?.code),
             .optional(record.failure?.message), .optional(record.claimedAt?.milliseconds),
             .optional(record.receiptUntil?.milliseconds), .integer(record.hasNoReceipt ? 1 : 0),
+            .optional(record.wamidAttempt),
             .integer(record.id.rawValue),
             .integer(record.loadedState.rawValue), .integer(record.loadedAttempt))
         precondition(changed == 1, "a message changed under its only writer")

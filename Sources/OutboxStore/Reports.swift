@@ -41,10 +41,10 @@ extension Queue {
     {
         if attempt ?? record.standing.attempt == record.standing.attempt { heard(of: record) }
         let decision = record.standing.decide(.reported(status.report, attempt: attempt))
-        guard status.report != .failed, let counted = record.wamid, counted != status.wamid, let attempt,
-            record.standing.state != .failed, decision != .refuse(.notClaimable)
+        guard status.report != .failed, let attempt, record.isCopy(status.wamid, of: attempt),
+            decision != .refuse(.notClaimable)
         else { return try apply(status, to: &record, copy: false, attempt, now) }
-        try noteCopy(&record, attempt, status.wamid, besides: counted, now)
+        try noteCopy(&record, attempt, status.wamid, now)
         return try apply(status, to: &record, copy: true, attempt, now)
     }
 
@@ -57,7 +57,7 @@ extension Queue {
             let isNew = !isCopy && record.wamid != status.wamid
             let sentAt = max(status.at, record.claimedAt ?? record.dueAt)
             if state == .sent { enterSent(&record, at: sentAt) } else { record.enter(state) }
-            if !isCopy { record.wamid = status.wamid }
+            if !isCopy { record.take(status.wamid, of: attempt ?? record.standing.attempt) }
             // Meta tells whole seconds: without this a message would seem sent before its time, and delivered before
             // it was sent.
             if state != .failed { record.sentAt = record.sentAt ?? sentAt }
@@ -67,7 +67,7 @@ extension Queue {
             case .read: record.readAt = max(status.at, record.deliveredAt ?? record.sentAt ?? status.at)
             case .failed:
                 record.standing.failedBy = .meta
-                record.failedAt = status.at
+                record.failedAt = max(status.at, record.sentAt ?? record.claimedAt ?? status.at)
                 record.failure = failure
             }
             if state == .failed, failure.code == "131049" { try holdMarketing(record) }
@@ -79,6 +79,8 @@ extension Queue {
             }
             return .moved(record.id, state)
         case .note, .refuse, .becomeUnknown:
+            // What an operator gave as Meta's id yields to Meta's own word.
+            if let attempt, attempt == record.wamidAttempt { record.take(status.wamid, of: attempt) }
             try save(&record, .noted, at: now, detail: noteDetail(status, attempt))
             return .noted(record.id)
         }

@@ -42,7 +42,7 @@ extension Queue {
             record.gate = try gateOnEntry(record.line, record.priority, record.person)
             if record.gate != .none { record.gatedAt = now }
             // What Meta says of the old attempts without their opaque id no longer speaks for the message.
-            record.wamid = nil
+            record.take(nil, of: 0)
             record.sentAt = nil
             record.deliveredAt = nil
             record.readAt = nil

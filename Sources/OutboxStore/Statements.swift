@@ -99,7 +99,7 @@ final class Statements {
                 last_event = :last_event, wamid = :wamid, sent_at = :sent_at, delivered_at = :delivered_at,
                 read_at = :read_at, failed_at = :failed_at, cancelled_at = :cancelled_at, failed_by = :failed_by,
                 error_code = :error_code, error_message = :error_message, claimed_at = :claimed_at,
-                receipt_until = :receipt_until, no_receipt = :no_receipt
+                receipt_until = :receipt_until, no_receipt = :no_receipt, wamid_attempt = :wamid_attempt
             WHERE id = :id AND state = :old_state AND attempt = :old_attempt
             """)
         ready = try prepare(

@@ -179,7 +179,7 @@ extension Queue {
             switch resolution {
             case .sent:
                 enterSent(&record, at: record.claimedAt ?? now)
-                record.wamid = wamid ?? record.wamid
+                if let wamid { record.take(wamid, of: record.standing.attempt) }
                 try save(&record, .sent, at: now, detail: detail)
                 if let wamid {
                     try applyEarlyStatuses(of: wamid, to: id, attempt: record.standing.attempt, now)

@@ -166,6 +166,7 @@ extension QueueReader {
         package var gates: [(gate: Gate, count: Int64)]
         package var scheduled: Int64
         package var retrying: Int64
+        package var unknown: Int64
         package var lineHold: LineHold.State?
         package var metaHold: LineHold.State?
         package var pauses: [Pause]
@@ -178,6 +179,9 @@ extension QueueReader {
         return LineWaits(
             line: line, gates: gates.filter { $0.count > 0 }.sorted { $0.count > $1.count },
             scheduled: try count(line.id, .scheduled, .none), retrying: try count(line.id, .retrying, .none),
+            unknown: try database.prepare(
+                "SELECT count(*) FROM message WHERE line = :line AND state = 2 AND unknown = 1"
+            ).first(.integer(line.id)) { $0.integer(0) } ?? 0,
             lineHold: try breaker(line.id), metaHold: try breaker(LineGates.meta),
             pauses: try pauses(account: account).filter { $0.line == nil || $0.line == line.id },
             pool: try pool(line.pool, limitsNow: limitsNow))

@@ -38,7 +38,9 @@ struct Client {
     }
 
     func notRunning(_ text: String) -> ExitStatus {
-        complain("outboxctl: outboxd does not answer at \(socket): \(text)")
+        // libcurl speaks of a port, of which a socket has none.
+        let reason = text.contains("port 80") ? "it cannot be reached" : text
+        complain("outboxctl: outboxd does not answer at \(socket): \(reason)")
         complain("Is it running? systemctl status outboxd. Another place? --socket PATH or $OUTBOXD_SOCKET.")
         return .notRunning
     }
@@ -81,7 +83,8 @@ private func ownWord(_ field: String) -> String {
         "to": "TO", "message": "TEXT", "sendAt": "--at", "expiresAt": "--expires", "batchId": "--batch",
         "seconds": "--for", "order": "--any-order", "keptForHigh": "--keep-for-high",
         "unknownGraceSeconds": "--unknown-grace", "firstWaitSeconds": "--first-wait", "maxWaitSeconds": "--max-wait",
-        "maxAgeSeconds": "--max-age", "body": "body", "Idempotency-Key": "--idempotency-key",
+        "maxAgeSeconds": "--max-age", "body": "body", "url": "URL", "whatsappMessageId": "--wamid",
+        "Idempotency-Key": "--idempotency-key",
     ]
     if let word = known[field] { return word }
     guard field.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }) else { return field }

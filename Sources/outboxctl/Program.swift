@@ -29,7 +29,7 @@ struct Command: Sendable {
 }
 
 private let commands = [
-    sendCommand, showCommand, listCommand, tailCommand, cursorListCommand, cursorRemoveCommand,
+    sendCommand, showCommand, listCommand, tailCommand, cursorListCommand, cursorSetCommand, cursorRemoveCommand,
     conversationListCommand, conversationShowCommand, contactListCommand, contactShowCommand, readCommand,
     cancelCommand, retryCommand, lineAddCommand, lineListCommand, lineRemoveCommand, lineHealthCommand,
     lineCatchUpCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand, resumeCommand,
@@ -46,12 +46,22 @@ private let commonOptions = [
     Arguments.Option("help", short: "h", "print this and end"),
 ]
 
-private var usage: String {
+private func list(_ commands: [Command]) -> String {
     let width = commands.map { "\($0.name) \($0.words)".count }.max() ?? 0
-    let list = commands.map { command in
+    return commands.map { command in
         let left = "\(command.name) \(command.words)"
         return "  \(left)\(String(repeating: " ", count: width - left.count))  \(command.summary)\n"
     }.joined()
+}
+
+/// The first word of a command of two, such as `webhook`.
+private func group(_ words: [String]) -> [Command] {
+    guard let first = words.first else { return [] }
+    return commands.filter { $0.name.hasPrefix(first + " ") }
+}
+
+private var usage: String {
+    let list = list(commands)
     return """
         outboxctl - drop messages into outboxd and see what becomes of them
 
@@ -85,6 +95,12 @@ func runOutboxctl(_ words: [String]) -> Int32 {
     }
     guard let command = commands.first(where: { words.starts(with: $0.name.split(separator: " ").map(String.init)) })
     else {
+        let group = group(words)
+        let isBare = words.count == 1 || words.dropFirst().allSatisfy { $0 == "--help" || $0 == "-h" }
+        if !group.isEmpty, isBare {
+            print("usage: outboxctl COMMAND [options]      outboxctl COMMAND --help\n\n\(list(group))", terminator: "")
+            return words.count == 1 ? ExitStatus.usage.rawValue : 0
+        }
         if words.contains("--help") || words.contains("-h") || words.isEmpty {
             print(usage, terminator: "")
             return words.isEmpty ? ExitStatus.usage.rawValue : 0

@@ -26,8 +26,11 @@ let statusCommand = Command(
     {
         print("\(waiting) events wait for an endpoint, \(givenUp) were given up: outboxctl webhook ls")
     }
-    for one in callbacks?["disabled"]?.elements.map({ $0 }) ?? [] {
+    for one in callbacks?["inactive"]?.elements.map({ $0 }) ?? [] {
         print("subscription \(plain(one["id"])) is inactive: \(plain(one["reason"]))")
+    }
+    for (app, count) in status["refusedWebhooks"]?.members.map({ $0 }) ?? [] {
+        print("\(plain(count)) webhooks of the app \(app) were refused: is its secret app.\(app).secret right?")
     }
     if let unread = status["unreadWebhooks"]?.integer, unread > 0 {
         print("\(unread) webhooks could not be read and are kept in the database's webhook table")

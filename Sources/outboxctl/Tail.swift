@@ -16,6 +16,7 @@ let tailCommand = Command(
         + filters.map(\.option) + [
             .init("after", value: "SEQ", "begin behind this event"),
             .init("cursor", value: "NAME", "begin where this cursor stands, and move it on behind what was printed"),
+            .init("keep-cursor", "leave it where it stands: outboxctl cursor set moves it when the work is done"),
             .init("output", short: "o", value: "FORMAT", "text, or json: one object a line"),
         ]
 ) { arguments, client in
@@ -32,7 +33,10 @@ let tailCommand = Command(
     var follower = LogFollower(client, query, after: start.after)
     follower.follows = arguments.has("follow")
     follower.hasConnected = true
-    var cursor = start.cursor
+    if arguments.has("keep-cursor"), start.cursor == nil {
+        throw Arguments.Problem("--keep-cursor belongs to --cursor")
+    }
+    var cursor = arguments.has("keep-cursor") ? nil : start.cursor
     var output = StandardOutput()
     let table = EventTable()
     let ending = try follower.run { event, line in
@@ -113,9 +117,12 @@ struct EventTable {
     func row(_ event: JSONValue) -> String {
         let data = event["data"]
         let id = data?["messageId"]?.string
-        var cells = [plain(event["timestamp"]), plain(data?["messageId"]), plain(data?["line"]), plain(data?["to"])]
-        cells += [plain(event["event"]), plain(data?["status"])]
-        if id == nil {
+        let other = data?["to"] ?? data?["contactReplyTo"]
+        var cells = [plain(event["seq"]), plain(event["timestamp"]), plain(data?["messageId"]), plain(data?["line"])]
+        cells += [plain(other), plain(event["event"]), plain(data?["status"])]
+        if event["event"]?.string == "message.received" {
+            cells.append("\(plain(data?["type"])) \(data?["text"]?.string ?? "")")
+        } else if id == nil {
             cells.append(plain(data))
         } else if let code = data?["errorCode"]?.string {
             cells.append("\(code) \(data?["errorMessage"]?.string ?? "")")
@@ -124,8 +131,8 @@ struct EventTable {
         cells = cells.map { String(String.UnicodeScalarView($0.unicodeScalars.map { $0.value < 0x20 ? " " : $0 })) }
         guard isTerminal else { return cells.joined(separator: "\t") }
         // The last digits: the first ones are the time, the same for all of a minute.
-        if let id { cells[1] = String(id.suffix(8)) }
-        let widths = [24, 8, 12, 15, 22, 10]
+        if let id { cells[2] = String(id.suffix(8)) }
+        let widths = [6, 24, 8, 12, 15, 22, 10]
         return zip(cells, widths + [0]).map { cell, width in
             cell + String(repeating: " ", count: max(0, width - cell.count))
         }.joined(separator: "  ")
@@ -140,6 +147,24 @@ let cursorListCommand = Command(
     var table = Table(["CURSOR", "AFTER", "BEHIND", "UPDATED"])
     for cursor in cursors.elements { table.add(["cursor", "after", "behind", "updatedAt"].map { plain(cursor[$0]) }) }
     table.show()
+}
+
+let cursorSetCommand = Command(
+    name: "cursor set", words: "NAME SEQ", summary: "everything up to this event is done; never goes back by itself",
+    options: [.init("rewind", "go back to it")]
+) { arguments, client in
+    let words = try words(arguments, "NAME", "SEQ")
+    guard let after = Int64(words[1]), after >= 0 else {
+        throw Arguments.Problem("\(words[1]): SEQ is the seq of an event, or 0")
+    }
+    var json = JSONWriter()
+    json.object {
+        $0.field("after", after)
+        if arguments.has("rewind") { $0.field("rewind", true) }
+    }
+    guard let cursor = try client.call("PUT", "/v1/cursors/\(escaped(words[0]))", body: json.bytes), !client.wantsJSON
+    else { return }
+    show(cursor)
 }
 
 let cursorRemoveCommand = Command(name: "cursor rm", words: "NAME", summary: "forget a cursor") { arguments, client in

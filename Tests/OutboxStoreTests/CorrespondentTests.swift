@@ -54,14 +54,14 @@ import Testing
         #expect(try reader.contacts(ContactFilter(), account: 1).items.count == 1)
         #expect(try receive(bench, from: "551187654321", wamid: "wamid.c").conversation == one.conversation)
         // A third name leads to both others.
-        try bench.run { try $0.learn("BR.1", is: "5511987654321", account: 1) }
+        try bench.run { try $0.learn("BR.1", is: "5511987654321", account: 1, now: bench.now) }
         #expect(try reader.addresses(of: one.correspondent.id) == ["551187654321", "5511987654321", "BR.1"])
     }
 
     @Test func aNameThatStoodForSomebodyStandsForWhomTheyStandFor() throws {
         let bench = try Bench()
-        try bench.run { try $0.learn("US.1", is: "14155550100", account: 1) }
-        try bench.run { try $0.learn("14155550100", is: "14155550199", account: 1) }
+        try bench.run { try $0.learn("US.1", is: "14155550100", account: 1, now: bench.now) }
+        try bench.run { try $0.learn("14155550100", is: "14155550199", account: 1, now: bench.now) }
         // Written to by the new number; the user id alone opens the same window.
         try bench.inbound("US.1")
         let stored = try receive(bench, from: "14155550199", wamid: "wamid.1")
@@ -69,7 +69,7 @@ import Testing
             try QueueReader(path: bench.path).conversation(stored.conversation, account: 1))
         #expect(conversation.windowUntil != nil)
         // And back again: whoever is told last is whom all stand for.
-        try bench.run { try $0.learn("14155550199", is: "14155550100", account: 1) }
+        try bench.run { try $0.learn("14155550199", is: "14155550100", account: 1, now: bench.now) }
         #expect(try conversations(bench).first?.windowUntil != nil)
         #expect(try receive(bench, from: "14155550100", wamid: "wamid.2").conversation == stored.conversation)
     }

@@ -65,8 +65,8 @@ import Testing
         let first = try receive("14155550101", "wamid.1")
         let second = try receive("14155550102", "wamid.2")
         let third = try receive("14155550103", "wamid.3")
-        try bench.run { try $0.learn("14155550103", is: "14155550102", account: 1) }
-        try bench.run { try $0.learn("14155550102", is: "14155550101", account: 1) }
+        try bench.run { try $0.learn("14155550103", is: "14155550102", account: 1, now: bench.now) }
+        try bench.run { try $0.learn("14155550102", is: "14155550101", account: 1, now: bench.now) }
         let reader = try QueueReader(path: bench.path)
         for one in [first, second, third] {
             #expect(try reader.contact(one.correspondent.id, account: 1)?.id == first.correspondent.id)

@@ -152,6 +152,20 @@ import Testing
     }
 }
 
+extension UnknownPolicyTests {
+    @Test func whatAnOperatorMistypedIsNoSecondCopy() throws {
+        let bench = try Bench(policy: .hold)
+        let (id, attempt) = try lost(bench)
+        try bench.run {
+            _ = try $0.resolve(id, as: .sent, wamid: "wamid.typo", by: "root", account: 1, now: bench.now)
+        }
+        #expect(try bench.report(.sent, attempt, wamid: "wamid.real") == .noted(id))
+        #expect(try bench.message(id).wamid == "wamid.real")
+        #expect(try bench.report(.read, attempt, wamid: "wamid.real", opaque: false) == .moved(id, .read))
+        #expect(try QueueReader(path: bench.path).copies(of: id).isEmpty)
+    }
+}
+
 /// `failed` statuses that carry nothing we know.
 @Suite struct FailedWithoutOpaqueTests {
     private func lost(_ bench: Bench, to: String) throws -> (MessageID, Attempt) {
