@@ -18,7 +18,7 @@ final class Caller: Sendable {
     private let allowsHTTP: Lock<Bool>
 
     /// `path` is the database's.
-    init(path: String, secrets: Secrets, allowsHTTP: Bool, journal: Journal, outlets: Outlets) {
+    init(path: String, secrets: Secrets, allowsHTTP: Bool, journal: Journal, outlets: Outlets) throws {
         let bell = Bell()
         let mailbox = Mailbox<CallerMail>(bell: bell)
         let listens = Lock(true)
@@ -32,16 +32,11 @@ final class Caller: Sendable {
             mailbox.post(ends.map { .ended($0.context, $0.result, at: at) })
         }
         self.client = client
-        thread = Thread("callbacks") {
-            do {
-                let step = try CallerStep(
-                    QueueReader(path: path), chance: SystemRandomNumberGenerator(), secret: { secrets.value($0) },
-                    allowsHTTP: { allowed.withLock { $0 } })
-                Self.run(step, bell, mailbox, client, listens, journal, outlets)
-            } catch {
-                preconditionFailure("the database could be written but not be read: \(error)")
-            }
-        }
+        let step = Handover(
+            try CallerStep(
+                QueueReader(path: path), chance: SystemRandomNumberGenerator(), secret: { secrets.value($0) },
+                allowsHTTP: { allowed.withLock { $0 } }))
+        thread = Thread("callbacks") { Self.run(step.value, bell, mailbox, client, listens, journal, outlets) }
     }
 
     /// Called on the writer's thread. While nobody is subscribed nobody is woken.

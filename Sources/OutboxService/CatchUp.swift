@@ -63,17 +63,13 @@ final class CatchUp: Sendable {
     private let mailbox: Mailbox<Mail>
     private let thread: Thread
 
-    init(_ parts: Parts) {
+    init(_ parts: Parts) throws {
         let bell = Bell()
         let mailbox = Mailbox<Mail>(bell: bell)
         self.mailbox = mailbox
+        let reader = Handover(try QueueReader(path: parts.path))
         thread = Thread("catch-up") {
-            let worker: Worker
-            do {
-                worker = Worker(parts, reader: try QueueReader(path: parts.path))
-            } catch {
-                preconditionFailure("the database could be written but not be read: \(error)")
-            }
+            let worker = Worker(parts, reader: reader.value)
             while true {
                 for mail in mailbox.take() { worker.take(mail) }
                 _ = bell.wait(milliseconds: worker.askDue())

@@ -70,7 +70,7 @@ package final class Daemon: Sendable {
         self.sender = sender
         let refresher = Refresher(
             target: { sender.endpoint }, secrets: secrets, news: { inbox.post(.lineNews($0)) })
-        let caller = Caller(
+        let caller = try Caller(
             path: directory.database, secrets: secrets, allowsHTTP: settings.allowsHTTPCallbacks, journal: journal,
             outlets: Caller.Outlets(
                 reports: { inbox.post($0.map(WriterInput.callbacks)) }, answers: { frontMail.post(.answers($0)) }))
@@ -79,16 +79,16 @@ package final class Daemon: Sendable {
         let calls = GraphCalls(
             target: { sender.endpoint }, secrets: secrets, writer: inbox, answers: { frontMail.post(.answers($0)) })
         self.calls = calls
-        let catchUp = CatchUp(
+        let catchUp = try CatchUp(
             CatchUp.Parts(
                 path: directory.database, target: { sender.endpoint }, secrets: secrets, journal: journal,
                 writer: inbox, answers: { frontMail.post(.answers($0)) }))
         away.askAbout(with: catchUp, journal)
-        reader = ReaderThread(
+        reader = try ReaderThread(
             path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal,
             askers: Askers(calls: calls, catchUp: catchUp)
         ) { frontMail.post(.answers($0)) }
-        let events = EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
+        let events = try EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
         self.events = events
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
@@ -184,13 +184,6 @@ extension Daemon {
         inbox.post(.barrier { reached.ring() })
         _ = reached.wait()
     }
-}
-
-/// Passes something to the one thread that will own it.
-private struct Handover<Value>: @unchecked Sendable {
-    let value: Value
-
-    init(_ value: Value) { self.value = value }
 }
 
 /// What the last process left: attempts nobody knows the outcome of, and webhooks not applied.

@@ -15,19 +15,14 @@ final class EventsThread: Sendable {
     private let isHeard: Lock<Bool>
     private let thread: Thread
 
-    init(path: String, journal: Journal, orders: @escaping @Sendable ([StreamOrder]) -> Void) {
+    init(path: String, journal: Journal, orders: @escaping @Sendable ([StreamOrder]) -> Void) throws {
         let bell = Bell()
         let mailbox = Mailbox<Mail>(bell: bell)
         self.mailbox = mailbox
         let isHeard = Lock(false)
         self.isHeard = isHeard
-        thread = Thread("events") {
-            do {
-                Self.run(try EventFeed(QueueReader(path: path)), bell, mailbox, isHeard, journal, orders)
-            } catch {
-                preconditionFailure("the database could be written but not be read: \(error)")
-            }
-        }
+        let feed = Handover(try EventFeed(QueueReader(path: path)))
+        thread = Thread("events") { Self.run(feed.value, bell, mailbox, isHeard, journal, orders) }
     }
 
     func post(_ input: EventFeed.Input) { mailbox.post(.input(input)) }

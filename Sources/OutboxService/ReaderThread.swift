@@ -68,19 +68,12 @@ final class ReaderThread: Sendable {
     init(
         path: String, clock: LimitClock, deadline: Duration, journal: Journal, askers: Askers,
         answers: @escaping @Sendable ([(Exchange, HTTPResponse)]) -> Void
-    ) {
+    ) throws {
         let bell = Bell()
         let mailbox = Mailbox<Mail>(bell: bell)
         self.mailbox = mailbox
-        thread = Thread("reader") {
-            do {
-                try Self.run(
-                    Answerer(reader: QueueReader(path: path), clock: clock, deadline: deadline), askers, bell, mailbox,
-                    journal, answers)
-            } catch {
-                preconditionFailure("the database could be written but not be read: \(error)")
-            }
-        }
+        let answerer = Handover(try Answerer(reader: QueueReader(path: path), clock: clock, deadline: deadline))
+        thread = Thread("reader") { Self.run(answerer.value, askers, bell, mailbox, journal, answers) }
     }
 
     func ask(_ exchange: Exchange, _ question: Question) { mailbox.post(.question(exchange, question)) }
@@ -95,7 +88,7 @@ final class ReaderThread: Sendable {
     private static func run(
         _ answerer: Answerer, _ askers: Askers, _ bell: Bell, _ mailbox: Mailbox<Mail>, _ journal: Journal,
         _ answers: ([(Exchange, HTTPResponse)]) -> Void
-    ) throws {
+    ) {
         while true {
             for mail in mailbox.take() {
                 switch mail {
