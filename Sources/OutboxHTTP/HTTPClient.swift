@@ -83,17 +83,22 @@ package final class HTTPClient<Context: Sendable>: Sendable {
                 }
             }
             let now = steadyNanoseconds()
+            var notBegun: [Completion] = []
             while let next = later.last, next.moment <= now {
                 later.removeLast()
-                let transfer = Transfer(next.request)
+                guard let transfer = Transfer(next.request), multi.add(transfer) else {
+                    notBegun.append(Completion(context: next.context, result: Transfer.notMade))
+                    continue
+                }
                 underWay[transfer.easy] = (transfer, next.context)
-                multi.add(transfer)
             }
-            let ends = multi.perform().compactMap { easy, code -> Completion? in
-                guard let entry = underWay.removeValue(forKey: easy) else { return nil }
-                multi.remove(entry.transfer)
-                return Completion(context: entry.context, result: entry.transfer.result(code))
-            }
+            let ends =
+                notBegun
+                + multi.perform().compactMap { easy, code -> Completion? in
+                    guard let entry = underWay.removeValue(forKey: easy) else { return nil }
+                    multi.remove(entry.transfer)
+                    return Completion(context: entry.context, result: entry.transfer.result(code))
+                }
             if !ends.isEmpty {
                 completed(ends)
             } else if !(finishing && underWay.isEmpty && later.isEmpty) {
@@ -119,10 +124,8 @@ private final class MultiHandle: @unchecked Sendable {
 
     func wake() { curl_multi_wakeup(multi) }
 
-    func add(_ transfer: Transfer) {
-        let code = curl_multi_add_handle(multi, transfer.easy)
-        precondition(code == CURLM_OK, "libcurl took no transfer: \(code.rawValue)")
-    }
+    /// False when libcurl lacks memory for it.
+    func add(_ transfer: Transfer) -> Bool { curl_multi_add_handle(multi, transfer.easy) == CURLM_OK }
 
     func remove(_ transfer: Transfer) { curl_multi_remove_handle(multi, transfer.easy) }
 
@@ -154,7 +157,7 @@ private final class MultiHandle: @unchecked Sendable {
 /// One request, and wait for its end; for tools and tests.
 package func callAndWait(_ request: OutgoingRequest) -> HTTPResult {
     curl_global_init(Int(CURL_GLOBAL_ALL))
-    let transfer = Transfer(request)
+    guard let transfer = Transfer(request) else { return Transfer.notMade }
     return transfer.result(curl_easy_perform(transfer.easy))
 }
 
@@ -163,7 +166,7 @@ package func callAndWait(_ request: OutgoingRequest) -> HTTPResult {
 package func callAndHear(_ request: OutgoingRequest, _ hear: ([UInt8]) -> Bool) -> HTTPResult {
     curl_global_init(Int(CURL_GLOBAL_ALL))
     return withoutActuallyEscaping(hear) { hear in
-        let transfer = Transfer(request, hear: hear)
+        guard let transfer = Transfer(request, hear: hear) else { return Transfer.notMade }
         return transfer.result(curl_easy_perform(transfer.easy))
     }
 }

@@ -17,8 +17,9 @@ final class Transfer {
     /// empty and comes with the head.
     private let hear: (([UInt8]) -> Bool)?
 
-    init(_ request: OutgoingRequest, hear: (([UInt8]) -> Bool)? = nil) {
-        guard let easy = curl_easy_init() else { preconditionFailure("libcurl gave no handle") }
+    /// Nil when libcurl lacks memory: nothing may be sent with a part of what was asked for.
+    init?(_ request: OutgoingRequest, hear: (([UInt8]) -> Bool)? = nil) {
+        guard let easy = curl_easy_init() else { return nil }
         self.easy = easy
         self.hear = hear
         body = request.body
@@ -27,9 +28,14 @@ final class Transfer {
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         // An Expect header would cost a round trip before a body of more than 1 MB.
-        for header in request.headers + ["Expect:"] { headerList = curl_slist_append(headerList, header) }
-        configure(request)
+        for header in request.headers + ["Expect:"] {
+            guard let longer = curl_slist_append(headerList, header) else { return nil }
+            headerList = longer
+        }
+        guard configure(request) else { return nil }
     }
+
+    static var notMade: HTTPResult { .notSent("libcurl could not make the request: out of memory") }
 
     deinit {
         curl_easy_cleanup(easy)
@@ -37,46 +43,50 @@ final class Transfer {
         errorBuffer.deallocate()
     }
 
-    private func configure(_ request: OutgoingRequest) {
+    /// False when something could not be set.
+    private func configure(_ request: OutgoingRequest) -> Bool {
+        var isWhole = true
+        func set(_ code: CURLcode) { isWhole = isWhole && code == CURLE_OK }
         let me = Unmanaged.passUnretained(self).toOpaque()
-        _ = ob_curl_set_string(easy, CURLOPT_URL, request.url)
-        _ = ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, request.protocols)
-        if request.bypassesProxy { _ = ob_curl_set_string(easy, CURLOPT_NOPROXY, "*") }
-        _ = ob_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        _ = ob_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        set(ob_curl_set_string(easy, CURLOPT_URL, request.url))
+        set(ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, request.protocols))
+        if request.bypassesProxy { set(ob_curl_set_string(easy, CURLOPT_NOPROXY, "*")) }
+        set(ob_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1))
+        set(ob_curl_set_long(easy, CURLOPT_NOSIGNAL, 1))
         // Else a transfer that times out while it resolves a name waits for the resolver, and all others with it.
-        _ = ob_curl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
-        _ = ob_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(request.timeout.inMilliseconds))
+        set(ob_curl_set_long(easy, CURLOPT_QUICK_EXIT, 1))
+        set(ob_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(request.timeout.inMilliseconds)))
         let whole = request.timeout.inMilliseconds
-        _ = ob_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(whole > 0 ? min(whole, 10_000) : 10_000))
+        set(ob_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(whole > 0 ? min(whole, 10_000) : 10_000)))
         if let quietMax = request.quietMax {
-            _ = ob_curl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1)
-            _ = ob_curl_set_long(easy, CURLOPT_LOW_SPEED_TIME, Int(quietMax.components.seconds))
+            set(ob_curl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1))
+            set(ob_curl_set_long(easy, CURLOPT_LOW_SPEED_TIME, Int(quietMax.components.seconds)))
         }
-        _ = ob_curl_set_long(easy, CURLOPT_BUFFERSIZE, 16_384)
+        set(ob_curl_set_long(easy, CURLOPT_BUFFERSIZE, 16_384))
         // A connection that idled longer may be about to be closed by the other side.
-        _ = ob_curl_set_long(easy, CURLOPT_MAXAGE_CONN, 30)
+        set(ob_curl_set_long(easy, CURLOPT_MAXAGE_CONN, 30))
         // Debian's bundle without its directory of the same certificates: a tenth of the time per connection.
         _ = ob_curl_set_string(easy, CURLOPT_CAPATH, nil)
-        if let socket = request.unixSocket { _ = ob_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, socket) }
-        _ = ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headerList)
-        _ = ob_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer)
-        _ = ob_curl_set_pointer(easy, CURLOPT_PRIVATE, me)
-        _ = ob_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION, transferGotBody)
-        _ = ob_curl_set_pointer(easy, CURLOPT_WRITEDATA, me)
-        _ = ob_curl_set_data_callback(easy, CURLOPT_HEADERFUNCTION, transferGotHeader)
-        _ = ob_curl_set_pointer(easy, CURLOPT_HEADERDATA, me)
-        if request.method == "GET" { return }
+        if let socket = request.unixSocket { set(ob_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, socket)) }
+        set(ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headerList))
+        set(ob_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer))
+        set(ob_curl_set_pointer(easy, CURLOPT_PRIVATE, me))
+        set(ob_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION, transferGotBody))
+        set(ob_curl_set_pointer(easy, CURLOPT_WRITEDATA, me))
+        set(ob_curl_set_data_callback(easy, CURLOPT_HEADERFUNCTION, transferGotHeader))
+        set(ob_curl_set_pointer(easy, CURLOPT_HEADERDATA, me))
+        if request.method == "GET" { return isWhole }
         // libcurl repeats a request by itself when a kept connection dies before the answer. A POST that may have
         // arrived must not be repeated: the body is given once, and the wish to have it again is refused.
         // Without a body there is nothing to refuse: such a request gets a connection of its own.
-        if body.isEmpty { _ = ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1) }
-        _ = ob_curl_set_long(easy, CURLOPT_POST, 1)
-        _ = ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, body.count)
-        _ = ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody)
-        _ = ob_curl_set_pointer(easy, CURLOPT_READDATA, me)
-        _ = ob_curl_set_seek_callback(easy, transferWantsBodyAgain)
-        _ = ob_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method)
+        if body.isEmpty { set(ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)) }
+        set(ob_curl_set_long(easy, CURLOPT_POST, 1))
+        set(ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, body.count))
+        set(ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody))
+        set(ob_curl_set_pointer(easy, CURLOPT_READDATA, me))
+        set(ob_curl_set_seek_callback(easy, transferWantsBodyAgain))
+        set(ob_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method))
+        return isWhole
     }
 
     // MARK: libcurl asks
