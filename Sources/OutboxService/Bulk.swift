@@ -226,9 +226,9 @@ extension Frontend {
         case .estimated(let refusals, let estimate, let forecast):
             bulks[exchange] = nil
             server.respond(exchange, estimated(job, refusals, estimate, forecast))
-        case .storageFailed(let full):
+        case .storageFailed(let trouble):
             bulks[exchange] = nil
-            server.respond(exchange, finished(job, words.storageError(full: full)))
+            server.respond(exchange, finished(job, words.storageError(trouble)))
         default: keyedReply(reply, job, exchange)
         }
     }

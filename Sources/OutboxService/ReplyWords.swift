@@ -57,7 +57,7 @@ struct ReplyWords {
             }
         case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
-        case .storageFailed(let full): return .error(storageError(full: full))
+        case .storageFailed(let trouble): return .error(storageError(trouble))
         case .sliceStored, .sliceRefused, .keyedStored, .keyedRefused, .bulkAnswer:
             return .error(APIError(.internalError, "a bulk's answer has no bulk"))
         }
@@ -73,10 +73,17 @@ struct ReplyWords {
         }
     }
 
-    func storageError(full: Bool) -> APIError {
-        full
-            ? APIError(.storageFull, "the disk is full: nothing is stored; free some space and submit again")
-            : APIError(.unavailable, "the database could not be written: nothing is stored; the journal says why")
+    func storageError(_ trouble: StorageTrouble) -> APIError {
+        switch trouble {
+        case .full: APIError(.storageFull, "the disk is full: nothing is stored; free some space and submit again")
+        case .passing:
+            APIError(.unavailable, "the database could not be written: nothing is stored; the journal says why")
+        case .unsure:
+            APIError(
+                .internalError,
+                "the database failed while it was written, and outboxd starts afresh: whether this is stored, only a "
+                    + "look tells, or a repeat with the same Idempotency-Key; the journal says why")
+        }
     }
 
     private func dryRunResponse(_ estimate: Estimate, _ draft: Draft?) -> HTTPResponse {

@@ -135,8 +135,17 @@ enum WriterReply: Sendable {
     /// A field that names nothing.
     case wrong(FieldError)
     case webhookStored
-    /// Nothing is stored.
-    case storageFailed(full: Bool)
+    case storageFailed(StorageTrouble)
+}
+
+/// Why a request was not carried out.
+enum StorageTrouble: Sendable {
+    /// Nothing of it is stored.
+    case full
+    /// Nothing of it is stored.
+    case passing
+    /// The next process reads from the disk whether it is stored.
+    case unsure
 }
 
 /// A sign of life, and how much there is to do.

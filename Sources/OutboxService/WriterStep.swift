@@ -61,6 +61,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var pruned: Int64 = 0
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
+    /// Webhooks that were refused and could not be marked so: to be tried again, not at once.
+    private var unmarked: [StoredNews] = []
     private var unrecordedReports: [CallbackReport] = []
 
     private static var retryAfterFailure: Duration { .seconds(1) }
@@ -94,6 +96,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
         }
         if queue.lastEvent != logEnd { outputs.logEnd = queue.lastEvent }
+        outputs.fatal = outputs.fatal ?? queue.lost
         return outputs
     }
 
@@ -104,7 +107,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         unrecorded = []
         operations += unrecordedReports.map { .input(.callbacks($0)) }
         unrecordedReports = []
-        operations += toApply.map { .apply($0) }
+        operations += (unmarked + toApply).map { .apply($0) }
+        unmarked = []
         toApply = []
         for input in inputs {
             switch input {
@@ -360,14 +364,19 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         outputs.log.append(LogLine(.error, .storage, "a write was refused: \(error)"))
         switch operation {
         case .input(let input):
-            if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(full: error.isFull))) }
+            if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(error.trouble))) }
             if case .callbacks(let report) = input {
                 outputs.recordedReports[report.subscription, default: 0] += 1
                 outputs.changedSubscriptions.append(report.subscription)
             }
         case .apply(let news):
             // The raw call stays on disk, marked, and Meta was told 200 for it already.
-            _ = queue.together(1) { _ in try queue.keepWebhook(news.id, problem: "\(error)") }
+            let marked = queue.together(1) { _ in try queue.keepWebhook(news.id, problem: "\(error)") }
+            if case .nothing(let second) = marked {
+                unmarked.append(news)
+                outputs.wake = Timestamp(milliseconds: 0)
+                if second.isFatal, !second.isConstraint { outputs.fatal = second }
+            }
         case .clock, .breakers, .claim, .prune:
             // What it met it will meet again: not at once.
             outputs.goOn = false
@@ -385,7 +394,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             case .input(.callbacks(let report)): unrecordedReports.append(report)
             case .input(let input):
                 if let exchange = input.exchange {
-                    outputs.replies.append((exchange, .storageFailed(full: error.isFull)))
+                    outputs.replies.append((exchange, .storageFailed(error.trouble)))
                 }
             case .apply(let news): toApply.append(news)
             case .clock, .breakers, .claim, .prune: break
@@ -393,8 +402,12 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         }
         outputs.log.append(LogLine(.error, .storage, "nothing could be written: \(error)"))
         outputs.wake = now + Self.retryAfterFailure
-        if !error.isFull, !error.isPassing { outputs.fatal = error }
+        if error.isFatal { outputs.fatal = error }
     }
+}
+
+extension StoreError {
+    fileprivate var trouble: StorageTrouble { isFull ? .full : isPassing || isConstraint ? .passing : .unsure }
 }
 
 extension WriterInput {

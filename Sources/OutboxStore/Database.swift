@@ -6,6 +6,8 @@ private let memoryIsUncounted: Bool = ob_leave_memory_uncounted() == SQLITE_OK
 /// One SQLite connection. Belongs to one thread.
 final class Database {
     private let handle: OpaquePointer
+    /// Pages in the log after the last commit, where `countLog` was called.
+    private var logPages: Int32 = 0
 
     enum Access { case readWrite, readOnly }
 
@@ -56,8 +58,34 @@ final class Database {
         try prepare(sql).first { $0.integer(0) } ?? 0
     }
 
+    /// From now on every commit tells how long the log is.
+    func countLog() {
+        _ = sqlite3_wal_hook(handle, logGrew, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    fileprivate func grew(to pages: Int32) { logPages = pages }
+
+    /// Writes a log that has grown to so many pages into the file. SQLite would do so by itself, and keep silent about
+    /// a disk that fails.
+    func checkpoint(from pages: Int32) throws {
+        guard logPages >= pages else { return }
+        guard sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil) == SQLITE_OK else {
+            throw error("checkpoint")
+        }
+        logPages = 0
+    }
+
     /// Writes the log into the file and empties it, as far as readers let it.
     func checkpoint() throws {
         try execute("PRAGMA wal_checkpoint(TRUNCATE)")
     }
+}
+
+// SQLite calls back: a free function, for it belongs to no actor.
+private func logGrew(
+    _ database: UnsafeMutableRawPointer?, _ handle: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ pages: Int32
+) -> Int32 {
+    guard let database else { return SQLITE_OK }
+    Unmanaged<Database>.fromOpaque(database).takeUnretainedValue().grew(to: pages)
+    return SQLITE_OK
 }

@@ -151,6 +151,12 @@ package final class Queue {
 
     // MARK: Transactions
 
+    /// Pages the log may hold before it is written into the file.
+    private static let logPagesMax: Int32 = 1000
+
+    /// Why the disk can no longer be trusted, though the last transaction holds: begin no other one.
+    package private(set) var lost: StoreError?
+
     package enum Ending: Equatable, Sendable {
         /// Committed; for each operation whether it is part of it.
         case done(kept: [StoreError?])
@@ -165,13 +171,13 @@ package final class Queue {
     package func together(_ count: Int, _ operation: (Int) throws -> Void) -> Ending {
         let before = memory
         do {
-            try database.execute("BEGIN IMMEDIATE")
+            try statements.begin.run()
             for index in 0..<count { try operation(index) }
             try commit()
+            shortenLog()
             return .done(kept: Array(repeating: nil, count: count))
         } catch {
-            undo(to: before)
-            guard let error = error as? StoreError else { preconditionFailure("an operation threw \(error)") }
+            let error = undo(to: before, after: error)
             if count == 1 || !error.isConstraint { return .nothing(error) }
         }
         return oneByOne(count, operation, before)
@@ -180,14 +186,13 @@ package final class Queue {
     private func oneByOne(_ count: Int, _ operation: (Int) throws -> Void, _ before: Memory) -> Ending {
         var kept: [StoreError?] = []
         do {
-            try database.execute("BEGIN IMMEDIATE")
+            try statements.begin.run()
             for index in 0..<count { kept.append(try alone { try operation(index) }) }
             try commit()
+            shortenLog()
             return .done(kept: kept)
         } catch {
-            undo(to: before)
-            guard let error = error as? StoreError else { preconditionFailure("an operation threw \(error)") }
-            return .nothing(error)
+            return .nothing(undo(to: before, after: error))
         }
     }
 
@@ -200,8 +205,8 @@ package final class Queue {
             try database.execute("RELEASE one")
             return nil
         } catch let error as StoreError {
-            // After FULL, IOERR or NOMEM SQLite may have given up the whole transaction.
-            guard !database.isAutocommit else { throw error }
+            // The disk or memory failed, and not this operation alone; SQLite may have given up the transaction.
+            guard error.isConstraint, !database.isAutocommit else { throw error }
             try database.execute("ROLLBACK TO one; RELEASE one")
             memory = before
             return error
@@ -218,16 +223,30 @@ package final class Queue {
                 .optional(mark.seenWall?.milliseconds), .integer(mark.sureFrom.milliseconds))
             memory.clockUsed = false
         }
-        try database.execute("COMMIT")
+        try statements.commit.run()
     }
 
-    private func undo(to before: Memory) {
+    /// Answers what to tell of it.
+    private func undo(to before: Memory, after error: any Error) -> StoreError {
         memory = before
-        guard !database.isAutocommit else { return }
+        guard let error = error as? StoreError else { preconditionFailure("an operation threw \(error)") }
+        guard !database.isAutocommit else { return error }
         do {
-            try database.execute("ROLLBACK")
+            try statements.rollback.run()
+            return error
+        } catch let second {
+            return .neitherCommittedNorRolledBack("\(error), then \(second)")
+        }
+    }
+
+    /// What is committed stays so whatever this meets: the log holds it, and it was synced.
+    private func shortenLog() {
+        do {
+            try database.checkpoint(from: Self.logPagesMax)
+        } catch let error as StoreError where error.isFull || error.isPassing {
+            // The log goes on growing; the next commit tries again.
         } catch {
-            preconditionFailure("a transaction could be neither committed nor rolled back: \(error)")
+            lost = error as? StoreError
         }
     }
 

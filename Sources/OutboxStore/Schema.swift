@@ -37,9 +37,10 @@ extension Database {
             PRAGMA synchronous = FULL;
             PRAGMA secure_delete = OFF;
             PRAGMA foreign_keys = ON;
-            PRAGMA wal_autocheckpoint = 1000;
+            PRAGMA wal_autocheckpoint = 0;  -- Queue sees to it
             PRAGMA cache_size = -16384;
             """)
+        database.countLog()
         try database.bringUpToDate()
         return database
     }

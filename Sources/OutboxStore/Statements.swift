@@ -2,6 +2,10 @@ import OutboxCore
 
 /// Every statement of the writer, prepared once. What each reads and may change stands beside it.
 final class Statements {
+    /// Prepared, so that a transaction can be ended where memory is short.
+    let begin: Statement
+    let commit: Statement
+    let rollback: Statement
     /// One row in, by primary key.
     let insertMessage: Statement
     /// One row in at the end of the log.
@@ -71,6 +75,9 @@ final class Statements {
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
 
+        begin = try prepare("BEGIN IMMEDIATE")
+        commit = try prepare("COMMIT")
+        rollback = try prepare("ROLLBACK")
         insertMessage = try prepare(
             """
             INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,

@@ -18,6 +18,15 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
 }
 
 extension StoreError {
+    static func neitherCommittedNorRolledBack(_ words: String) -> StoreError {
+        StoreError(
+            code: SQLITE_INTERNAL, message: "a transaction could be neither committed nor rolled back: \(words)",
+            sql: "")
+    }
+
+    /// It will not pass while this process lasts: end it, and start afresh.
+    package var isFatal: Bool { !isFull && !isPassing }
+
     /// What the file holds is not, or no longer, a database.
     package var isDamaged: Bool { [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code & 0xFF) }
     package var isUnopenable: Bool { [SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM].contains(code & 0xFF) }
