@@ -75,6 +75,16 @@ let package = Package(
         .executableTarget(
             name: "outbox-load", dependencies: ["OutboxSystem", "CLinux"], path: "Tests/Load", swiftSettings: strict),
         .target(
+            name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS",
+            cSettings: [.unsafeFlags(["-O2"])]),
+        .executableTarget(
+            name: "outbox-faults",
+            dependencies: [
+                "CFaultVFS", "CCurl", "OutboxService", "OutboxStore", "OutboxCore", "OutboxAPI", "OutboxHTTP",
+                "OutboxJSON", "OutboxSystem",
+            ],
+            path: "Tests/Faults", swiftSettings: strict),
+        .target(
             name: "TestKit", dependencies: ["OutboxSystem", "OutboxJSON"], path: "Tests/TestKit", swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
         tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),
@@ -100,7 +110,7 @@ let package = Package(
             [
                 "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "TestKit", "outboxd",
                 "outboxctl",
-                "outbox-sandbox",
+                "outbox-sandbox", "outbox-faults",
             ]),
     ],
     cxxLanguageStandard: .cxx17

@@ -1,0 +1,3 @@
+import Glibc
+
+exit(runFaults(Array(CommandLine.arguments.dropFirst())))
