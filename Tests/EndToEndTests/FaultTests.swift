@@ -10,7 +10,7 @@ import Testing
     }
 
     private static let seed = number("OUTBOXD_SEED") ?? .random(in: 0...UInt64(UInt32.max))
-    private static let cuts = number("OUTBOXD_CUTS") ?? 1200
+    private static let cuts = number("OUTBOXD_CUTS") ?? 1000
     private static let failures = number("OUTBOXD_FAILURES") ?? 100
 
     private func run(_ words: String...) throws {

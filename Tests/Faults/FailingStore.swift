@@ -30,7 +30,7 @@ private func run(_ load: Load) -> [String] {
     for _ in 0..<50 {
         let (failures, syncs) = (load.failures.count, fault_sync_hits())
         load.step()
-        if fault_sync_hits() > syncs, load.failures.count == failures {
+        if fault_sync_hits() > syncs, load.failures.count == failures, !load.isOver {
             problems.append("a failed sync was not told of")
         }
         if load.isOver || load.failures.contains(where: \.isFatal) { break }
