@@ -346,6 +346,7 @@ CREATE TABLE inbound (
     text         TEXT,     -- its words
     at           INTEGER NOT NULL,  -- by Meta's clock
     group_id     TEXT,
+    event        INTEGER,  -- of the log, that told of it
     body         TEXT    NOT NULL,  -- JSON: the message's own object
     contact      TEXT               -- JSON: its sender's
 ) STRICT;
@@ -375,6 +376,14 @@ CREATE TABLE retention (
     age_max   INTEGER CHECK (age_max BETWEEN 1 AND 3153600000),  -- seconds; null: any
     count_max INTEGER CHECK (count_max >= 0)                     -- null: any
 ) STRICT;
+
+-- Up to here some of the log may have been taken away. One row, or none.
+CREATE TABLE log_pruned (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    up_to INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX event_other ON event (seq) WHERE message IS NULL;
 
 -- How far somebody who follows the log has got, as they said: nothing up to here is told them again.
 CREATE TABLE cursor (

@@ -56,12 +56,16 @@ package struct InboundMessage: Equatable, Sendable {
         self.payload = payload
     }
 
-    /// The addresses it names its sender by: digits, the user id, `@` and the username. None may be there.
+    /// The addresses it names its sender by: digits and the user id; where neither is there, `@` and the username, which
+    /// alone proves little: people give them up, and others take them.
     package var addresses: [String] {
         var list: [String] = []
-        for address in [from, payload.waID, userID, payload.username.map { "@" + $0 }] {
+        for address in [from, payload.waID, userID] {
             if let address, !list.contains(address) { list.append(address) }
         }
-        return list
+        return list.isEmpty ? [handle].compactMap { $0 } : list
     }
+
+    /// `@` and the username.
+    package var handle: String? { payload.username.map { "@" + $0 } }
 }

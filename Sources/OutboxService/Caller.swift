@@ -83,9 +83,13 @@ final class Caller: Sendable {
             if !outputs.reports.isEmpty { outlets.reports(outputs.reports) }
             if !outputs.answers.isEmpty { outlets.answers(outputs.answers) }
             for line in outputs.log { journal.write(line) }
-            listens.withLock { $0 = step.listens }
+            let began = listens.withLock { listens in
+                defer { listens = step.listens }
+                return step.listens && !listens
+            }
             if ending { return }
-            if outputs.goOn { continue }
+            // What happened before anybody listened was not told: it is looked for once more.
+            if outputs.goOn || began { continue }
             timer.set(outputs.wake?.milliseconds)
             var waits = [
                 pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),

@@ -53,9 +53,11 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         /// Reports the writer has not stored yet.
         var unconfirmed = 0
         var reportedCursor: Int64
+        /// Since when it has passed by events that do not concern it, and nobody knows.
+        var lagSince: Timestamp?
         var reportedBreaker: CallbackBreaker.State?
         var disable: String?
-        /// Without a secret nothing is signed: when to look for it again.
+        /// Without a secret nothing is signed: until when the journal knows.
         var noSecretUntil: Timestamp?
 
         var isQuiet: Bool { (queue?.underWay ?? 0) == 0 && results.isEmpty && unconfirmed == 0 && disable == nil }
@@ -70,6 +72,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     private static var slicesMax: Int { 20 }
     /// Events passed by that do not concern a subscription, before that is worth a write.
     private static var cursorLagMax: Int64 { 1000 }
+    private static var cursorLagPatience: Duration { .seconds(10) }
     private static var secretPatience: Duration { .seconds(60) }
     private static var readPatience: Duration { .seconds(1) }
 
@@ -113,7 +116,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             unreadable(error, now, &outputs)
         }
         if !stopping { startCalls(now, tick, &outputs) }
-        for id in endpoints.keys.sorted() { report(id, &outputs) }
+        for id in endpoints.keys.sorted() { report(id, now, &outputs) }
         outputs.wake = (endpoints.values.map { wake(of: $0, now) } + [outputs.wake]).compactMap { $0 }.min()
         return outputs
     }
@@ -127,9 +130,9 @@ final class CallerStep<Chance: RandomNumberGenerator> {
 
     private func wake(of endpoint: Endpoint, _ now: Timestamp) -> Timestamp? {
         guard !stopping, !stale.contains(endpoint.subscription.id), let queue = endpoint.queue else { return nil }
-        if let until = endpoint.noSecretUntil, until > now { return until }
         // What could go already waits for a call to end or for the disk, not for time.
-        return queue.nextWake(now: now).flatMap { $0 > now ? $0 : nil }
+        return [queue.nextWake(now: now), endpoint.lagSince.map { $0 + Self.cursorLagPatience }]
+            .compactMap { $0 }.filter { $0 > now }.min()
     }
 
     // MARK: What came
@@ -269,7 +272,6 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             guard room > 0, let endpoint = endpoints[id], let underWay = endpoint.queue?.underWay,
                 endpoint.unconfirmed < Self.unconfirmedMax
             else { continue }
-            if let until = endpoint.noSecretUntil, until > now { continue }
             let events = endpoints[id]?.queue?.start(room: min(room, share - underWay), now: now) ?? []
             room -= events.count
             for event in events {
@@ -302,7 +304,6 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         }
         let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
         guard !secrets.isEmpty else {
-            endpoints[id]?.queue?.abandoned(event)
             if endpoints[id]?.noSecretUntil.map({ $0 <= now }) ?? true {
                 outputs.log.append(
                     LogLine(
@@ -310,9 +311,11 @@ final class CallerStep<Chance: RandomNumberGenerator> {
                         "no secret: \(subscription.secret) is missing; restore it, or outboxctl webhook rotate, and "
                             + "reload",
                         [(.subscription, String(id))]))
+                endpoints[id]?.noSecretUntil = now + Self.secretPatience
             }
-            endpoints[id]?.noSecretUntil = now + Self.secretPatience
-            return
+            // As an endpoint that takes nothing: it shows, and it does not hold retention back for ever.
+            let error = "its secret \(subscription.secret) is missing: rotate it"
+            return settle(id, event, .failed(status: nil, error: error, askedFor: nil), now, &outputs)
         }
         endpoints[id]?.noSecretUntil = nil
         var json = JSONWriter(capacity: 512)
@@ -324,14 +327,20 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         outputs.calls.append((request, CallbackCall(subscription: id, event: event, startedAt: tick)))
     }
 
-    private func report(_ id: Int64, _ outputs: inout Outputs) {
+    private func report(_ id: Int64, _ now: Timestamp, _ outputs: inout Outputs) {
         guard let endpoint = endpoints[id], let queue = endpoint.queue else { return }
         let cursor = queue.cursor
         let breaker = queue.breaker.state
         let lag = cursor - endpoint.reportedCursor
+        if lag == 0 {
+            endpoints[id]?.lagSince = nil
+        } else if endpoint.lagSince == nil {
+            endpoints[id]?.lagSince = now
+        }
+        let lagIsOld = endpoint.lagSince.map { $0 + Self.cursorLagPatience <= now } ?? false
         guard
             !endpoint.results.isEmpty || endpoint.disable != nil || breaker != endpoint.reportedBreaker
-                || lag >= Self.cursorLagMax || stopping && lag > 0
+                || lag >= Self.cursorLagMax || lag > 0 && (stopping || lagIsOld)
         else { return }
         outputs.reports.append(
             CallbackReport(
@@ -341,6 +350,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         endpoints[id]?.disable = nil
         endpoints[id]?.unconfirmed += 1
         endpoints[id]?.reportedCursor = cursor
+        endpoints[id]?.lagSince = nil
         endpoints[id]?.reportedBreaker = breaker
     }
 

@@ -92,6 +92,7 @@ package final class Daemon: Sendable {
         self.events = events
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
+            patience: Double(settings.stopTimeout.components.seconds),
             Frontend.Parts(
                 writer: inbox, reader: reader, events: events, caller: caller, secrets: secrets, journal: journal,
                 idKey: queue.idKey,
@@ -234,10 +235,13 @@ private func openListeners(_ settings: Settings) throws -> [Listener] {
 }
 
 private func startFront(
-    listeners: [Listener], bell: Bell, mailbox: Mailbox<Frontend.Mail>, _ parts: Frontend.Parts
+    listeners: [Listener], bell: Bell, mailbox: Mailbox<Frontend.Mail>, patience: Double, _ parts: Frontend.Parts
 ) -> Thread {
     Thread("sockets") {
-        let server = HTTPServer(listeners: listeners, bell: bell)
+        var limits = HTTPLimits()
+        // Whoever waits for what Meta or an endpoint says gets to hear it, as long as those are waited for.
+        limits.drainSeconds += patience
+        let server = HTTPServer(listeners: listeners, bell: bell, limits: limits)
         server.run(Frontend(server: server, mailbox: mailbox, parts))
     }
 }

@@ -59,6 +59,8 @@ final class EventFeed {
         var position: Int64
         /// It has not taken the last piece yet.
         var isBusy = true
+        /// What it begins with was told.
+        var hasBegun = false
         /// Its end was ordered.
         var isOver = false
         var toldAt: UInt64
@@ -76,6 +78,7 @@ final class EventFeed {
     private var followers: [Follower] = []
     /// Where the log ends, as far as we heard.
     private var end: Int64 = 0
+    private var prunedTo: Int64 = 0
 
     init(_ reader: QueueReader, limits: Limits = Limits()) throws {
         self.limits = limits
@@ -123,6 +126,7 @@ final class EventFeed {
     private func tell(_ asked: [Input], _ tick: UInt64, _ outputs: inout Outputs) throws {
         let range = try log.range()
         end = range?.upperBound ?? 0
+        prunedTo = max(try log.prunedTo(), (range?.lowerBound ?? 1) - 1)
         for case .follow(let exchange, let query, let message, let user) in asked {
             do {
                 try take(exchange, query, message, user, range, tick)
@@ -189,9 +193,13 @@ final class EventFeed {
     ) throws {
         let goal = min(follower.last ?? end, end)
         var piece = EventPiece(follower.format)
+        // Once: what is removed while somebody reads on is told to who asks for it anew. A message is kept with all its
+        // events.
+        if !follower.hasBegun, follower.position < min(prunedTo, goal), follower.filter.message == nil {
+            piece.addGap(from: follower.position + 1, to: prunedTo)
+        }
+        follower.hasBegun = true
         if let first = range?.lowerBound, follower.position + 1 < first, follower.position < goal {
-            // A message is kept with all its events.
-            if follower.filter.message == nil { piece.addGap(from: follower.position + 1, to: first - 1) }
             follower.position = first - 1
         }
         if follower.position < goal {

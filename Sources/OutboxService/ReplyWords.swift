@@ -138,6 +138,12 @@ struct ReplyWords {
         switch removal {
         case .done: return HTTPResponse(status: 204)
         case .notFound: return .error(APIError(.notFound, "there is no such line"))
+        case .subscribed(let id):
+            return .error(
+                APIError(
+                    .conflict,
+                    "the subscription \(id) is to this line alone: change it (outboxctl webhook set \(id)) or remove it "
+                        + "first"))
         case .busy(let count):
             return .error(
                 APIError(.conflict, "\(count) messages of this line still wait or are on their way; cancel them first"))

@@ -64,6 +64,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Webhooks that were refused and could not be marked so: to be tried again, not at once.
     private var unmarked: [StoredNews] = []
     private var unrecordedReports: [CallbackReport] = []
+    private var unrecordedNews: [WriterInput] = []
 
     private static var retryAfterFailure: Duration { .seconds(1) }
 
@@ -107,6 +108,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         unrecorded = []
         operations += unrecordedReports.map { .input(.callbacks($0)) }
         unrecordedReports = []
+        operations += unrecordedNews.map { .input($0) }
+        unrecordedNews = []
         operations += (unmarked + toApply).map { .apply($0) }
         unmarked = []
         toApply = []
@@ -392,6 +395,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             switch operation {
             case .input(.outcome(let outcome)): unrecorded.append(outcome)
             case .input(.callbacks(let report)): unrecordedReports.append(report)
+            // Meta is not asked for it again.
+            case .input(.caughtUp(let news)): unrecordedNews.append(.caughtUp(news))
             case .input(let input):
                 if let exchange = input.exchange {
                     outputs.replies.append((exchange, .storageFailed(error.trouble)))

@@ -102,7 +102,7 @@ extension QueueReader {
         let end = try slice(after: state.place, state.last)
         let messages = try database.prepare(
             """
-            SELECT id, wamid, attempt, state FROM message WHERE \(Self.isAskedAbout) ORDER BY id LIMIT :limit
+            SELECT id, wamid, coalesce(wamid_attempt, attempt), state FROM message WHERE \(Self.isAskedAbout) ORDER BY id LIMIT :limit
             """
         ).all(
             .integer(state.place.rawValue), .integer(end.rawValue), .integer(state.line),

@@ -16,6 +16,9 @@ extension Queue {
     /// somebody new. Addresses that named several people until now name one.
     func correspondent(of message: InboundMessage, account: Int64, now: Timestamp) throws -> Correspondent {
         var addresses = message.addresses
+        if let handle = message.handle, !addresses.contains(handle), try isAllThatIsKnown(handle, account) {
+            addresses.append(handle)
+        }
         // A message that names nobody is from somebody of its own.
         if addresses.isEmpty { addresses = ["message:" + (message.wamid ?? String(memory.lastEvent + 1))] }
         var known = try unify(try kin(of: addresses, account), account: account, now: now)
@@ -32,6 +35,10 @@ extension Queue {
         for address in try kin(of: addresses, account) {
             try mail.saveAddress.run(.integer(account), .text(address), .integer(id.rawValue))
         }
+        // Whoever uses the name now has it.
+        if let handle = message.handle {
+            try mail.saveAddress.run(.integer(account), .text(handle), .integer(id.rawValue))
+        }
         correspondent.phone = message.from ?? message.payload.waID ?? correspondent.phone
         correspondent.userID = message.userID ?? correspondent.userID
         correspondent.username = message.payload.username ?? correspondent.username
@@ -39,6 +46,14 @@ extension Queue {
         correspondent.lastMessageAt = max(correspondent.lastMessageAt, now)
         try save(correspondent)
         return correspondent
+    }
+
+    /// Of somebody known by this username alone: the number or id that comes with it now is theirs.
+    private func isAllThatIsKnown(_ handle: String, _ account: Int64) throws -> Bool {
+        guard let owner = try mail.byAddress.first(.integer(account), .text(handle), body: { $0.integer(0) }),
+            let known = try mail.correspondent.first(.integer(owner), body: { Correspondent($0) })
+        else { return false }
+        return known.phone == nil && known.userID == nil
     }
 
     private func save(_ correspondent: Correspondent) throws {

@@ -44,9 +44,10 @@ extension Queue {
     /// Tells the log of a message that was kept; `detail` is the event's data.
     package func tell(_ message: StoredInbound, line: Int64, detail: [UInt8], now: Timestamp) throws {
         guard let account = memory.lines[line]?.account else { return }
-        _ = try appendEvent(
+        let sequence = try appendEvent(
             account: account, line: line, message: nil, previous: nil, at: now, kind: .received, state: nil, attempt: 0,
             detail: detail)
+        try mail.told.run(.integer(sequence), .integer(message.id.rawValue))
     }
 
     /// Meta knows that everything of the conversation up to this message was read.

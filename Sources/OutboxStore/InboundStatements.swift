@@ -10,6 +10,8 @@ final class InboundStatements {
     /// Whom an address names; one row by primary key.
     let byAddress: Statement
     let saveAddress: Statement
+    /// One row by primary key.
+    let told: Statement
     /// Gives all addresses of one to another; index correspondent_address_of.
     let moveAddresses: Statement
     /// One row by primary key.
@@ -49,6 +51,7 @@ final class InboundStatements {
         move = try prepare("UPDATE inbound SET conversation = :new WHERE conversation = :old")
         byAddress = try prepare(
             "SELECT correspondent FROM correspondent_address WHERE account = :account AND address = :address")
+        told = try prepare("UPDATE inbound SET event = :event WHERE id = :id")
         saveAddress = try prepare(
             """
             INSERT INTO correspondent_address (account, address, correspondent)

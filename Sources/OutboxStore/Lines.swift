@@ -6,6 +6,8 @@ package enum LineRemoval: Equatable, Sendable {
     case notFound
     /// Messages of the line still wait or are on their way.
     case busy(Int64)
+    /// A subscription is to that line alone.
+    case subscribed(Int64)
 }
 
 extension Line {
@@ -143,6 +145,12 @@ extension Queue {
         let live = [MessageState.scheduled, .queued, .processing, .retrying]
             .map { memory.counters[line.id, $0] }.reduce(0, +)
         guard live == 0 else { return .busy(live) }
+        if let subscription = try database.prepare("SELECT id FROM subscription WHERE line = :line LIMIT 1")
+            .first(.integer(line.id), body: { $0.integer(0) })
+        {
+            return .subscribed(subscription)
+        }
+        _ = try resume(account) { $0.line == line.id }
         try database.prepare("UPDATE line SET deleted_at = :now WHERE id = :id")
             .run(.integer(now.milliseconds), .integer(line.id))
         memory.lines[line.id] = nil

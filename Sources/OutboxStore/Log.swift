@@ -5,6 +5,7 @@ package final class LogReader {
     private let page: Statement
     private let one: Statement
     private let ends: Statement
+    private let pruned: Statement
     private let matching: Statement
     private let reader: QueueReader
 
@@ -25,6 +26,7 @@ package final class LogReader {
             ORDER BY e.seq LIMIT :limit
             """)
         one = try reader.database.prepare("\(select) WHERE e.seq = :sequence")
+        pruned = try reader.database.prepare("SELECT max(up_to) FROM log_pruned")
         ends = try reader.database.prepare(
             "SELECT (SELECT min(seq) FROM event), (SELECT max(seq) FROM event)")
     }
@@ -64,6 +66,9 @@ package final class LogReader {
     package func event(_ sequence: Int64) throws -> LoggedEvent? {
         try one.first(.integer(sequence)) { LoggedEvent($0) }
     }
+
+    /// Up to here some events may have been pruned.
+    package func prunedTo() throws -> Int64 { try pruned.first { $0.integer(0) } ?? 0 }
 
     /// The first and the last event there are; nil while nothing has happened. What lay before the first was pruned.
     package func range() throws -> ClosedRange<Int64>? {

@@ -55,10 +55,19 @@ extension Queue {
     /// One step: at most some hundred rows are looked at. Nothing from the event `needed` on is removed: somebody has
     /// not been told of it.
     package func prune(_ now: Timestamp, needed: Int64?) throws -> PruneStep {
+        // By a clock nobody keeps right nothing is old before the limits' clock, which is never fast, says so.
+        let now = wallNow == nil ? min(now, limitsNow) : now
+        let before = memory.logPrunedTo
+        let step = try pruneOn(now, needed ?? .max)
+        if memory.logPrunedTo != before { try pruning.savePrunedTo.run(.integer(memory.logPrunedTo)) }
+        return step
+    }
+
+    private func pruneOn(_ now: Timestamp, _ needed: Int64) throws -> PruneStep {
         switch memory.pass.phase {
-        case .messages: return try pruneMessages(now, needed ?? .max)
-        case .events: return try pruneEvents(now, needed ?? .max)
-        case .received: return try pruneReceived(now)
+        case .messages: return try pruneMessages(now, needed)
+        case .events: return try pruneEvents(now, needed)
+        case .received: return try pruneReceived(now, needed)
         case .webhooks: return try pruneWebhooks(now)
         case .space: return try giveBackSpace()
         }
@@ -73,7 +82,9 @@ extension Queue {
 
     private func pruneMessages(_ now: Timestamp, _ needed: Int64) throws -> PruneStep {
         let youngest = RetentionKind.allCases.compactMap { $0.state == nil ? nil : retention($0).ageMax }.min()
-        let end = overCount ? Int64.max : youngest.map { MessageID.first(at: now - $0).rawValue } ?? 0
+        // Ids hold times; after a clock that was ahead they say nothing.
+        let isAhead = (memory.lastID ?? .first(at: now)) > MessageID.first(at: now + .seconds(86_400))
+        let end = overCount || isAhead ? Int64.max : youngest.map { MessageID.first(at: now - $0).rawValue } ?? 0
         let rows = try pruning.messages.all(.integer(memory.pass.after), .integer(end), .integer(Self.messagesLookedAt))
         {
             EndedRow($0)
@@ -119,30 +130,32 @@ extension Queue {
     }
 
     /// With what is known of telling it.
-    private func removeEvent(_ sequence: Int64) throws {
+    func removeEvent(_ sequence: Int64) throws {
         try callbacks.deleteOfEvent.run(.integer(sequence))
         try pruning.deleteEvent.run(.integer(sequence))
+        memory.logPrunedTo = max(memory.logPrunedTo, sequence)
     }
 
     // MARK: The rest
 
     private func pruneEvents(_ now: Timestamp, _ needed: Int64) throws -> PruneStep {
         let rule = retention(.events)
-        let rows = try pruning.events.all(.integer(memory.eventsPruned), .integer(Self.eventsLookedAt)) {
-            (sequence: $0.integer(0), at: Timestamp(milliseconds: $0.integer(1)), isMessages: !$0.isNull(2))
+        // The last of those beyond the count, looked for once in a pass.
+        if memory.pass.surplus == nil {
+            memory.pass.surplus =
+                try rule.countMax.flatMap { try pruning.otherAtRank.first(.integer($0)) { $0.integer(0) } } ?? 0
+        }
+        let rows = try pruning.others.all(.integer(Self.eventsLookedAt)) {
+            (sequence: $0.integer(0), at: Timestamp(milliseconds: $0.integer(1)))
         }
         var removed: Int64 = 0
         for row in rows {
             let isOld = rule.ageMax.map { row.at + $0 <= now } ?? false
-            let isSurplus = rule.countMax.map { row.sequence <= memory.lastEvent - $0 } ?? false
-            guard isOld || isSurplus, row.sequence < needed, row.sequence != memory.lastEvent else {
-                return go(to: .received, removed)
-            }
-            if !row.isMessages {
-                try removeEvent(row.sequence)
-                removed += 1
-            }
-            memory.eventsPruned = row.sequence
+            guard isOld || row.sequence <= memory.pass.surplus ?? 0, row.sequence < needed,
+                row.sequence != memory.lastEvent
+            else { return go(to: .received, removed) }
+            try removeEvent(row.sequence)
+            removed += 1
         }
         return rows.isEmpty ? go(to: .received, removed) : PruneStep(removed: removed)
     }
@@ -151,6 +164,7 @@ extension Queue {
         let rule = retention(.webhooks)
         var removed = 0
         if let age = rule.ageMax { removed += try pruning.oldWebhooks.run(.integer((now - age).milliseconds)) }
+        removed += try pruning.emptyBatches.run(.integer(MessageID.first(at: now - .seconds(86_400)).rawValue))
         if let most = rule.countMax { removed += try pruning.surplusWebhooks.run(.integer(most)) }
         return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .space)
     }
@@ -169,6 +183,8 @@ extension Queue {
 }
 
 extension Database {
+    func logPrunedTo() throws -> Int64 { try integer("SELECT max(up_to) FROM log_pruned") }
+
     func retention() throws -> [RetentionKind: RetentionRule] {
         let rows = try prepare("SELECT kind, age_max, count_max FROM retention").all { row in
             (
@@ -199,13 +215,19 @@ final class PruneStatements {
     /// Rows of the primary key, in its order.
     let messages: Statement
     let newest: Statement
+    let savePrunedTo: Statement
     let previousEvent: Statement
     let deleteEvent: Statement
     let deleteCopies: Statement
     let deleteMessage: Statement
     /// Once its last message has gone; index message_batch.
     let deleteBatch: Statement
-    let events: Statement
+    /// Events of no message, oldest first; index event_other.
+    let others: Statement
+    /// The one so many places behind the newest; as many steps, same index.
+    let otherAtRank: Statement
+    /// Of which every item was refused.
+    let emptyBatches: Statement
     let oldWebhooks: Statement
     let surplusWebhooks: Statement
 
@@ -220,13 +242,25 @@ final class PruneStatements {
             FROM message WHERE id > :after AND id < :end ORDER BY id LIMIT :limit
             """)
         newest = try prepare("SELECT max(id) FROM message")
+        savePrunedTo = try prepare(
+            """
+            INSERT INTO log_pruned (id, up_to) VALUES (1, :up_to)
+            ON CONFLICT (id) DO UPDATE SET up_to = excluded.up_to
+            """)
         previousEvent = try prepare("SELECT previous FROM event WHERE seq = :seq")
         deleteEvent = try prepare("DELETE FROM event WHERE seq = :seq")
         deleteCopies = try prepare("DELETE FROM duplicate WHERE message = :message")
         deleteMessage = try prepare("DELETE FROM message WHERE id = :id")
         deleteBatch = try prepare(
             "DELETE FROM batch WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE batch = ?1)")
-        events = try prepare("SELECT seq, at, message FROM event WHERE seq > :after ORDER BY seq LIMIT :limit")
+        others = try prepare("SELECT seq, at FROM event WHERE message IS NULL ORDER BY seq LIMIT :limit")
+        otherAtRank = try prepare(
+            "SELECT seq FROM event WHERE message IS NULL ORDER BY seq DESC LIMIT 1 OFFSET :rank")
+        emptyBatches = try prepare(
+            """
+            DELETE FROM batch WHERE id IN (SELECT id FROM batch AS b WHERE id < :before AND queued = 0
+                AND NOT EXISTS (SELECT 1 FROM message WHERE batch = b.id) ORDER BY id LIMIT 20)
+            """)
         oldWebhooks = try prepare(
             """
             DELETE FROM webhook WHERE id IN

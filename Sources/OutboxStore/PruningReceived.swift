@@ -5,7 +5,7 @@ extension Queue {
     private static let receivedLookedAt: Int64 = 200
 
     /// One step of the pass. The newest message stays: the next id is made behind it.
-    func pruneReceived(_ now: Timestamp) throws -> PruneStep {
+    func pruneReceived(_ now: Timestamp, _ needed: Int64) throws -> PruneStep {
         let rule = retention(.received)
         let old = rule.ageMax.map { MessageID.first(at: now - $0).rawValue } ?? 0
         // The first of those beyond the count, looked for once in a pass.
@@ -17,12 +17,19 @@ extension Queue {
         }
         let rows = try removal.received.all(
             .integer(max(old, memory.pass.surplus ?? 0)), .integer(Self.receivedLookedAt)
-        ) { (id: $0.integer(0), conversation: $0.integer(1)) }
+        ) { (id: $0.integer(0), conversation: $0.integer(1), event: $0.optionalInteger(2)) }
+        var removed: Int64 = 0
         for row in rows {
+            // In their order: what comes behind is to be told as well.
+            if let event = row.event {
+                guard event < needed, event != memory.lastEvent else { return go(to: .webhooks, removed) }
+                try removeEvent(event)
+            }
             try removal.deleteReceived.run(.integer(row.id))
             try forgetConversation(row.conversation)
+            removed += 1
         }
-        return rows.isEmpty ? go(to: .webhooks) : PruneStep(removed: Int64(rows.count))
+        return rows.isEmpty ? go(to: .webhooks) : PruneStep(removed: removed)
     }
 
     /// Once nothing is left in it.
@@ -60,7 +67,7 @@ final class RemovalStatements {
 
         received = try prepare(
             """
-            SELECT id, conversation FROM inbound WHERE id < :end AND id < (SELECT max(id) FROM inbound)
+            SELECT id, conversation, event FROM inbound WHERE id < :end AND id < (SELECT max(id) FROM inbound)
             ORDER BY id LIMIT :limit
             """)
         atRank = try prepare("SELECT id FROM inbound ORDER BY id DESC LIMIT 1 OFFSET :rank")

@@ -27,7 +27,7 @@ package final class Queue {
     /// Statuses that wait for their message at most; beyond, those that waited longest go.
     package var earlyStatusesMax: Int64 = 200_000
     /// Nil while nobody keeps it right.
-    private var wallNow: Timestamp?
+    private(set) var wallNow: Timestamp?
 
     /// What the writer remembers of the file; goes back when a transaction does.
     struct Memory {
@@ -60,8 +60,8 @@ package final class Queue {
         var knowsAliases = false
         var retention: [RetentionKind: RetentionRule] = [:]
         var pass = PrunePass()
-        /// Up to here the log holds nothing that will be pruned but with its message.
-        var eventsPruned: Int64 = 0
+        /// The last event that was removed.
+        var logPrunedTo: Int64 = 0
         var webhookCounts = WebhookCounts()
         /// Removed, and not all of their deliveries are gone.
         var removedSubscriptions: Set<Int64> = []
@@ -122,6 +122,7 @@ package final class Queue {
         for pool in memory.pools.keys { try countSlots(pool) }
         memory.pauses = try loadPauses()
         memory.retention = try database.retention()
+        memory.logPrunedTo = try database.logPrunedTo()
         memory.oldestKey = try loadOldestKey()
         try loadHealth()
         try rememberUnknown()

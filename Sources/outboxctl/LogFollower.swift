@@ -69,13 +69,21 @@ struct LogFollower {
             if let deadline, now >= deadline { return .timedOut }
             goneSince = goneSince ?? now
             if now >= tellAt ?? ((goneSince ?? now) + Self.silenceMax) {
-                complain("outboxctl: outboxd is gone; waiting for it, will go on \(place)")
+                complain("outboxctl: \(reason(of: result)); waiting for it, will go on \(place)")
                 tellAt = now + Self.silenceAgain
                 wasTold = true
             }
             pauseFor(deadline.map { min(wait, $0 - now) } ?? wait)
             wait = min(wait * 2, Self.longestWait)
         }
+    }
+
+    /// It may be there and have no room.
+    private func reason(of result: HTTPResult) -> String {
+        guard case .answered(_, _, let body) = result,
+            let message = (try? JSONParser().parse(body))?["error"]?["message"]?.string
+        else { return "outboxd is gone" }
+        return "outboxd says: \(message)"
     }
 
     private func ended(_ result: HTTPResult) throws -> Ending {

@@ -315,15 +315,17 @@ private let down: (HTTPResult, Duration) = (.notSent("Connection refused"), .mil
 
     @Test func withoutASecretNothingIsCalled() throws {
         let world = try CallbackWorld()
-        _ = try world.subscribe(url)
+        let id = try world.subscribe(url)
         let secrets = world.secrets
         world.secrets = []
         try world.submit(1)
         try world.pass(.seconds(200))
         #expect(world.seen.isEmpty)
         #expect(world.log.contains { $0.kind == .secretMissing })
+        #expect(try world.subscription(id).breaker != nil, "it shows")
         world.secrets = secrets
-        try world.pass(.seconds(100))
+        // As with an endpoint that took nothing: with the next try.
+        try world.pass(.seconds(900))
         #expect(world.taken(url).count == 3)
     }
 

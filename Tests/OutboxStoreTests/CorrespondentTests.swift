@@ -32,6 +32,31 @@ import Testing
         #expect(try entries(bench, conversation) == [second, answer.id, first])
     }
 
+    private func receive(
+        _ bench: Bench, from: String?, userID: String?, username: String?, wamid: String
+    ) throws -> MessageID {
+        let line = try #require(bench.queue.line(named: "main", account: 1)).id
+        var payload = InboundMessage.Payload(body: Array("{}".utf8))
+        payload.username = username
+        let message = InboundMessage(
+            phoneNumberID: "106", from: from, userID: userID, at: bench.now, wamid: wamid, kind: "text",
+            payload: payload)
+        return try #require(try bench.run { try $0.keep(message, line: line, now: bench.now) }).correspondent.id
+    }
+
+    @Test func aUsernameIsPassedOnAndMakesNobodySomebodyElse() throws {
+        let bench = try Bench()
+        let ann = try receive(bench, from: "14155550100", userID: "US.100", username: "bob", wamid: "w1")
+        let ben = try receive(bench, from: "447700900123", userID: "GB.777", username: "bob", wamid: "w2")
+        #expect(ann != ben)
+        // Who comes under the name alone is who used it last.
+        #expect(try receive(bench, from: nil, userID: nil, username: "bob", wamid: "w3") == ben)
+        #expect(try receive(bench, from: "14155550100", userID: nil, username: nil, wamid: "w4") == ann)
+        // Somebody known by a name alone is who brings a number along with it.
+        let carl = try receive(bench, from: nil, userID: nil, username: "carl", wamid: "w5")
+        #expect(try receive(bench, from: "4915112345678", userID: nil, username: "carl", wamid: "w6") == carl)
+    }
+
     @Test func twoWhoTurnOutToBeOneAreOne() throws {
         let bench = try Bench()
         let one = try receive(bench, from: "5511987654321", wamid: "wamid.a")

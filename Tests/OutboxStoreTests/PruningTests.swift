@@ -99,6 +99,84 @@ import Testing
         #expect(try bench.queue.disagreements() == [])
     }
 
+    private func receive(_ bench: Bench, _ wamid: String) throws -> StoredInbound {
+        let line = try #require(bench.queue.line(named: "main", account: 1)).id
+        let message = InboundMessage(
+            phoneNumberID: "106", from: "14155550101", at: bench.now, wamid: wamid, kind: "text",
+            payload: InboundMessage.Payload(body: Array("{}".utf8)))
+        return try bench.run { queue in
+            let kept = try #require(try queue.keep(message, line: line, now: bench.now))
+            try queue.tell(kept, line: line, detail: Array(#"{"text":"secret"}"#.utf8), now: bench.now)
+            return kept
+        }
+    }
+
+    @Test func whatWasReceivedGoesFromTheLogToo() throws {
+        let bench = try Bench()
+        let first = try receive(bench, "wamid.1")
+        let told = bench.queue.lastEvent
+        let second = try receive(bench, "wamid.2")
+        _ = try receive(bench, "wamid.3")
+        try bench.submit()
+        try keep(bench, .received, count: 1)
+        let reader = try QueueReader(path: bench.path)
+        #expect(try prune(bench, needed: told + 1) == 1)
+        #expect(try reader.inbound(first.id, account: 1) == nil)
+        #expect(try reader.inbound(second.id, account: 1) != nil, "somebody has not been told of it")
+        #expect(try prune(bench) == 1)
+        let left = try LogReader(reader).events(after: 0, limit: 100, account: 1)
+        #expect(left.filter { $0.kind == .received }.count == 1)
+        #expect(try LogReader(reader).prunedTo() == told + 1)
+        try bench.reopen()
+        #expect(try prune(bench) == 0)
+    }
+
+    @Test func theNewestEntriesOfNoMessageStay() throws {
+        let bench = try Bench()
+        let line = try #require(bench.queue.line(named: "main", account: 1))
+        for _ in 0..<6 {
+            try bench.run {
+                try $0.tell(.lineUpdated, line: line, account: 1, detail: Array("{}".utf8), now: bench.now)
+            }
+        }
+        for number in 0..<30 { try bench.submit("1415\(1_000_000 + number)") }
+        try keep(bench, .events, count: 4)
+        #expect(try prune(bench) == 2)
+        let left = try LogReader(QueueReader(path: bench.path)).events(after: 0, limit: 100, account: 1)
+        #expect(left.filter { $0.kind == .lineUpdated }.count == 4 && left.count == 34)
+    }
+
+    @Test func aClockThatWasAheadOnceDoesNotEndPruning() throws {
+        let bench = try Bench()
+        try keep(bench, .cancelled, days: 1)
+        let right = bench.now
+        bench.now = right + .seconds(86_400 * 3650)
+        try bench.submit("14155550001")
+        bench.now = right
+        for number in 0..<5 { _ = try message(bench, .cancelled, number) }
+        try bench.submit("14155550002")
+        bench.now = right + .seconds(86_400 * 2)
+        #expect(try prune(bench) == 5)
+    }
+
+    @Test func aClockNobodyKeepsRemovesNothingEarly() throws {
+        let bench = try Bench()
+        try keep(bench, .cancelled, days: 1)
+        for number in 0..<5 { _ = try message(bench, .cancelled, number) }
+        try bench.submit("14155550002")
+        let right = bench.now
+        bench.queue.set(tick: Bench.tick(right), wall: right + .seconds(86_400 * 3650), isSynchronised: false)
+        var removed: Int64 = 0
+        guard
+            case .done = bench.queue.together(
+                1,
+                { _ in
+                    removed += try bench.queue.prune(right + .seconds(86_400 * 3650), needed: nil).removed
+                })
+        else { throw Unexpected() }
+        #expect(removed == 0)
+    }
+
     @Test func onlyWhatHasEndedGoes() throws {
         let bench = try Bench()
         try bench.setTier(.unlimited)
