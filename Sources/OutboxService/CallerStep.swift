@@ -44,7 +44,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         var wake: Timestamp?
     }
 
-    private struct Endpoint {
+    struct Endpoint {
         var subscription: Subscription
         /// Nil: it is not active.
         var queue: CallbackQueue?
@@ -65,7 +65,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
 
     /// Calls under way at a time, over all endpoints.
     static var callsMax: Int { 128 }
-    private static var testsMax: Int { 8 }
+    static var testsMax: Int { 8 }
     /// Reports of an endpoint on their way to the disk: with more of them nothing new is begun.
     private static var unconfirmedMax: Int { 16 }
     /// Slices of the log looked through in one turn.
@@ -76,18 +76,18 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     private static var secretPatience: Duration { .seconds(60) }
     private static var readPatience: Duration { .seconds(1) }
 
-    private let reader: CallbackReader
-    private let log: LogReader
-    private let codec: IDCodec
-    private let secret: (String) -> String?
-    private let allowsHTTP: () -> Bool
-    private var chance: Chance
-    private let parser = JSONParser()
-    private var endpoints: [Int64: Endpoint] = [:]
+    let reader: CallbackReader
+    let log: LogReader
+    let codec: IDCodec
+    let secret: (String) -> String?
+    let allowsHTTP: () -> Bool
+    var chance: Chance
+    let parser = JSONParser()
+    var endpoints: [Int64: Endpoint] = [:]
     private var stale: Set<Int64> = []
-    private var tests = 0
+    var tests = 0
     private var turns = 0
-    private var stopping = false
+    var stopping = false
 
     /// `secret` reads one by its name.
     init(
@@ -150,7 +150,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         }
     }
 
-    private func outcome(of result: HTTPResult, _ now: Timestamp) -> CallbackOutcome {
+    func outcome(of result: HTTPResult, _ now: Timestamp) -> CallbackOutcome {
         switch result {
         case .answered(let status, let headers, _):
             .answered(
@@ -352,68 +352,5 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         endpoints[id]?.reportedCursor = cursor
         endpoints[id]?.lagSince = nil
         endpoints[id]?.reportedBreaker = breaker
-    }
-
-    // MARK: Tests
-
-    private func test(
-        _ id: Int64, _ exchange: Exchange, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
-    ) {
-        func refuse(_ error: APIError) { outputs.answers.append((exchange, .error(error))) }
-        let found: Subscription?
-        do {
-            found = try reader.subscription(id)
-        } catch {
-            outputs.log.append(LogLine(.error, .storage, "a subscription could not be read: \(error)"))
-            return refuse(APIError(.internalError, "the database could not be read; the journal says why"))
-        }
-        guard let subscription = found else { return refuse(APIError(.notFound, "there is no such subscription")) }
-        guard tests < Self.testsMax, !stopping else {
-            return refuse(APIError(.unavailable, "too many tests at once; try again in a moment"))
-        }
-        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
-        guard !secrets.isEmpty else {
-            return refuse(APIError(.conflict, "its secret \(subscription.secret) is missing: rotate it"))
-        }
-        let url = subscription.settings.url
-        if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
-            return refuse(APIError(.conflict, "its url \(problem)"))
-        }
-        let name = "test_" + hexadecimal((0..<16).map { _ in UInt8.random(in: 0...255, using: &chance) })
-        var json = JSONWriter()
-        json.object {
-            $0.field("id", name)
-            $0.field("seq", nil as Int64?)
-            $0.field("event", "test")
-            $0.field("timestamp", now.rfc3339)
-            $0.object("data") { $0.field("subscription", id) }
-        }
-        tests += 1
-        let request = CallbackSigning.request(to: url, id: name, body: json.bytes, secrets: secrets, now: now)
-        outputs.calls.append(
-            (request, CallbackCall(subscription: id, event: nil, exchange: exchange, startedAt: tick)))
-    }
-
-    private func testEnded(
-        _ call: CallbackCall, _ outcome: CallbackOutcome, _ at: UInt64, _ outputs: inout Outputs
-    ) {
-        tests -= 1
-        guard let exchange = call.exchange else { return }
-        let (status, error): (Int64?, String?) =
-            switch outcome {
-            case .accepted(let status): (status, nil)
-            case .failed(let status, let error, _): (status, error)
-            case .gone: (410, "HTTP 410: an event answered so would make the subscription inactive")
-            case .refused(let reason): (nil, reason)
-            }
-        let answer = HTTPResponse.json(200) {
-            $0.object("data") {
-                $0.field("delivered", error == nil)
-                $0.field("httpStatus", status)
-                $0.field("error", error)
-                $0.field("milliseconds", (at - min(call.startedAt, at)) / 1_000_000)
-            }
-        }
-        outputs.answers.append((exchange, answer))
     }
 }

@@ -44,7 +44,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     let queue: Queue
     private let slotsMax: Int
-    private var chance: Chance
+    var chance: Chance
     let words: WriterWords
     /// Attempts out there whose outcome has not come back.
     private(set) var underWay = 0
@@ -56,9 +56,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Webhooks that are on disk and not applied.
     var toApply: [StoredNews] = []
     /// When what has ended long ago is looked through again, on the steady clock; nil: once the first turn is over.
-    private var pruneAt: UInt64?
+    var pruneAt: UInt64?
     /// Removed in this pass.
-    private var pruned: Int64 = 0
+    var pruned: Int64 = 0
     /// Outcomes a full disk did not let us record.
     private var unrecorded: [AttemptOutcome] = []
     /// Webhooks that were refused and could not be marked so: to be tried again, not at once.
@@ -183,75 +183,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         return Effect(log: ended.map { words.resumed($0, by: nil) }, goOn: try queue.clockMoved(now))
     }
 
-    private func perform(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
-        switch input {
-        case .submit(let exchange, let draft, let key?): return try submit(draft, key, exchange, now)
-        case .submit(let exchange, let draft, nil):
-            let result = try submit(draft, batch: nil, now)
-            return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
-        case .estimate(let exchange, let drafts): return Effect(reply: (exchange, try estimate(drafts, now)))
-        case .recall(let exchange, let key, let error):
-            return Effect(reply: (exchange, try recall(key, now) ?? .refused(error)))
-        case .slice(let exchange, let slice): return try store(slice, exchange, now)
-        case .keyedSlice(let exchange, let slice): return try store(slice, exchange, now)
-        case .endBulk(let exchange, let key, let batch, let answer):
-            return try end(key, batch, answer, exchange, now)
-        case .cancel(let exchange, let id):
-            let result = try queue.cancel(id, account: defaultAccount, now: now)
-            return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageCancelled))
-        case .retry(let exchange, let id):
-            let result = try queue.retry(id, account: defaultAccount, now: now)
-            return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageRequeued))
-        case .resolve(let exchange, let id, let body, let who):
-            let result = try queue.resolve(
-                id, as: body.resolution, wamid: body.wamid, by: who, account: defaultAccount, now: now)
-            return Effect(reply: (exchange, .request(result)), log: words.resolved(id, result, by: who))
-        case .putLine(let exchange, let settings): return try put(settings, exchange, now)
-        case .removeLine(let exchange, let name):
-            let removal = try queue.removeLine(named: name, account: defaultAccount, now: now)
-            let log = removal == .done ? [LogLine(.notice, .lineChanged, "line removed", [(.line, name)])] : []
-            return Effect(reply: (exchange, .lineRemoved(removal, name: name)), log: log)
-        case .putPool(let exchange, let name, let body):
-            let status = try queue.change(name, account: defaultAccount, used: body.used, body.settings(over:))
-            return Effect(
-                reply: (exchange, .pool(status)),
-                log: status.map { [LogLine(.notice, .poolChanged, "pool \(name) changed: \($0.pool.tier.name)")] } ?? []
-            )
-        case .pause(let exchange, let body, let who): return try pause(body, who, exchange, now)
-        case .resume(let exchange, let id, let who):
-            let pause = try queue.resume(defaultAccount) { $0.id == id }.first
-            return Effect(
-                reply: (exchange, .resumed(pause)), log: pause.map { [words.resumed($0, by: who)] } ?? [])
-        case .putRetention(let exchange, let kind, let rule):
-            try queue.set(rule, for: kind)
-            return Effect(
-                reply: (exchange, .retention(kind, rule)), log: [words.retention(kind, rule)], prunesNow: true)
-        case .moveCursor(let exchange, let name, let body):
-            let move = try queue.moveCursor(
-                name, account: defaultAccount, to: body.after, rewind: body.rewind, now: now)
-            return Effect(reply: (exchange, .cursor(move)))
-        case .removeCursor(let exchange, let name):
-            return Effect(
-                reply: (exchange, .cursorRemoved(try queue.removeCursor(name, account: defaultAccount))))
-        case .subscribe, .changeSubscription, .unsubscribe, .findSubscription, .replay, .callbacks:
-            return try performForSubscriptions(input, now)
-        case .lineNews(let news): return try learn(news, now)
-        case .markRead(let exchange, let id, let typing):
-            try queue.markRead(id, account: defaultAccount)
-            return Effect(reply: (exchange, .markedRead(id, typing: typing)))
-        case .caughtUp(let news): return try apply(news, now)
-        case .outcome(let outcome): return try record(outcome, now)
-        case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
-        case .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: return Effect()
-        }
-    }
-
-    private func record(_ outcome: AttemptOutcome, _ now: Timestamp) throws -> Effect {
-        let attempt = outcome.attempt
-        let recorded = try queue.record(outcome.outcome, attempt, now: now, chance: &chance)
-        return Effect(log: [words.recorded(outcome, recorded)])
-    }
-
     // MARK: After it
 
     private func finish(
@@ -301,22 +232,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         } catch {
             preconditionFailure("the store threw \(error)")
         }
-    }
-
-    // Nanoseconds: after the start, between the steps of a pass, and between passes.
-    private static var firstPruning: UInt64 { 30_000_000_000 }
-    private static var betweenSteps: UInt64 { 20_000_000 }
-    private static var betweenPasses: (byCount: UInt64, byAge: UInt64) { (10_000_000_000, 3_600_000_000_000) }
-
-    private func plan(after step: PruneStep, _ tick: UInt64, _ outputs: inout Outputs) {
-        pruned += step.removed
-        guard step.isDone else {
-            pruneAt = tick + Self.betweenSteps
-            return
-        }
-        if pruned > 0 { outputs.log.append(words.pruned(pruned)) }
-        pruned = 0
-        pruneAt = tick + (queue.prunesByCount ? Self.betweenPasses.byCount : Self.betweenPasses.byAge)
     }
 
     /// Before this turn's claim, which would let out the next wave.
@@ -413,23 +328,4 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
 extension StoreError {
     fileprivate var trouble: StorageTrouble { isFull ? .full : isPassing || isConstraint ? .passing : .unsure }
-}
-
-extension WriterInput {
-    /// Where an answer is awaited.
-    var exchange: Exchange? {
-        switch self {
-        case .submit(let exchange, _, _), .recall(let exchange, _, _), .estimate(let exchange, _),
-            .slice(let exchange, _), .keyedSlice(let exchange, _), .endBulk(let exchange, _, _, _),
-            .cancel(let exchange, _), .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
-            .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
-            .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _), .moveCursor(let exchange, _, _),
-            .removeCursor(let exchange, _), .markRead(let exchange, _, _),
-            .subscribe(let exchange, _, _), .changeSubscription(let exchange, _, _), .unsubscribe(let exchange, _),
-            .findSubscription(let exchange, _), .replay(let exchange, _, _):
-            exchange
-        case .webhook(let exchange, _): exchange
-        case .callbacks, .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
-        }
-    }
 }

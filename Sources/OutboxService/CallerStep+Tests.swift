@@ -1,0 +1,70 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+import OutboxSystem
+
+/// Calls somebody wants to see the result of; no events of the log.
+extension CallerStep {
+    func test(
+        _ id: Int64, _ exchange: Exchange, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
+    ) {
+        func refuse(_ error: APIError) { outputs.answers.append((exchange, .error(error))) }
+        let found: Subscription?
+        do {
+            found = try reader.subscription(id)
+        } catch {
+            outputs.log.append(LogLine(.error, .storage, "a subscription could not be read: \(error)"))
+            return refuse(APIError(.internalError, "the database could not be read; the journal says why"))
+        }
+        guard let subscription = found else { return refuse(APIError(.notFound, "there is no such subscription")) }
+        guard tests < Self.testsMax, !stopping else {
+            return refuse(APIError(.unavailable, "too many tests at once; try again in a moment"))
+        }
+        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
+        guard !secrets.isEmpty else {
+            return refuse(APIError(.conflict, "its secret \(subscription.secret) is missing: rotate it"))
+        }
+        let url = subscription.settings.url
+        if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
+            return refuse(APIError(.conflict, "its url \(problem)"))
+        }
+        let name = "test_" + hexadecimal((0..<16).map { _ in UInt8.random(in: 0...255, using: &chance) })
+        var json = JSONWriter()
+        json.object {
+            $0.field("id", name)
+            $0.field("seq", nil as Int64?)
+            $0.field("event", "test")
+            $0.field("timestamp", now.rfc3339)
+            $0.object("data") { $0.field("subscription", id) }
+        }
+        tests += 1
+        let request = CallbackSigning.request(to: url, id: name, body: json.bytes, secrets: secrets, now: now)
+        outputs.calls.append(
+            (request, CallbackCall(subscription: id, event: nil, exchange: exchange, startedAt: tick)))
+    }
+
+    func testEnded(
+        _ call: CallbackCall, _ outcome: CallbackOutcome, _ at: UInt64, _ outputs: inout Outputs
+    ) {
+        tests -= 1
+        guard let exchange = call.exchange else { return }
+        let (status, error): (Int64?, String?) =
+            switch outcome {
+            case .accepted(let status): (status, nil)
+            case .failed(let status, let error, _): (status, error)
+            case .gone: (410, "HTTP 410: an event answered so would make the subscription inactive")
+            case .refused(let reason): (nil, reason)
+            }
+        let answer = HTTPResponse.json(200) {
+            $0.object("data") {
+                $0.field("delivered", error == nil)
+                $0.field("httpStatus", status)
+                $0.field("error", error)
+                $0.field("milliseconds", (at - min(call.startedAt, at)) / 1_000_000)
+            }
+        }
+        outputs.answers.append((exchange, answer))
+    }
+}
