@@ -159,7 +159,7 @@ final class EventFeed {
             throw APIError.validation([FieldError("line", "there is no line \(line); see outboxctl line ls")])
         }
         if let message, try reader.message(message, account: defaultAccount) == nil {
-            throw APIError.validation([FieldError("message", "there is no such message")])
+            throw APIError(.notFound, "there is no such message")
         }
         var filter = query.kinds.map { LogFilter(kinds: $0) } ?? LogFilter()
         filter.line = query.line

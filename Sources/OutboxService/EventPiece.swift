@@ -20,7 +20,8 @@ struct EventPiece {
         add(id: event.sequence, name: name, json.bytes)
     }
 
-    /// What these numbers stood for is no longer kept.
+    /// Of what these numbers stood for some is no longer kept; the rest follows. Its own place is before them: whoever
+    /// goes on from there misses nothing of that rest.
     mutating func addGap(from: Int64, to: Int64) {
         var json = JSONWriter()
         json.object {
@@ -30,7 +31,7 @@ struct EventPiece {
                 $0.field("to", to)
             }
         }
-        add(id: to, name: "log.gap", json.bytes)
+        add(id: from - 1, name: "log.gap", json.bytes)
     }
 
     private mutating func add(id: Int64, name: String, _ json: [UInt8]) {

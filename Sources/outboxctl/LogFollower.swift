@@ -116,9 +116,8 @@ struct LogFollower {
             // An empty one says that there is nothing new.
             if line.isEmpty { continue }
             let event = try JSONParser().parse(line)
-            if event["event"]?.string == "log.gap" {
-                after = max(after ?? 0, event["data"]?["to"]?.integer ?? 0)
-            } else {
+            // A gap has no place of its own: what is left of it follows.
+            if event["event"]?.string != "log.gap" {
                 guard let sequence = event["seq"]?.integer, sequence > after ?? 0 else { continue }
                 after = sequence
             }

@@ -44,7 +44,7 @@ let tailCommand = Command(
             output.add(line)
         } else if event["event"]?.string == "log.gap" {
             let (from, to) = (plain(event["data"]?["from"]), plain(event["data"]?["to"]))
-            complain("outboxctl: events \(from) to \(to) are no longer kept")
+            complain("outboxctl: events \(from) to \(to) are no longer kept, or not all of them")
         } else {
             output.add(table.row(event).utf8)
         }
