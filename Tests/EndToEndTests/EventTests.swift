@@ -4,98 +4,11 @@ import OutboxSystem
 import TestKit
 import Testing
 
-/// One who reads `GET /v1/events` as it comes.
-private final class Reader {
-    let client: RawClient
-    let head: String
-    private var text = ""
-
-    init(_ lab: Lab, _ query: String = "", serverSent: Bool = false, headers: [String] = []) throws {
-        client = RawClient(lab.socket)
-        let accept = serverSent ? "Accept: text/event-stream\r\n" : ""
-        let more = headers.map { "\($0)\r\n" }.joined()
-        client.say("GET /v1/events?\(query) HTTP/1.1\r\nHost: x\r\n\(accept)\(more)\r\n")
-        head = try #require(client.hearHead())
-    }
-
-    /// What comes up to the next `end`, which is taken away; nil when the answer ended before.
-    func next(_ end: String) -> String? {
-        while true {
-            if let range = text.range(of: end) {
-                defer { text.removeSubrange(..<range.upperBound) }
-                return String(text[..<range.lowerBound])
-            }
-            guard let chunk = client.hearChunk(), !chunk.isEmpty else { return nil }
-            text += String(decoding: chunk, as: UTF8.self)
-        }
-    }
-
-    /// The next event of NDJSON.
-    func event() throws -> JSONValue? {
-        while let line = next("\n") {
-            if !line.isEmpty { return try JSONParser().parse(line.utf8) }
-        }
-        return nil
-    }
-
-    /// The next event of a server-sent stream: its fields.
-    func fields() -> [String: String]? {
-        guard let block = next("\n\n") else { return nil }
-        var fields: [String: String] = [:]
-        for line in block.split(separator: "\n") {
-            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            fields[String(parts[0])] = parts.count > 1 ? String(parts[1].dropFirst()) : ""
-        }
-        return fields
-    }
-}
-
-extension Lab {
-    /// The whole log, as NDJSON without following.
-    fileprivate func log(_ query: String = "") throws -> [JSONValue] {
-        let answer = try call("GET", "/v1/events?\(query)")
-        #expect(answer.status == 200, "\(answer.text)")
-        return try answer.text.split(separator: "\n").map { try JSONParser().parse($0.utf8) }
-    }
-
-    /// What the log must hold for a message, by its own timeline.
-    fileprivate func told(_ id: String) throws -> [String] {
-        try message(id)["timeline"]?.list.filter { $0["event"]?.string != "noted" }
-            .compactMap { $0["status"]?.string } ?? []
-    }
-
-    fileprivate func memoryKilobytes() throws -> Int {
-        let pid = try #require(daemon?.pid)
-        let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
-        return try #require(Int(line.filter(\.isNumber)))
-    }
-
-    fileprivate func lines(of file: String) throws -> [JSONValue] {
-        let text = try String(contentsOfFile: folder.file(file), encoding: .utf8)
-        // The last line may just be being written.
-        return try text[..<(text.lastIndex(of: "\n") ?? text.startIndex)].split(separator: "\n").map {
-            try JSONParser().parse($0.utf8)
-        }
-    }
-
-    fileprivate func background(_ arguments: [String], output: String) throws -> Program {
-        try Program("outboxctl", arguments, environment: ["OUTBOXD_SOCKET": socket], output: folder.file(output))
-    }
-}
-
-/// The events of a message, in the order told, by their status.
-private func statuses(_ events: [JSONValue], of id: String) -> [String] {
-    events.filter { $0[path: "data", "messageId"]?.string == id }.compactMap { $0[path: "data", "status"]?.string }
-}
-
-private func sequences(_ events: [JSONValue]) -> [Int64] { events.compactMap { $0["seq"]?.integer } }
-
 @Suite(.serialized) struct EventTests {
     @Test func followersHearEverythingInBothFormats() throws {
         let lab = try Lab()
-        let lines = try Reader(lab, "follow=true")
-        let sent = try Reader(lab, "follow=true", serverSent: true)
+        let lines = try EventReader(lab, "follow=true")
+        let sent = try EventReader(lab, "follow=true", serverSent: true)
         #expect(lines.head.contains("content-type: application/x-ndjson"))
         #expect(sent.head.contains("content-type: text/event-stream"))
         let ids = try (0..<20).map { try lab.submit(#","metadata":{"n":\#n \#($0)}"#, to: "141555501\(10 + $0)") }
@@ -119,7 +32,7 @@ private func sequences(_ events: [JSONValue]) -> [Int64] { events.compactMap { $
             #expect(data["id"]?.string == event["id"]?.string && data["data"] != nil)
         }
         // Whoever comes again goes on where it was.
-        let again = try Reader(
+        let again = try EventReader(
             lab, "follow=true&after=0", serverSent: true, headers: ["Last-Event-ID: \(sequences(heard)[4])"])
         #expect(again.fields()?["id"] == String(sequences(heard)[5]))
         let first = try #require(sequences(heard).first)
@@ -312,8 +225,8 @@ private func sequences(_ events: [JSONValue]) -> [Int64] { events.compactMap { $
         #expect(sent)
         // Sixty megabytes of log for each of eight readers that take nothing, and one that takes all.
         let before = try lab.memoryKilobytes()
-        let slow = try (0..<8).map { _ in try Reader(lab, "after=0&follow=true") }
-        let reader = try Reader(lab, "")
+        let slow = try (0..<8).map { _ in try EventReader(lab, "after=0&follow=true") }
+        let reader = try EventReader(lab, "")
         var count = 0
         while let event = try reader.event() {
             count += 1
@@ -322,12 +235,12 @@ private func sequences(_ events: [JSONValue]) -> [Int64] { events.compactMap { $
         #expect(count >= 15_000)
         #expect(slow.allSatisfy { $0.client.wasLeft(withinMilliseconds: 60_000) })
         #expect(try lab.memoryKilobytes() < before + 40_000)
-        #expect(try Reader(lab, "after=0&limit=1").event() != nil)
+        #expect(try EventReader(lab, "after=0&limit=1").event() != nil)
     }
 
     @Test func followersAreBoundedAndEndWithTheDaemon() throws {
         let lab = try Lab()
-        let followers = try (0..<16).map { _ in try Reader(lab, "follow=true") }
+        let followers = try (0..<16).map { _ in try EventReader(lab, "follow=true") }
         #expect(followers.allSatisfy { $0.head.hasPrefix("HTTP/1.1 200") })
         let refused = try lab.call("GET", "/v1/events")
         #expect(refused.status == 503 && refused.text.contains("of this user"))
@@ -336,108 +249,5 @@ private func sequences(_ events: [JSONValue]) -> [Int64] { events.compactMap { $
             #expect(follower.client.hearChunk() == [])
             #expect(follower.client.isEnded())
         }
-    }
-
-    @Test func tailGoesOnOverRestarts() throws {
-        let lab = try Lab()
-        let tail = try lab.background(["tail", "-f", "-o", "json"], output: "tail.json")
-        let named = try lab.background(["tail", "-f", "--cursor", "c", "-o", "json"], output: "cursor.json")
-        // They have begun when they hear of something.
-        var first = 0
-        let begun = try eventually {
-            _ = try lab.submit(to: "141555502\(10 + first % 80)")
-            first += 1
-            return try !lab.lines(of: "tail.json").isEmpty && !lab.lines(of: "cursor.json").isEmpty
-        }
-        #expect(begun)
-        for ending in [SIGKILL, SIGTERM, SIGKILL] {
-            if ending == SIGKILL { lab.killDaemon() } else { #expect(lab.stopDaemon() == 0) }
-            try lab.startDaemon()
-            for index in 0..<10 { try lab.wait(try lab.submit(to: "141555503\(10 + index)"), for: "read") }
-        }
-        for file in ["tail.json", "cursor.json"] {
-            var (heard, log): ([Int64], [Int64]) = ([], [])
-            let all = try eventually {
-                heard = sequences(try lab.lines(of: file))
-                log = sequences(try lab.log())
-                return heard == log.filter { $0 >= heard.first ?? 0 }
-            }
-            #expect(all, "\(file): nothing lost, nothing twice, in order: \(heard.suffix(20)) of \(log.suffix(20))")
-        }
-        let last = try #require(sequences(try lab.log()).last)
-        let moved = try eventually {
-            try lab.call("GET", "/v1/cursors/c").json?[path: "data", "after"]?.integer == last
-        }
-        #expect(moved)
-        #expect(tail.isRunning && named.isRunning)
-    }
-
-    @Test func tailShowsLinesAndEndsWhenNobodyListens() throws {
-        let lab = try Lab()
-        let id = try lab.submit(to: "14155550111")
-        try lab.wait(id, for: "read")
-        let shown = try lab.ctl("tail", "--to", "14155550111")
-        #expect(shown.status == 0)
-        let lines = shown.text.split(separator: "\n")
-        #expect(lines.count == (try lab.told(id).count))
-        #expect(lines.last?.hasSuffix("\t\(id)\tmain\t14155550111\tmessage.status_updated\tread") == true)
-        #expect(try lab.ctl("tail", "-o", "json", "--message", id, "--after", "1").text.hasPrefix("{\"id\":"))
-        let cursor = try lab.ctl("tail", "--cursor", "once")
-        #expect(cursor.status == 0 && cursor.text.contains(id))
-        #expect(try lab.ctl("tail", "--cursor", "once").text.isEmpty)
-        #expect(try lab.ctl("tail", "--event", "nonsense").status == 5)
-        #expect(try lab.ctl("tail", "-o", "xml").status == 64)
-        #expect(try lab.ctl("tail", "--after", "99999999").status == 5)
-        // The programs' folder is not in the shell's path.
-        let pipe = try Program(
-            "/bin/bash",
-            [
-                "-c",
-                "'\(programFolder)/outboxctl' tail -f --after 0 | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}",
-            ], environment: ["OUTBOXD_SOCKET": lab.socket], output: lab.folder.file("pipe.log"))
-        // It notices with the next event, or by itself after a while.
-        let ended = try eventually {
-            if pipe.isRunning { _ = try lab.submit(to: "14155550112") }
-            return !pipe.isRunning
-        }
-        #expect(ended && pipe.exitStatus() == 0)
-        #expect(pipe.words.isEmpty)
-        #expect(lab.stopDaemon() == 0)
-        #expect(try lab.ctl("tail", "-f").status == 3)
-    }
-
-    @Test func sendWaitsForWhatBecomesOfIt() throws {
-        let lab = try Lab()
-        let sent = try lab.ctl("send", "14155550111", "hello", "--wait")
-        #expect(sent.status == 0, "\(sent.text)")
-        let id = sent.text.trimmingCharacters(in: .whitespacesAndNewlines)
-        #expect(["delivered", "read"].contains(try lab.message(id)["status"]?.string))
-        let read = try lab.ctl("send", "14155550111", "hello", "--wait=read", "--json")
-        #expect(read.status == 0 && read.text.split(separator: "\n").count == 2)
-        #expect(try lab.ctl("send", "14155550111", "hello", "--wait=sent").status == 0)
-
-        try lab.setFaults("error=131026:14155550113")
-        let failed = try lab.ctl("send", "14155550113", "hello", "--wait=sent")
-        #expect(failed.status == 6 && failed.text.contains("is failed: 131026"), "\(failed.text)")
-
-        #expect(try lab.ctl("pause", "--everything", "--reason", "lunch").status == 0)
-        let late = try lab.ctl("send", "14155550114", "hello", "--wait", "--timeout", "1s")
-        #expect(late.status == 7 && late.text.contains("waits at pause"), "\(late.text)")
-        #expect(late.text.split(separator: "\n").count == 2)
-
-        let cancelled = try lab.background(["send", "14155550115", "hello", "--wait"], output: "cancelled.log")
-        let queued = eventually { cancelled.words.hasSuffix("\n") }
-        #expect(queued)
-        let waiting = cancelled.words.trimmingCharacters(in: .whitespacesAndNewlines)
-        // A daemon that comes again does not end the waiting.
-        lab.killDaemon()
-        try lab.startDaemon()
-        #expect(try lab.call("POST", "/v1/messages/\(waiting)/cancel").status == 202)
-        #expect(cancelled.exitStatus() == 6)
-        #expect(cancelled.words.contains("is cancelled"))
-
-        #expect(try lab.ctl("send", "14155550111", "x", "--wait=eaten").status == 64)
-        #expect(try lab.ctl("send", "14155550111", "x", "--timeout", "1s").status == 64)
-        #expect(try lab.ctl("send", "14155550111", "x", "--wait", "--dry-run").status == 64)
     }
 }

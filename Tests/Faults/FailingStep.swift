@@ -242,14 +242,7 @@
         private func outcome() -> WriterInput {
             guard !underWay.isEmpty else { return .submit(exchange(), draft()) }
             let attempt = underWay.remove(at: random(0...underWay.count - 1))
-            let failure = Failure(code: "131016", message: "bad moment")
-            let outcome: Outcome =
-                switch random(0...7) {
-                case 0: .unknown(failure)
-                case 1: .refused(failure, .forNow(askedFor: nil))
-                case 2: .refused(failure, .forGood)
-                default: .accepted(wamid: "wamid.\(attempt.opaque)")
-                }
+            let outcome = Outcome.drawn(random(0...7), for: attempt)
             if case .accepted = outcome { accepted.append(attempt) }
             fed.append((attempt, outcome))
             return .outcome(AttemptOutcome(attempt: attempt, outcome: outcome))

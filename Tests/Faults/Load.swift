@@ -247,14 +247,7 @@ final class Load {
         guard !underWay.isEmpty else { return submit(later: false) }
         // What is drawn is gone though the transaction may fail: so an answer is lost, too.
         let attempt = underWay.remove(at: random(0...underWay.count - 1))
-        let failure = Failure(code: "131016", message: "bad moment")
-        let outcome: Outcome =
-            switch random(0...7) {
-            case 0: .unknown(failure)
-            case 1: .refused(failure, .forNow(askedFor: nil))
-            case 2: .refused(failure, .forGood)
-            default: .accepted(wamid: "wamid.\(attempt.opaque)")
-            }
+        let outcome = Outcome.drawn(random(0...7), for: attempt)
         return { queue in
             var dice = self.dice
             let recorded = try queue.record(outcome, attempt, now: self.now, chance: &dice)

@@ -1,5 +1,6 @@
 import CFaultVFS
 import OutboxCore
+import OutboxStore
 
 /// Which operations fail, and how many of them.
 struct Scenario {
@@ -67,4 +68,17 @@ func everyFailure(
     }
     say("\(what): \(failed) runs with failures, \(clean) without")
     return problems
+}
+
+extension Outcome {
+    /// How an attempt ends, for a number from 0 to 7: mostly well.
+    static func drawn(_ number: Int, for attempt: Attempt) -> Outcome {
+        let failure = Failure(code: "131016", message: "bad moment")
+        return switch number {
+        case 0: .unknown(failure)
+        case 1: .refused(failure, .forNow(askedFor: nil))
+        case 2: .refused(failure, .forGood)
+        default: .accepted(wamid: "wamid.\(attempt.opaque)")
+        }
+    }
 }
