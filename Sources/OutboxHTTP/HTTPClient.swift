@@ -147,8 +147,7 @@ private final class MultiHandle: @unchecked Sendable {
     func wait(anyUnderWay: Bool, until moment: UInt64?) {
         var milliseconds: UInt64 = anyUnderWay ? 1000 : 3_600_000
         if let moment {
-            let now = steadyNanoseconds()
-            milliseconds = min(milliseconds, (max(moment, now) - now + 999_999) / 1_000_000)
+            milliseconds = min(milliseconds, UInt64(pollTimeout(untilTick: moment)))
         }
         curl_multi_poll(multi, nil, 0, Int32(milliseconds), nil)
     }

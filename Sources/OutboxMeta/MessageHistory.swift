@@ -51,9 +51,7 @@ package func historyPage(of result: HTTPResult, parser: JSONParser) -> Reading<H
         let events = data.elements.flatMap { entry in
             (entry["events"]?.items("data") ?? []).compactMap { event($0["node"] ?? $0) }
         }
-        let paging = json["paging"]
-        let after = paging?["next"]?.words == nil ? nil : paging?["cursors"]?["after"]?.words
-        return HistoryPage(events: events, after: after)
+        return HistoryPage(events: events, after: json.nextPage)
     }
 }
 

@@ -53,3 +53,12 @@ func queryEncoded(_ text: String) -> String {
     }
     return encoded
 }
+
+extension JSONValue {
+    /// The cursor of the next page of one of Meta's lists: `{"paging": {"cursors": {"after": "…"}, "next": "https://…"}}`.
+    /// Nil on the last one, which has cursors, but no `next`.
+    var nextPage: String? {
+        let paging = self["paging"]
+        return paging?["next"]?.words == nil ? nil : paging?["cursors"]?["after"]?.words
+    }
+}

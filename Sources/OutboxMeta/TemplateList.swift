@@ -40,9 +40,7 @@ package struct TemplatePage: Equatable, Sendable {
 package func templatePage(of result: HTTPResult, parser: JSONParser) -> Reading<TemplatePage> {
     reading(of: result, parser: parser) { json in
         guard let data = json["data"], data.kind == .array else { return nil }
-        let paging = json["paging"]
-        let after = paging?["next"]?.words == nil ? nil : paging?["cursors"]?["after"]?.words
-        return TemplatePage(templates: data.elements.compactMap(template), after: after)
+        return TemplatePage(templates: data.elements.compactMap(template), after: json.nextPage)
     }
 }
 

@@ -319,10 +319,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         }
         endpoints[id]?.noSecretUntil = nil
         var json = JSONWriter(capacity: 512)
-        let name = codec.text(event: event, at: logged.at)
-        logged.write(
-            to: &json, id: name, messageID: logged.message.map { codec.text($0.id) },
-            batchID: logged.message?.batch.map { codec.text($0, .batch) }, parser: parser)
+        let name = logged.write(to: &json, codec, parser)
         let request = CallbackSigning.request(to: url, id: name, body: json.bytes, secrets: secrets, now: now)
         outputs.calls.append((request, CallbackCall(subscription: id, event: event, startedAt: tick)))
     }

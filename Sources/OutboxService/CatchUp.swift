@@ -152,9 +152,7 @@ final class CatchUp: Sendable {
                     unreadable(error, "")
                 }
             }
-            guard let next = jobs.values.map(\.nextAt).min() else { return -1 }
-            let now = steadyNanoseconds()
-            return Int32(clamping: (max(next, now) - now + 999_999) / 1_000_000)
+            return jobs.values.map(\.nextAt).min().map { pollTimeout(untilTick: $0) } ?? -1
         }
 
         /// Nil when the line is done.

@@ -10,7 +10,7 @@ import OutboxSystem
 extension Answerer {
     func conversations(_ filter: ConversationFilter) throws -> HTTPResponse {
         let page = try reader.conversations(filter, account: defaultAccount)
-        return list(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .inbound) }) {
+        return .page(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .inbound) }) {
             for conversation in page.items { write(conversation, to: &$0) }
         }
     }
@@ -23,7 +23,7 @@ extension Answerer {
     func conversationMessages(_ id: MessageID, before: MessageID?, limit: Int) throws -> HTTPResponse {
         let page = try reader.messages(of: found(id), before: before, limit: limit, account: defaultAccount)
         let next = page.next.flatMap { next in page.items.last { $0.id == next } }
-        return list(limit: limit, cursor: next.map(idText)) { json in
+        return .page(limit: limit, cursor: next.map(idText)) { json in
             for entry in page.items {
                 switch entry {
                 case .received(let message): write(message, to: &json, payload: false)
@@ -49,7 +49,7 @@ extension Answerer {
 
     func contacts(_ filter: ContactFilter) throws -> HTTPResponse {
         let page = try reader.contacts(filter, account: defaultAccount)
-        return list(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .contact) }) {
+        return .page(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .contact) }) {
             for contact in page.items { contact.write(to: &$0, id: reader.codec.text(contact.id, .contact)) }
         }
     }
@@ -89,11 +89,7 @@ extension Answerer {
     }
 
     private func write(_ message: StoredInbound, to json: inout JSONWriter, name: String? = nil, payload: Bool) {
-        let ids = InboundIDs(
-            message: reader.codec.text(message.id, .inbound),
-            conversation: reader.codec.text(message.conversation, .conversation),
-            contact: reader.codec.text(message.correspondent.id, .contact))
-        message.write(to: &json, name: name, ids, payload: payload, parser: parser)
+        message.write(to: &json, name: name, reader.codec.ids(of: message), payload: payload, parser: parser)
     }
 
     private func write(_ conversation: Conversation, to json: inout JSONWriter, name: String? = nil) {
@@ -103,19 +99,6 @@ extension Answerer {
             readUpTo: conversation.readUpTo.map { reader.codec.text($0, .inbound) },
             windowUntil: conversation.windowUntil.map(clock.wall),
             now: Timestamp(milliseconds: wallClockMilliseconds()))
-    }
-
-    private func list(limit: Int, cursor: String?, _ items: (inout JSONWriter) -> Void) -> HTTPResponse {
-        .json(200) { json in
-            json.array("data") { items(&$0) }
-            json.object("meta") {
-                $0.object("pagination") {
-                    $0.field("limit", limit)
-                    $0.field("hasMore", cursor != nil)
-                    $0.field("cursor", cursor)
-                }
-            }
-        }
     }
 }
 

@@ -13,10 +13,7 @@ struct EventPiece {
     mutating func add(_ event: LoggedEvent, _ codec: IDCodec, _ parser: JSONParser) {
         guard let name = event.kind.publicName else { return }
         var json = JSONWriter(capacity: 512)
-        event.write(
-            to: &json, id: codec.text(event: event.sequence, at: event.at),
-            messageID: event.message.map { codec.text($0.id) },
-            batchID: event.message?.batch.map { codec.text($0, .batch) }, parser: parser)
+        event.write(to: &json, codec, parser)
         add(id: event.sequence, name: name, json.bytes)
     }
 

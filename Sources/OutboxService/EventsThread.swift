@@ -53,12 +53,7 @@ final class EventsThread: Sendable {
             if !outputs.orders.isEmpty { orders(outputs.orders) }
             if let problem = outputs.problem { journal.write(LogLine(.error, .storage, problem)) }
             if outputs.goOn { continue }
-            var milliseconds: Int32 = -1
-            if let tick = outputs.wakeTick {
-                let now = steadyNanoseconds()
-                milliseconds = Int32(clamping: (max(tick, now) - now + 999_999) / 1_000_000)
-            }
-            _ = bell.wait(milliseconds: milliseconds)
+            _ = bell.wait(milliseconds: outputs.wakeTick.map { pollTimeout(untilTick: $0) } ?? -1)
             bell.clear()
         }
     }

@@ -46,7 +46,7 @@ final class GraphCalls: Sendable {
         self.secrets = secrets
         let state = Lock(State())
         self.state = state
-        let parser = OwnParser()
+        let parser = Handover(JSONParser())
         client = HTTPClient(name: "calls", connectionsMax: Self.connections) { completions in
             for completion in completions {
                 state.withLock { $0.underWay -= 1 }
@@ -90,11 +90,6 @@ final class GraphCalls: Sendable {
         }
         if !already { client.finish(within: patience) }
     }
-}
-
-/// A parser touched by the calls' thread alone.
-private final class OwnParser: @unchecked Sendable {
-    let value = JSONParser()
 }
 
 extension CallEnd {

@@ -217,16 +217,11 @@ struct Answerer {
 
     private func list(_ filter: ListFilter) throws -> HTTPResponse {
         let page = try reader.list(filter, account: defaultAccount)
-        return .json(200) { json in
-            json.array("data") { for message in page.messages { write(message, to: &$0) } }
-            json.object("meta") {
-                $0.object("pagination") {
-                    $0.field("limit", filter.limit)
-                    if filter.before == nil { $0.field("page", filter.offset / filter.limit + 1) }
-                    $0.field("hasMore", page.next != nil)
-                    $0.field("cursor", page.next.map { reader.codec.text($0) })
-                }
-            }
+        return .page(
+            limit: filter.limit, page: filter.before == nil ? filter.offset / filter.limit + 1 : nil,
+            cursor: page.next.map { reader.codec.text($0) }
+        ) {
+            for message in page.messages { write(message, to: &$0) }
         }
     }
 

@@ -12,6 +12,23 @@ extension HTTPResponse {
         return HTTPResponse(status: status, headers: [jsonType], body: json.bytes + [0x0A])
     }
 
+    /// A page of a list; `page` is its number where pages are counted, `cursor` leads to the next one, nil on the last.
+    static func page(
+        limit: Int, page: Int? = nil, cursor: String?, _ items: (inout JSONWriter) -> Void
+    ) -> HTTPResponse {
+        .json(200) { json in
+            json.array("data") { items(&$0) }
+            json.object("meta") {
+                $0.object("pagination") {
+                    $0.field("limit", limit)
+                    if let page { $0.field("page", page) }
+                    $0.field("hasMore", cursor != nil)
+                    $0.field("cursor", cursor)
+                }
+            }
+        }
+    }
+
     static func error(_ error: APIError) -> HTTPResponse {
         let allow = error.allow.map { [HTTPHeader("allow", $0)] } ?? []
         let retryAfter = error.retryAfter.map { [HTTPHeader("retry-after", String($0))] } ?? []

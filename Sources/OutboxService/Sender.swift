@@ -26,7 +26,7 @@ final class Sender: Sendable {
         self.journal = journal
         self.target = Lock(target)
         self.outcomes = outcomes
-        let parser = SendableParser()
+        let parser = Handover(JSONParser())
         client = HTTPClient(name: "sender", connectionsMax: connections) { completions in
             outcomes(
                 completions.map {
@@ -73,9 +73,4 @@ final class Sender: Sendable {
 
     /// Lets what is under way end; what takes longer is broken off, its outcome unknown.
     func finish(within patience: Duration) { client.finish(within: patience) }
-}
-
-/// A parser touched by the sender's thread alone.
-private final class SendableParser: @unchecked Sendable {
-    let value = JSONParser()
 }

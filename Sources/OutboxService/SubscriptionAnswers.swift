@@ -8,7 +8,7 @@ import OutboxStore
 extension Answerer {
     func subscriptions() throws -> HTTPResponse {
         let all = try callbacks.subscriptions(account: defaultAccount)
-        let logEnd = try callbacks.logEndNow()
+        let logEnd = try reader.logEnd()
         let counts = try all.map { try callbacks.counts($0.id) }
         return .json(200) { json in
             json.array("data") {
@@ -30,7 +30,7 @@ extension Answerer {
     func subscription(_ id: Int64) throws -> HTTPResponse {
         let subscription = try known(id)
         let counts = try callbacks.counts(id)
-        let logEnd = try callbacks.logEndNow()
+        let logEnd = try reader.logEnd()
         return .json(200) {
             subscription.write(
                 to: &$0, name: "data", logEnd: logEnd, waiting: counts.waiting, failed: counts.failed)
@@ -41,20 +41,12 @@ extension Answerer {
         _ = try known(id)
         let page = try callbacks.deliveries(id, status: query.status, before: query.before, limit: query.limit + 1)
         let shown = page.prefix(query.limit)
-        return .json(200) { json in
-            json.array("data") {
-                for (delivery, eventAt) in shown {
-                    delivery.write(
-                        to: &$0, id: eventAt.map { reader.codec.text(event: delivery.event, at: $0) },
-                        messageID: delivery.message.map { reader.codec.text($0) })
-                }
-            }
-            json.object("meta") {
-                $0.object("pagination") {
-                    $0.field("limit", query.limit)
-                    $0.field("hasMore", page.count > query.limit)
-                    $0.field("cursor", page.count > query.limit ? shown.last.map { String($0.delivery.event) } : nil)
-                }
+        let cursor = page.count > query.limit ? shown.last.map { String($0.delivery.event) } : nil
+        return .page(limit: query.limit, cursor: cursor) {
+            for (delivery, eventAt) in shown {
+                delivery.write(
+                    to: &$0, id: eventAt.map { reader.codec.text(event: delivery.event, at: $0) },
+                    messageID: delivery.message.map { reader.codec.text($0) })
             }
         }
     }

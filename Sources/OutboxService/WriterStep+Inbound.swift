@@ -17,10 +17,7 @@ extension WriterStep {
                 continue
             }
             queue.count(.messages)
-            let ids = InboundIDs(
-                message: queue.codec.text(kept.id, .inbound),
-                conversation: queue.codec.text(kept.conversation, .conversation),
-                contact: queue.codec.text(kept.correspondent.id, .contact))
+            let ids = queue.codec.ids(of: kept)
             try queue.tell(kept, line: line, detail: kept.eventData(ids, parser: parser), now: now)
             log.append(words.received(kept, id: ids.message))
         }

@@ -76,6 +76,14 @@ extension WriterStep {
 }
 
 extension WriterInput {
+    /// What could not be written is to be written with the next turn: nobody waits for an answer and says it again.
+    var comesOnce: Bool {
+        switch self {
+        case .outcome, .callbacks, .caughtUp: true
+        default: false
+        }
+    }
+
     /// Where an answer is awaited.
     var exchange: Exchange? {
         switch self {

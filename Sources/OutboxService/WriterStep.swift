@@ -59,12 +59,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     var pruneAt: UInt64?
     /// Removed in this pass.
     var pruned: Int64 = 0
-    /// Outcomes a full disk did not let us record.
-    private var unrecorded: [AttemptOutcome] = []
+    /// What nobody will say again and a full disk did not let us record: outcomes, reports of calls, statuses asked for.
+    private var unrecorded: [WriterInput] = []
     /// Webhooks that were refused and could not be marked so: to be tried again, not at once.
     private var unmarked: [StoredNews] = []
-    private var unrecordedReports: [CallbackReport] = []
-    private var unrecordedNews: [WriterInput] = []
 
     private static var retryAfterFailure: Duration { .seconds(1) }
 
@@ -104,12 +102,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private func plan(_ inputs: [WriterInput], _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs)
         -> [Operation]
     {
-        var operations = unrecorded.map { Operation.input(.outcome($0)) }
+        var operations = unrecorded.map { Operation.input($0) }
         unrecorded = []
-        operations += unrecordedReports.map { .input(.callbacks($0)) }
-        unrecordedReports = []
-        operations += unrecordedNews.map { .input($0) }
-        unrecordedNews = []
         operations += (unmarked + toApply).map { .apply($0) }
         unmarked = []
         toApply = []
@@ -308,10 +302,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     ) {
         for operation in operations {
             switch operation {
-            case .input(.outcome(let outcome)): unrecorded.append(outcome)
-            case .input(.callbacks(let report)): unrecordedReports.append(report)
-            // Meta is not asked for it again.
-            case .input(.caughtUp(let news)): unrecordedNews.append(.caughtUp(news))
+            case .input(let input) where input.comesOnce: unrecorded.append(input)
             case .input(let input):
                 if let exchange = input.exchange {
                     outputs.replies.append((exchange, .storageFailed(error.trouble)))

@@ -105,12 +105,7 @@ final class WriterThread: Sendable {
             pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        var milliseconds: Int32 = -1
-        if let tick {
-            let now = steadyNanoseconds()
-            milliseconds = Int32(clamping: (max(tick, now) - now + 999_999) / 1_000_000)
-        }
-        poll(&waits, 2, milliseconds)
+        poll(&waits, 2, tick.map { pollTimeout(untilTick: $0) } ?? -1)
         bell.clear()
         timer.clear()
     }

@@ -121,8 +121,6 @@ package final class CallbackReader {
         return (deliveries, deliveries.count == limit ? deliveries.last?.event ?? to : to)
     }
 
-    package func logEndNow() throws -> Int64 { try logEnd.first { $0.integer(0) } ?? 0 }
-
     // MARK: For whoever asks
 
     /// Newest first, each with the time of its event.

@@ -19,7 +19,7 @@ extension CatchUpState {
 package struct SentMessage: Equatable, Sendable {
     package var id: MessageID
     package var wamid: String
-    /// Meta's own name for its last attempt, as statuses carry it.
+    /// Our own name of the attempt Meta's id came of, as statuses carry it.
     package var opaque: String
     package var state: MessageState
 }
@@ -102,7 +102,8 @@ extension QueueReader {
         let end = try slice(after: state.place, state.last)
         let messages = try database.prepare(
             """
-            SELECT id, wamid, coalesce(wamid_attempt, attempt), state FROM message WHERE \(Self.isAskedAbout) ORDER BY id LIMIT :limit
+            SELECT id, wamid, coalesce(wamid_attempt, attempt), state FROM message
+            WHERE \(Self.isAskedAbout) ORDER BY id LIMIT :limit
             """
         ).all(
             .integer(state.place.rawValue), .integer(end.rawValue), .integer(state.line),

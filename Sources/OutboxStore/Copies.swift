@@ -19,7 +19,7 @@ extension Queue {
         try save(&record, .duplicate, at: now, detail: json.bytes)
         try applyEarlyStatuses(of: wamid, to: record.id, attempt: attempt, now)
         // What those changed.
-        if let now = try load(record.id) { record = now }
+        if let changed = try load(record.id) { record = changed }
     }
 
     /// The message and attempt a copy's wamid belongs to.

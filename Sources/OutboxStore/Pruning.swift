@@ -13,7 +13,7 @@ struct PrunePass {
 
     var phase = Phase.messages
     var after: Int64 = 0
-    /// Messages received before this one are more than are kept; nil: not looked for yet.
+    /// Of this phase's kind, what lies before this one is more than is kept; nil: not looked for yet.
     var surplus: Int64?
 }
 

@@ -22,8 +22,7 @@ package final class Bell: Sendable {
     package func wait(milliseconds: Int32 = -1) -> Bool {
         let deadline = steadyNanoseconds() + UInt64(max(milliseconds, 0)) * 1_000_000
         while true {
-            let now = steadyNanoseconds()
-            let left = milliseconds < 0 ? -1 : Int32(clamping: (max(deadline, now) - now + 999_999) / 1_000_000)
+            let left = milliseconds < 0 ? -1 : pollTimeout(untilTick: deadline)
             var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             let count = poll(&wait, 1, left)
             if count > 0 { return true }

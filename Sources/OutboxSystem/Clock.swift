@@ -15,6 +15,12 @@ package func steadyNanoseconds() -> UInt64 {
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
 }
 
+/// From now until a moment of that clock as `poll` takes it: whole milliseconds, rounded up; 0 when it has passed.
+package func pollTimeout(untilTick tick: UInt64) -> Int32 {
+    let now = steadyNanoseconds()
+    return Int32(clamping: (max(tick, now) - now + 999_999) / 1_000_000)
+}
+
 /// A word that names this boot of the machine; nil when nobody tells.
 ///
 /// A sandboxed unit cannot see the kernel's own; it gives `OUTBOXD_BOOT` (systemd's `%b`).

@@ -3,24 +3,15 @@ import OutboxJSON
 
 let unknownListCommand = Command(
     name: "unknown ls", words: "", summary: "messages nobody knows the outcome of, newest first",
-    options: [
-        .init("line", short: "l", value: "LINE", "of this line"),
-        .init("limit", short: "n", value: "N", "how many (default: 20, at most 200)"),
-        .init("cursor", value: "CURSOR", "go on where a page ended"),
-    ]
+    options: [.init("line", short: "l", value: "LINE", "of this line")] + pageOptions
 ) { arguments, client in
     _ = try words(arguments)
-    let page = try unknowns(
-        client, arguments["line"], limit: arguments.integer("limit", in: 1...200) ?? 20,
-        cursor: arguments["cursor"])
-    guard !client.wantsJSON else { return }
-    var table = Table(["ID", "LINE", "TO", "ATTEMPT", "POLICY", "WHY"])
-    for message in page.messages {
-        table.add(
-            ["id", "line", "to", "attempts", "onUnknown", "errorMessage"].map { plain(message[$0]) })
+    try page(
+        "/v1/messages", arguments, client, filters: [("line", "line")], always: ["gate=outcome_unknown"],
+        ["ID", "LINE", "TO", "ATTEMPT", "POLICY", "WHY"]
+    ) { message in
+        ["id", "line", "to", "attempts", "onUnknown", "errorMessage"].map { plain(message[$0]) }
     }
-    table.show()
-    if let cursor = page.cursor { complain("more: --cursor \(cursor)") }
 }
 
 let unknownResolveCommand = Command(
@@ -48,17 +39,18 @@ let unknownResolveCommand = Command(
     guard arguments.has("all") else { return try each(nil, arguments, client, "resolve", body: json.bytes) }
     var cursor: String?
     repeat {
-        let page = try client.quietly { try unknowns($0, arguments["line"], limit: 200, cursor: cursor) }
+        let page = try client.quietly { try unknowns($0, arguments["line"], cursor: cursor) }
         let ids = page.messages.compactMap { $0["id"]?.string }
         if !ids.isEmpty { try each(ids, arguments, client, "resolve", body: json.bytes) }
         cursor = page.cursor
     } while cursor != nil
 }
 
-private func unknowns(_ client: Client, _ line: String?, limit: Int, cursor: String?) throws -> (
+/// As many as one page takes.
+private func unknowns(_ client: Client, _ line: String?, cursor: String?) throws -> (
     messages: [JSONValue], cursor: String?
 ) {
-    var query = "gate=outcome_unknown&limit=\(limit)"
+    var query = "gate=outcome_unknown&limit=200"
     if let line { query += "&line=\(escaped(line))" }
     if let cursor { query += "&cursor=\(escaped(cursor))" }
     let answer = try client.whole("GET", "/v1/messages?\(query)")

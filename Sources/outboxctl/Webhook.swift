@@ -131,26 +131,17 @@ let webhookRotateCommand = Command(
 
 let webhookDeliveriesCommand = Command(
     name: "webhook deliveries", words: "ID", summary: "how telling a subscription of events went, newest first",
-    options: [
-        .init("status", value: "STATUS", "waiting, delivered or failed (given up)"),
-        .init("limit", short: "n", value: "N", "how many (default: 20, at most 200)"),
-        .init("cursor", value: "CURSOR", "go on where a page ended"),
-    ]
+    options: [.init("status", value: "STATUS", "waiting, delivered or failed (given up)")] + pageOptions
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    var query = ["limit=\(try arguments.integer("limit", in: 1...200) ?? 20)"]
-    for name in ["status", "cursor"] { if let value = arguments[name] { query.append("\(name)=\(escaped(value))") } }
-    let path = "/v1/subscriptions/\(escaped(id))/deliveries?\(query.joined(separator: "&"))"
-    guard let answer = try client.whole("GET", path), !client.wantsJSON else { return }
-    var table = Table(["SEQ", "STATUS", "TRIES", "HTTP", "NEXT TRY", "ENDED", "MESSAGE", "ERROR"])
-    for delivery in answer["data"]?.elements.map({ $0 }) ?? [] {
-        table.add(
-            ["seq", "status", "attempts", "httpStatus", "nextAttemptAt", "endedAt", "messageId", "error"].map {
-                plain(delivery[$0])
-            })
+    try page(
+        "/v1/subscriptions/\(escaped(id))/deliveries", arguments, client, filters: [("status", "status")],
+        ["SEQ", "STATUS", "TRIES", "HTTP", "NEXT TRY", "ENDED", "MESSAGE", "ERROR"]
+    ) { delivery in
+        ["seq", "status", "attempts", "httpStatus", "nextAttemptAt", "endedAt", "messageId", "error"].map {
+            plain(delivery[$0])
+        }
     }
-    table.show()
-    if let cursor = answer["meta"]?["pagination"]?["cursor"]?.string { complain("more: --cursor \(cursor)") }
 }
 
 let webhookReplayCommand = Command(
