@@ -23,6 +23,9 @@ package enum CallbackAddress {
             return "must name a host: a name, an IPv4 address in four numbers, or an IPv6 address in brackets"
         }
         if let port, !isPort(port) { return "must have a port from 1 to 65535" }
+        if let address = literal(host), let problem = CallbackTarget.problem(address) {
+            return "must lead to a web server: \(problem)"
+        }
         guard isPlain, !allowsHTTP, !isLoopback(host) else { return nil }
         return "must be https, or http to localhost, 127.0.0.0/8 or [::1]: events would cross the network in clear "
             + "(a daemon started with allow-http-callbacks = yes takes it)"
@@ -58,8 +61,7 @@ package enum CallbackAddress {
 
     private static func isHost(_ host: Substring) -> Bool {
         if host.hasPrefix("[") {
-            let inner = host.dropFirst().dropLast()
-            return inner.contains(":") && inner.utf8.allSatisfy { isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }
+            return literal(host) != nil
         }
         let labels = host.split(separator: ".", omittingEmptySubsequences: false)
         guard (1...253).contains(host.utf8.count),
@@ -70,8 +72,13 @@ package enum CallbackAddress {
         return quad(host) != nil
     }
 
+    /// The bytes of a host that is an address itself.
+    private static func literal(_ host: Substring) -> [UInt8]? {
+        host.hasPrefix("[") ? CallbackTarget.sixteen(host.dropFirst().dropLast()) : quad(host)
+    }
+
     /// Four decimal numbers without leading zeros, which would be octal.
-    private static func quad(_ host: Substring) -> [UInt8]? {
+    static func quad(_ host: Substring) -> [UInt8]? {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         let numbers = parts.compactMap { part -> UInt8? in
             guard part.utf8.allSatisfy({ (0x30...0x39).contains($0) }), part == "0" || !part.hasPrefix("0") else {
@@ -84,10 +91,6 @@ package enum CallbackAddress {
 
     private static func isLoopback(_ host: Substring) -> Bool {
         host.lowercased() == "localhost" || host == "[::1]" || quad(host)?.first == 127
-    }
-
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -86,6 +86,10 @@ package final class HTTPClient<Context: Sendable>: Sendable {
             var notBegun: [Completion] = []
             while let next = later.last, next.moment <= now {
                 later.removeLast()
+                if let problem = Transfer.problem(next.request) {
+                    notBegun.append(Completion(context: next.context, result: .notSent(problem)))
+                    continue
+                }
                 guard let transfer = Transfer(next.request), multi.add(transfer) else {
                     notBegun.append(Completion(context: next.context, result: Transfer.notMade))
                     continue
@@ -156,6 +160,7 @@ private final class MultiHandle: @unchecked Sendable {
 /// One request, and wait for its end; for tools and tests.
 package func callAndWait(_ request: OutgoingRequest) -> HTTPResult {
     curl_global_init(Int(CURL_GLOBAL_ALL))
+    if let problem = Transfer.problem(request) { return .notSent(problem) }
     guard let transfer = Transfer(request) else { return Transfer.notMade }
     return transfer.result(curl_easy_perform(transfer.easy))
 }
@@ -164,6 +169,7 @@ package func callAndWait(_ request: OutgoingRequest) -> HTTPResult {
 /// result is `broken`. The first piece is empty: the answer has begun. An answer that is no 2xx is not heard but stands in the result.
 package func callAndHear(_ request: OutgoingRequest, _ hear: ([UInt8]) -> Bool) -> HTTPResult {
     curl_global_init(Int(CURL_GLOBAL_ALL))
+    if let problem = Transfer.problem(request) { return .notSent(problem) }
     return withoutActuallyEscaping(hear) { hear in
         guard let transfer = Transfer(request, hear: hear) else { return Transfer.notMade }
         return transfer.result(curl_easy_perform(transfer.easy))

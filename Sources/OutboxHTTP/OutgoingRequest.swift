@@ -17,6 +17,9 @@ package struct OutgoingRequest: Sendable {
     package var cutsAnswer = false
     /// Schemes that are spoken, as libcurl lists them.
     package var protocols = "http,https"
+    /// What speaks against connecting to an address, 4 or 16 bytes in network order; nil: nothing. Asked about the
+    /// address itself in the moment before the connection is made (of a proxy's, where one stands between).
+    package var refusesAddress: (@Sendable ([UInt8]) -> String?)?
     /// Whatever the environment says of proxies.
     package var bypassesProxy = false
 

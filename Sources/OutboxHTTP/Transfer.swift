@@ -1,4 +1,5 @@
 import CCurl
+import CLinux
 import Glibc
 
 /// One request on its way through libcurl: the easy handle and every byte it points at.
@@ -11,13 +12,30 @@ final class Transfer {
     private var answer: [UInt8] = []
     private var headers: [HTTPHeader] = []
     private var headersEnded = false
+    private var headBytes = 0
+    private let refusesAddress: (@Sendable ([UInt8]) -> String?)?
+    /// Why an address was not connected to, the last one.
+    private var refusedAddress: String?
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private let errorBuffer: UnsafeMutablePointer<CChar>
     /// Takes the body's pieces of an answer that is no refusal, as they come, and says whether to go on. The first is
     /// empty and comes with the head.
     private let hear: (([UInt8]) -> Bool)?
 
-    /// Nil when libcurl lacks memory: nothing may be sent with a part of what was asked for.
+    /// Of all heads of one answer, those of 1xx included.
+    private static let headBytesMax = 65_536
+
+    /// Why a request is never made; nil: nothing speaks against it. A line end in a header would begin another header.
+    static func problem(_ request: OutgoingRequest) -> String? {
+        if let header = request.headers.first(where: { $0.utf8.contains { $0 < 0x20 || $0 == 0x7F } }) {
+            let name = header.prefix { $0 != ":" }
+            return "the header \(name) would hold a line end or control character: is what it carries one line?"
+        }
+        return request.url.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+            ? nil : "the URL holds a space or control character"
+    }
+
+    /// Nil when libcurl lacks memory: nothing may be sent with a part of what was asked for. `problem` was asked.
     init?(_ request: OutgoingRequest, hear: (([UInt8]) -> Bool)? = nil) {
         guard let easy = curl_easy_init() else { return nil }
         self.easy = easy
@@ -25,6 +43,7 @@ final class Transfer {
         body = request.body
         answerBytesMax = request.answerBytesMax
         cutsAnswer = request.cutsAnswer
+        refusesAddress = request.refusesAddress
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         // An Expect header would cost a round trip before a body of more than 1 MB.
@@ -50,8 +69,10 @@ final class Transfer {
         let me = Unmanaged.passUnretained(self).toOpaque()
         set(ob_curl_set_string(easy, CURLOPT_URL, request.url))
         set(ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, request.protocols))
-        if request.bypassesProxy { set(ob_curl_set_string(easy, CURLOPT_NOPROXY, "*")) }
+        // A proxy is nobody to ask for a socket of this machine.
+        if request.bypassesProxy || request.unixSocket != nil { set(ob_curl_set_string(easy, CURLOPT_NOPROXY, "*")) }
         set(ob_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1))
+        set(ob_curl_set_long(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2))
         set(ob_curl_set_long(easy, CURLOPT_NOSIGNAL, 1))
         // Else a transfer that times out while it resolves a name waits for the resolver, and all others with it.
         set(ob_curl_set_long(easy, CURLOPT_QUICK_EXIT, 1))
@@ -67,6 +88,7 @@ final class Transfer {
         set(ob_curl_set_long(easy, CURLOPT_MAXAGE_CONN, 30))
         // Debian's bundle without its directory of the same certificates: a tenth of the time per connection.
         _ = ob_curl_set_string(easy, CURLOPT_CAPATH, nil)
+        if refusesAddress != nil { set(ob_curl_set_socket_callback(easy, transferWantsSocket, me)) }
         if let socket = request.unixSocket { set(ob_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, socket)) }
         set(ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headerList))
         set(ob_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer))
@@ -109,6 +131,8 @@ final class Transfer {
     }
 
     fileprivate func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
+        headBytes += bytes.count
+        guard headBytes <= Self.headBytesMax else { return 0 }
         let line = String(decoding: bytes, as: UTF8.self)
         if line.hasPrefix("HTTP/") {
             headers = []
@@ -126,6 +150,15 @@ final class Transfer {
         return bytes.count
     }
 
+    /// A socket for the address that is about to be connected to, unless it is refused.
+    fileprivate func openSocket(_ address: curl_sockaddr, _ bytes: [UInt8]?) -> Int32 {
+        if let bytes, let problem = refusesAddress?(bytes) {
+            refusedAddress = problem
+            return CURL_SOCKET_BAD
+        }
+        return socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+    }
+
     private var status: Int {
         var status = 0
         ob_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
@@ -141,7 +174,8 @@ final class Transfer {
             return .answered(status: status, headers: headers, body: answer)
         }
         let detail = String(cString: errorBuffer)
-        let text = words(code) ?? (detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
+        let refused = code == CURLE_COULDNT_CONNECT ? refusedAddress : nil
+        let text = refused ?? words(code) ?? (detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
         if !body.isEmpty { return bodySent == 0 ? .notSent(text) : .broken(text) }
         var requestBytes = 0
         ob_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &requestBytes)
@@ -199,4 +233,20 @@ private func transferGotHeader(
 ) -> Int {
     guard let transfer = transfer(pointer) else { return 0 }
     return transfer.takeHeader(UnsafeRawBufferPointer(start: buffer, count: size * count))
+}
+
+private func transferWantsSocket(
+    _ pointer: UnsafeMutableRawPointer?, _ purpose: curlsocktype, _ address: UnsafeMutablePointer<curl_sockaddr>?
+) -> curl_socket_t {
+    guard let transfer = transfer(pointer), let address else { return CURL_SOCKET_BAD }
+    // libcurl has room there for any kind of address; Swift knows the first 16 bytes of it.
+    let place = MemoryLayout<curl_sockaddr>.offset(of: \.addr) ?? 0
+    let raw = UnsafeRawPointer(address) + place
+    let bytes: [UInt8]? =
+        switch address.pointee.family {
+        case AF_INET: withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in.self).sin_addr) { Array($0) }
+        case AF_INET6: withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in6.self).sin6_addr) { Array($0) }
+        default: nil
+        }
+    return transfer.openSocket(address.pointee, bytes)
 }

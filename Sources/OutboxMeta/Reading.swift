@@ -25,11 +25,15 @@ func reading<Value>(of result: HTTPResult, parser: JSONParser, _ read: (JSONValu
     }
 }
 
+private let failureWordsMax = 1000
+
 /// Meta's `error` object, which statuses give a `title`. `error_data` is an object, or on templates a text.
 func graphFailure(_ error: JSONValue) -> Failure {
     let title = error["title"]?.words ?? error["message"]?.words ?? "Meta gave no reason"
     let details = error["error_data"]?["details"]?.words ?? error["error_data"]?.words
-    let message = details.map { $0 == title ? title : "\(title): \($0)" } ?? title
+    let words = details.map { $0 == title ? title : "\(title): \($0)" } ?? title
+    // Kept with every attempt.
+    let message = String(words.prefix(failureWordsMax))
     return Failure(code: error["code"]?.integer.map { String($0) } ?? "NO_CODE", message: message)
 }
 

@@ -24,7 +24,9 @@ enum CallbackSigning {
             ], body: body, timeout: timeout, answerBytesMax: answerBytesMax)
         request.cutsAnswer = true
         request.protocols = url.hasPrefix("https:") ? "https" : "http"
-        request.bypassesProxy = CallbackAddress.isLocal(url)
+        let isLocal = CallbackAddress.isLocal(url)
+        request.bypassesProxy = isLocal
+        request.refusesAddress = { CallbackTarget.problem($0, onlyLoopback: isLocal) }
         return request
     }
 }
