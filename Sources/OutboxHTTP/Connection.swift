@@ -28,6 +28,8 @@ final class Connection {
     let descriptor: Int32
     let listener: Int
     let peer: Peer
+    /// One of those whose connections are counted together.
+    var isStranger = false
     var stage = Stage.head
     var serial: UInt64 = 0
     /// It has asked before.

@@ -37,6 +37,8 @@ package protocol HTTPHandler: AnyObject {
     func cutOff(_ exchange: Exchange)
     /// How many connections one user may have open on one socket.
     func connectionsMax(for peer: Peer, listener: Int) -> Int
+    /// How many connections on one socket all users like this one may have open together; nil: it is no stranger.
+    func strangersMax(for peer: Peer, listener: Int) -> Int?
     /// The answer to a request that breaks the rules of HTTP or a limit of the server.
     func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse
     /// Somebody rang the server's bell.
@@ -49,4 +51,5 @@ extension HTTPHandler {
     package func drained(_ exchange: Exchange) {}
     package func cutOff(_ exchange: Exchange) {}
     package func connectionsMax(for peer: Peer, listener: Int) -> Int { .max }
+    package func strangersMax(for peer: Peer, listener: Int) -> Int? { nil }
 }

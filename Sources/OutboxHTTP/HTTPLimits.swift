@@ -5,8 +5,8 @@ package struct HTTPLimits: Sendable {
     package var headersMax = 64
     /// Open connections on one socket; one more is told 503.
     package var connectionsMax = 1024
-    /// Bodies in memory, of all connections together; a request over that is told 503.
-    package var bodyBytesInMemoryMax = 256 << 20
+    /// Bodies in memory, of all connections on one socket together; a request over that is told 503.
+    package var bodyBytesInMemoryMax = 128 << 20
     /// From the first byte of a request to the end of its headers.
     package var headSeconds: Double = 10
     /// Between two pieces of a body, and for a client to take a piece of an answer.

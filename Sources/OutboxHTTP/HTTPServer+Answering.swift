@@ -91,7 +91,7 @@ extension HTTPServer {
         connection.append(encode(response, keepAlive: false, isHead: connection.isHead))
         connection.stage = .lingering
         connection.serial = 0
-        bodyBytes -= connection.body.count
+        bodyBytes[connection.listener, default: 0] -= connection.body.count
         connection.body = []
         connection.forgetInput()
         guard connection.flush() else { return drop(connection) }

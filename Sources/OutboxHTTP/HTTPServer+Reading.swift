@@ -107,9 +107,9 @@ extension HTTPServer {
             return false
         }
         connection.consume(used)
-        bodyBytes += connection.body.count - before
+        bodyBytes[connection.listener, default: 0] += connection.body.count - before
         if decoder.isDone {
-            bodyBytes -= connection.body.count
+            bodyBytes[connection.listener, default: 0] -= connection.body.count
             let request = HTTPRequest(
                 head: head, body: connection.body, peer: connection.peer, listener: connection.listener)
             connection.body = []
@@ -122,7 +122,7 @@ extension HTTPServer {
             refuse(connection, tooLarge(bytesMax))
             return false
         }
-        if bodyBytes > limits.bodyBytesInMemoryMax {
+        if bodyBytes[connection.listener, default: 0] > limits.bodyBytesInMemoryMax {
             refuse(connection, HTTPRefusal(status: 503, message: "too many bodies in memory; try again"))
             return false
         }

@@ -14,7 +14,10 @@ package final class HTTPServer {
     var connections: [Int32: Connection] = [:]
     var openConnections: [Connection.Owner: Int] = [:]
     var lastSerial: UInt64 = 0
-    var bodyBytes = 0
+    /// By listener.
+    var bodyBytes: [Int: Int] = [:]
+    /// Connections of strangers, by listener.
+    var openToStrangers: [Int: Int] = [:]
     var sweepAt: UInt64 = .max
     var handlerWakesAt: UInt64?
     /// Whose handler is to hear that everything was taken.
@@ -73,7 +76,7 @@ package final class HTTPServer {
         }
         for listener in listeners.values {
             close(listener.descriptor)
-            if let path = listener.path { unlink(path) }
+            listener.removePath()
         }
     }
 
@@ -157,6 +160,7 @@ package final class HTTPServer {
             }
             connections[descriptor] = connection
             openConnections[connection.owner, default: 0] += 1
+            if connection.isStranger { openToStrangers[connection.listener, default: 0] += 1 }
             connection.interest = EPOLLIN.rawValue
             watch(descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
             setDeadline(connection, limits.idleSeconds)
@@ -168,8 +172,15 @@ package final class HTTPServer {
         let open = openConnections.reduce(0) { $1.key.listener == connection.listener ? $0 + $1.value : $0 }
         if open >= limits.connectionsMax { return HTTPRefusal(status: 503, message: "too many connections") }
         let ownMax = handler.connectionsMax(for: connection.peer, listener: connection.listener)
-        guard openConnections[connection.owner, default: 0] >= ownMax else { return nil }
-        return HTTPRefusal(status: 503, message: "too many connections of one user")
+        if openConnections[connection.owner, default: 0] >= ownMax {
+            return HTTPRefusal(status: 503, message: "too many connections of one user")
+        }
+        guard let together = handler.strangersMax(for: connection.peer, listener: connection.listener) else {
+            return nil
+        }
+        connection.isStranger = true
+        guard openToStrangers[connection.listener, default: 0] >= together else { return nil }
+        return HTTPRefusal(status: 503, message: "too many connections of users without a role")
     }
 
     /// Says so and closes; whether the client takes it is its own affair.
@@ -216,8 +227,9 @@ package final class HTTPServer {
 
     func drop(_ connection: Connection) {
         endStream(connection)
-        bodyBytes -= connection.body.count
+        bodyBytes[connection.listener, default: 0] -= connection.body.count
         connections[connection.descriptor] = nil
+        if connection.isStranger { openToStrangers[connection.listener, default: 1] -= 1 }
         let left = openConnections[connection.owner, default: 1] - 1
         openConnections[connection.owner] = left == 0 ? nil : left
         close(connection.descriptor)

@@ -9,6 +9,8 @@ package struct Listener: Sendable {
     package var tag: Int
     /// Removed at the end; nil when systemd or nobody owns the path.
     package var path: String?
+    /// Device and inode of what was bound at the path: another process may have taken its place since.
+    private var identity: [UInt64]?
 
     package init(descriptor: Int32, tag: Int, path: String? = nil) {
         self.descriptor = descriptor
@@ -31,6 +33,14 @@ extension Listener {
     package static func unix(path: String, mode: UInt32, tag: Int) throws -> Listener {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw failure("socket", path) }
+        // The file gets its mode as it appears: changed by its name afterwards, it might be another file's.
+        let mask = umask(0)
+        defer { umask(mask) }
+        guard fchmod(descriptor, mode) == 0 else {
+            let error = failure("fchmod", path)
+            close(descriptor)
+            throw error
+        }
         let bound = withUnixAddress(path) { address, length in
             if bind(descriptor, address, length) == 0 { return true }
             guard errno == EADDRINUSE, connect(descriptor, address, length) != 0, errno == ECONNREFUSED else {
@@ -48,12 +58,26 @@ extension Listener {
             close(descriptor)
             throw error
         }
-        guard chmod(path, mode) == 0, listen(descriptor, backlog) == 0 else {
+        guard listen(descriptor, backlog) == 0 else {
             let error = failure("listen", path)
             close(descriptor)
             throw error
         }
-        return Listener(descriptor: descriptor, tag: tag, path: path)
+        var listener = Listener(descriptor: descriptor, tag: tag, path: path)
+        listener.identity = identity(path)
+        return listener
+    }
+
+    /// Takes the socket's file away, if it still is this one's.
+    func removePath() {
+        guard let path, let identity, Self.identity(path) == identity else { return }
+        unlink(path)
+    }
+
+    private static func identity(_ path: String) -> [UInt64]? {
+        var info = stat()
+        guard lstat(path, &info) == 0 else { return nil }
+        return [UInt64(info.st_dev), UInt64(info.st_ino)]
     }
 
     /// Binds a TCP port of the loopback interface; 0 picks a free one, `port` tells which.

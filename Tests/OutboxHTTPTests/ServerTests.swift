@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import OutboxHTTP
 import OutboxSystem
@@ -13,9 +14,11 @@ private final class Echo: HTTPHandler {
     let ending: Lock<Ending>
 
     private let ownMax: Int
+    private let strangersMax: Int?
 
-    init(server: HTTPServer, ending: Lock<Ending>, ownMax: Int) {
+    init(server: HTTPServer, ending: Lock<Ending>, ownMax: Int, strangersMax: Int?) {
         self.ownMax = ownMax
+        self.strangersMax = strangersMax
         self.server = server
         self.ending = ending
     }
@@ -44,6 +47,8 @@ private final class Echo: HTTPHandler {
 
     func connectionsMax(for peer: Peer, listener: Int) -> Int { ownMax }
 
+    func strangersMax(for peer: Peer, listener: Int) -> Int? { strangersMax }
+
     func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse {
         HTTPResponse(status: refusal.status, body: Array(refusal.message.utf8))
     }
@@ -64,16 +69,21 @@ private final class Running {
     let folder = TemporaryFolder()
     private let bell = Bell()
     private let ending = Lock(Ending.no)
-    private let thread: Thread
+    private let thread: OutboxSystem.Thread
 
     var path: String { folder.file("s") }
+    var other: String { folder.file("o") }
 
-    init(_ limits: HTTPLimits = HTTPLimits(), ownMax: Int = .max) throws {
-        let listener = try Listener.unix(path: folder.file("s"), mode: 0o600, tag: 0)
+    /// It listens at `path` and, under another tag, at `other`.
+    init(_ limits: HTTPLimits = HTTPLimits(), ownMax: Int = .max, strangersMax: Int? = nil) throws {
+        let listeners = [
+            try Listener.unix(path: folder.file("s"), mode: 0o600, tag: 0),
+            try Listener.unix(path: folder.file("o"), mode: 0o666, tag: 1),
+        ]
         let (bell, ending) = (bell, ending)
-        thread = Thread("echo") {
-            let server = HTTPServer(listeners: [listener], bell: bell, limits: limits)
-            server.run(Echo(server: server, ending: ending, ownMax: ownMax))
+        thread = OutboxSystem.Thread("echo") {
+            let server = HTTPServer(listeners: listeners, bell: bell, limits: limits)
+            server.run(Echo(server: server, ending: ending, ownMax: ownMax, strangersMax: strangersMax))
         }
     }
 
@@ -309,6 +319,42 @@ private final class Running {
                 "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "x", count: 900))
         }
         #expect(waiting[2].hear()?.status == 503)
+        // Whoever fills one socket's share does not keep the other's callers out.
+        let elsewhere = RawClient(running.other)
+        elsewhere.say(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + String(repeating: "x", count: 1000))
+        #expect(elsewhere.hear()?.status == 200)
+    }
+
+    @Test func strangersTogetherHaveSoManyConnections() throws {
+        let running = try Running(strangersMax: 3)
+        for _ in 0..<2 {
+            let clients = (0..<3).map { _ in RawClient(running.path) }
+            for client in clients {
+                client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(client.hear()?.status == 200)
+            }
+            #expect(RawClient(running.path).hear()?.status == 503)
+            for client in clients {
+                client.say("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                #expect(client.hear()?.status == 200 && client.isClosed())
+            }
+        }
+    }
+
+    @Test func aSocketHasItsModeFromTheStartAndGoesWithItsServerAlone() throws {
+        let running = try Running()
+        func mode(_ path: String) -> mode_t {
+            var info = stat()
+            return lstat(path, &info) == 0 ? info.st_mode & 0o7777 : 0
+        }
+        #expect(mode(running.path) == 0o600 && mode(running.other) == 0o666)
+        // Somebody else has taken one of the places.
+        #expect(unlink(running.other) == 0)
+        try "another's".write(toFile: running.other, atomically: true, encoding: .utf8)
+        running.end(.stop)
+        while mode(running.path) != 0 { usleep(1000) }
+        #expect(try String(contentsOfFile: running.other, encoding: .utf8) == "another's")
     }
 
     @Test func aClientThatLeavesWithoutItsAnswerDisturbsNobody() throws {
