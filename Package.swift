@@ -61,8 +61,8 @@ let package = Package(
                 "OutboxCore", "OutboxAPI", "OutboxStore", "OutboxMeta", "OutboxHTTP", "OutboxJSON", "OutboxSystem",
                 "CSystemd", "CLinux",
             ]),
-        module("OutboxCommandLine", []),
-        program("outboxd", ["OutboxService", "OutboxCore", "OutboxCommandLine"]),
+        module("OutboxCommandLine", ["OutboxCore"]),
+        program("outboxd", ["OutboxService", "OutboxCore", "OutboxSystem", "OutboxCommandLine"]),
         program(
             "outboxctl",
             ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "OutboxCommandLine", "CLinux"]),

@@ -49,7 +49,7 @@ struct Client {
         switch callAndWait(request(method, path, headers: headers, body: body)) {
         case .notSent(let text), .broken(let text): throw notRunning(text)
         case .answered(let status, _, let bytes):
-            if wantsJSON { print(String(decoding: bytes, as: UTF8.self), terminator: bytes.isEmpty ? "" : "") }
+            if wantsJSON { print(String(decoding: shown(json: bytes), as: UTF8.self), terminator: "") }
             if bytes.isEmpty, (200...299).contains(status) { return nil }
             guard let answer = try? JSONParser().parse(bytes) else {
                 complain("outboxctl: \(socket) answered something else than JSON (HTTP \(status)): is it outboxd's?")

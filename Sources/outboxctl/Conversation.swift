@@ -32,14 +32,9 @@ let conversationShowCommand = Command(
         return [
             plain(message["id"]), isInbound ? "<" : ">", plain(message[isInbound ? "timestamp" : "createdAt"]),
             plain(message["status"]), isInbound ? plain(message["type"]) : sentType,
-            oneLine(plain(message[isInbound ? "text" : "message"])),
+            plain(message[isInbound ? "text" : "message"]),
         ]
     }
-}
-
-/// Line breaks and tabs would break the table.
-private func oneLine(_ text: String) -> String {
-    String(text.map { $0.isNewline || $0 == "\t" ? " " : $0 })
 }
 
 let contactListCommand = Command(
@@ -57,7 +52,7 @@ let contactListCommand = Command(
         ["ID", "PHONE", "USER ID", "USERNAME", "NAME", "LAST"]
     ) { contact in
         ["id", "contactPhone", "contactUserId", "contactUsername", "contactName", "lastMessageAt"]
-            .map { oneLine(plain(contact[$0])) }
+            .map { plain(contact[$0]) }
     }
 }
 

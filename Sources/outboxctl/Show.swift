@@ -1,3 +1,4 @@
+import OutboxCore
 import OutboxJSON
 
 let showCommand = Command(
@@ -17,8 +18,8 @@ let showCommand = Command(
     }
 }
 
-/// A string without its quotes; everything else as JSON.
+/// A string without its quotes; everything else as JSON. On one line, whatever it holds.
 func plain(_ value: JSONValue?) -> String {
     guard let value, !value.isNull else { return "-" }
-    return value.string ?? String(decoding: value.raw, as: UTF8.self)
+    return (value.string ?? String(decoding: value.raw, as: UTF8.self)).onOneLine
 }

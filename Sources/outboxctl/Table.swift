@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import OutboxCore
 
 /// Rows in columns: aligned and cut to the terminal's width there, separated by tabs elsewhere.
 struct Table {
@@ -8,7 +9,8 @@ struct Table {
 
     init(_ header: [String]) { self.header = header }
 
-    mutating func add(_ row: [String]) { rows.append(row) }
+    /// Words of others neither end a row nor begin a column.
+    mutating func add(_ row: [String]) { rows.append(row.map(\.onOneLine)) }
 
     func show() {
         guard isatty(STDOUT_FILENO) != 0 else {

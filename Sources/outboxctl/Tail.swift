@@ -1,5 +1,6 @@
 import Glibc
 import OutboxCommandLine
+import OutboxCore
 import OutboxHTTP
 import OutboxJSON
 
@@ -41,7 +42,7 @@ let tailCommand = Command(
     let table = EventTable()
     let ending = try follower.run { event, line in
         if format == "json" {
-            output.add(line)
+            output.add(shown(json: line))
         } else if event["event"]?.string == "log.gap" {
             let (from, to) = (plain(event["data"]?["from"]), plain(event["data"]?["to"]))
             complain("outboxctl: events \(from) to \(to) are no longer kept, or not all of them")
@@ -127,8 +128,7 @@ struct EventTable {
         } else if let code = data?["errorCode"]?.string {
             cells.append("\(code) \(data?["errorMessage"]?.string ?? "")")
         }
-        // Meta's words may hold line ends.
-        cells = cells.map { String(String.UnicodeScalarView($0.unicodeScalars.map { $0.value < 0x20 ? " " : $0 })) }
+        cells = cells.map(\.onOneLine)
         guard isTerminal else { return cells.joined(separator: "\t") }
         // The last digits: the first ones are the time, the same for all of a minute.
         if let id { cells[2] = String(id.suffix(8)) }

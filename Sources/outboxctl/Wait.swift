@@ -33,7 +33,7 @@ struct Wait {
         follower.hasConnected = true
         _ = try follower.run { event, line in
             end = self.end(event)
-            if end != nil, client.wantsJSON { print(String(decoding: line, as: UTF8.self)) }
+            if end != nil, client.wantsJSON { print(String(decoding: shown(json: line), as: UTF8.self)) }
             return end == nil
         }
         switch end {
