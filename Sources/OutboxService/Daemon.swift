@@ -45,18 +45,28 @@ package final class Daemon: Sendable {
         umask(0o077)
         let directory = try StateDirectory(path: settings.stateDirectory)
         secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
-        let queue = try Queue(
-            path: directory.database,
-            reading: LimitClock.Reading(
-                boot: bootName(), tick: steadyNanoseconds(), wall: Timestamp(milliseconds: wallClockMilliseconds()),
-                isSynchronised: wallClockIsSynchronised()),
-            attemptMax: settings.requestTimeout + .seconds(1), keysKept: .seconds(settings.idempotencyHours * 3600))
+        for problem in secrets.problems() { journal.write(LogLine(.error, .secretMissing, problem)) }
+        let queue = try directory.opening {
+            try Queue(
+                path: directory.database,
+                reading: LimitClock.Reading(
+                    boot: bootName(), tick: steadyNanoseconds(), wall: Timestamp(milliseconds: wallClockMilliseconds()),
+                    isSynchronised: wallClockIsSynchronised()),
+                attemptMax: settings.requestTimeout + .seconds(1),
+                keysKept: .seconds(settings.idempotencyHours * 3600))
+        }
         let step = Handover(
-            try WriterStep(
-                queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
-                shown: { journal.shown($0) }, debugs: { journal.writes(.debug) }))
-        let away = try Absence(queue)
-        try takeUp(step.value, journal)
+            try directory.opening {
+                try WriterStep(
+                    queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
+                    shown: { journal.shown($0) }, debugs: { journal.writes(.debug) },
+                    room: { DiskRoom.free(beside: directory.path) })
+            })
+        let away = try directory.opening {
+            let away = try Absence(queue)
+            try takeUp(step.value, journal)
+            return away
+        }
         let listeners = try openListeners(settings)
 
         frontBell = Bell()
@@ -252,6 +262,7 @@ private func reloadParts(
 ) throws {
     let settings = try load()
     secrets.reload()
+    for problem in secrets.problems() { journal.write(LogLine(.error, .secretMissing, problem)) }
     caller.reload(allowsHTTP: settings.allowsHTTPCallbacks)
     sender.set(Sender.Target(endpoint: settings.graph, timeout: atStart.requestTimeout))
     journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
@@ -279,6 +290,8 @@ package func blockSignals() {
     fillSignals(&signals)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     signal(SIGPIPE, SIG_IGN)
+    // A file as long as the limit allows is an error of the write, not the end.
+    signal(SIGXFSZ, SIG_IGN)
 }
 
 private func fillSignals(_ signals: inout sigset_t) {

@@ -35,6 +35,8 @@ final class Frontend: HTTPHandler {
         var ndjsonLineBytesMax = 256 << 10
         /// Open connections of one user: without a role, with one, and on the webhook socket.
         var strangerConnectionsMax = 16
+        /// Of all users without a role together: one person may be many users.
+        var strangersConnectionsMax = 256
         var callerConnectionsMax = 512
         var webhookConnectionsMax = 256
     }
@@ -50,6 +52,7 @@ final class Frontend: HTTPHandler {
     var bulks: [Exchange: BulkJob] = [:]
     /// Of Meta's calls, since the start, by app.
     var refusedWebhooks: [String: Int] = [:]
+    private var refusals = Seldom()
     /// Dry runs whose estimate is awaited.
     var dryRuns: [Exchange: Draft] = [:]
     /// Lines whose change the writer has.
@@ -143,7 +146,7 @@ final class Frontend: HTTPHandler {
         let role = parts.access.role(of: peer)
         guard role < route.role else { return }
         if case .local(let pid, let uid, _, _) = peer {
-            journal.write(
+            writeSeldom(
                 LogLine(
                     .notice, .callerRefused,
                     "a caller was refused: it has the role \(role.name), \(route.role.name) is needed",
@@ -153,6 +156,11 @@ final class Frontend: HTTPHandler {
             .forbidden,
             "this needs the role \(route.role.name); you have \(role.name). "
                 + "Members of the sending group may send; root and the service's own user may do everything")
+    }
+
+    /// For lines that whoever can reach a socket can cause.
+    func writeSeldom(_ line: LogLine) {
+        if let line = refusals.line(line, tick: steadyNanoseconds()) { journal.write(line) }
     }
 
     private func isNDJSON(_ head: RequestHead) -> Bool {
@@ -197,6 +205,11 @@ final class Frontend: HTTPHandler {
         case .read, .send: return limits.callerConnectionsMax
         case .admin: return .max
         }
+    }
+
+    func strangersMax(for peer: Peer, listener: Int) -> Int? {
+        guard listener == Door.api.rawValue, parts.access.role(of: peer) == .none else { return nil }
+        return limits.strangersConnectionsMax
     }
 
     func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse {

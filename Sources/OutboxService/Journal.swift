@@ -98,6 +98,19 @@ package struct LogLine: Sendable {
     }
 }
 
+extension LogLine {
+    /// Characters of a text that came from elsewhere, at most.
+    private static let textMax = 4000
+
+    /// The same where words of others cannot begin a line of their own or speak to a terminal.
+    var printable: LogLine {
+        var line = self
+        line.text = String(text.prefix(Self.textMax)).onOneLine
+        line.fields = fields.map { ($0.0, String($0.1.prefix(Self.textMax)).onOneLine) }
+        return line
+    }
+}
+
 /// Writes facts to the journal, or as plain lines to a terminal, on a thread of its own.
 ///
 /// A journal that does not keep up costs lines, said and counted, never time of the worker.
@@ -179,6 +192,7 @@ package final class Journal: @unchecked Sendable {
     }
 
     private func emit(_ line: LogLine) {
+        let line = line.printable
         if native { sendToJournal(line) } else { sendToStandardError(line) }
     }
 

@@ -75,7 +75,7 @@ struct ReplyWords {
 
     func storageError(_ trouble: StorageTrouble) -> APIError {
         switch trouble {
-        case .full: APIError(.storageFull, "the disk is full: nothing is stored; free some space and submit again")
+        case .full: .diskFull
         case .passing:
             APIError(.unavailable, "the database could not be written: nothing is stored; the journal says why")
         case .unsure:
@@ -225,5 +225,11 @@ extension SubmitRefusal {
                     + (until.map { "; the next place is free at \($0.rfc3339)" } ?? ""))
         case .lineNotNamed: FieldError(path + "line", "is missing: there are several lines, name one of them")
         }
+    }
+}
+
+extension APIError {
+    static var diskFull: APIError {
+        APIError(.storageFull, "the disk is full: nothing is stored; free some space and submit again")
     }
 }

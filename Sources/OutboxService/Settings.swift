@@ -161,11 +161,23 @@ private func isHTTPSOrLocal(_ url: String) -> Bool {
 
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-/// A whole small file; nil, with errno, when it cannot be read or is longer.
-func readFile(_ path: String, bytesMax: Int) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+/// A whole small file; nil, with errno, when it cannot be read, is longer, or is no plain file (EINVAL), which might
+/// keep its reader waiting.
+func readFile(_ path: String, bytesMax: Int, followsLinks: Bool = true) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
+    defer {
+        // close may set it.
+        let number = errno
+        close(descriptor)
+        errno = number
+    }
+    var info = stat()
+    guard fstat(descriptor, &info) == 0 else { return nil }
+    guard info.st_mode & S_IFMT == S_IFREG else {
+        errno = EINVAL
+        return nil
+    }
     var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
     var filled = 0
     while filled <= bytesMax {

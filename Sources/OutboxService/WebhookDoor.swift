@@ -43,7 +43,7 @@ extension Frontend {
             refusedWebhooks[app, default: 0] += 1
             let text =
                 "a webhook verification of the app \(app) with another token was refused: see app.\(app).verify-token"
-            journal.write(LogLine(.warning, .webhookRefused, text))
+            writeSeldom(LogLine(.warning, .webhookRefused, text))
             return .error(APIError(.forbidden, "the verify token is another one"))
         }
         return .text(200, challenge)
@@ -54,7 +54,7 @@ extension Frontend {
         guard isSigned(request.body, header: request.head["x-hub-signature-256"], secret: secret) else {
             refusedWebhooks[app, default: 0] += 1
             let text = "a webhook of the app \(app) without a right signature was refused: is app.\(app).secret Meta's?"
-            journal.write(LogLine(.warning, .webhookRefused, text))
+            writeSeldom(LogLine(.warning, .webhookRefused, text))
             return .error(
                 APIError(.unauthorized, "X-Hub-Signature-256 is not the body's signature under the app's secret"))
         }
@@ -66,7 +66,7 @@ extension Frontend {
         // Names are made up by whoever calls: only so many are kept apart.
         let known = refusedWebhooks[app] != nil || refusedWebhooks.count < Self.refusedAppsMax
         refusedWebhooks[known ? app : "others", default: 0] += 1
-        journal.write(LogLine(.warning, .webhookRefused, "a webhook was refused: the secret \(secret) is missing"))
+        writeSeldom(LogLine(.warning, .webhookRefused, "a webhook was refused: the secret \(secret) is missing"))
         return .error(APIError(.notFound, "there is no app \(app) here"))
     }
 }

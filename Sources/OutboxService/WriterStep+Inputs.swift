@@ -84,6 +84,14 @@ extension WriterInput {
         }
     }
 
+    /// Makes the queue longer. What ends a bulk, or becomes of messages that are in the queue, does not.
+    var isIntake: Bool {
+        switch self {
+        case .submit, .slice, .keyedSlice: true
+        default: false
+        }
+    }
+
     /// Where an answer is awaited.
     var exchange: Exchange? {
         switch self {

@@ -64,16 +64,21 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Webhooks that were refused and could not be marked so: to be tried again, not at once.
     private var unmarked: [StoredNews] = []
 
+    private var diskRoom = DiskRoom()
+    /// Bytes free for the database, and the size of its disk; nil: nobody tells.
+    private let room: () -> (free: UInt64, size: UInt64)?
+
     private static var retryAfterFailure: Duration { .seconds(1) }
 
-    /// `shown` masks phone numbers.
+    /// `shown` masks phone numbers; `room` is asked before messages are taken.
     init(
         queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String,
-        debugs: @escaping () -> Bool = { true }
+        debugs: @escaping () -> Bool = { true }, room: @escaping () -> (free: UInt64, size: UInt64)? = { nil }
     ) throws {
         self.queue = queue
         self.slotsMax = slotsMax
         self.chance = chance
+        self.room = room
         gates = LineGates(try queue.breakers())
         words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, debugs: debugs)
     }
@@ -107,8 +112,14 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         operations += (unmarked + toApply).map { .apply($0) }
         unmarked = []
         toApply = []
+        if !diskRoom.takesMessages || inputs.contains(where: \.isIntake) { lookAtDisk(&outputs) }
         for input in inputs {
             switch input {
+            case .submit(let exchange, _, let key?) where !diskRoom.takesMessages:
+                // It may be in the queue already: then that is what its caller has to hear.
+                operations.append(.input(.recall(exchange, key, otherwise: .diskFull)))
+            case _ where input.isIntake && !diskRoom.takesMessages:
+                if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(.full))) }
             case .stopClaiming: claims = false
             case .releaseLines:
                 gates.release()
@@ -130,6 +141,21 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         operations += [.clock, .claim]
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
         return operations
+    }
+
+    private func lookAtDisk(_ outputs: inout Outputs) {
+        guard let room = room(), let change = diskRoom.found(free: room.free, size: room.size) else { return }
+        func megabytes(_ bytes: UInt64) -> String { "\(bytes >> 20).\((bytes >> 10 & 1023) * 10 / 1024) MiB" }
+        switch change {
+        case .ended(let free, let needed):
+            let text =
+                "the disk is nearly full, \(megabytes(free)) are left: new messages are refused with 507 until "
+                + "\(megabytes(needed)) are free; what is in the queue goes on. Free some space"
+            outputs.log.append(LogLine(.error, .storage, text))
+        case .began(let free):
+            let text = "the disk has room again, \(megabytes(free)): new messages are taken"
+            outputs.log.append(LogLine(.notice, .storage, text))
+        }
     }
 
     // MARK: In the transaction

@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 
 /// Once, before the first connection.
 private let memoryIsUncounted: Bool = ob_leave_memory_uncounted() == SQLITE_OK
@@ -36,9 +37,30 @@ final class Database {
     var changes: Int { Int(sqlite3_changes(handle)) }
 
     func error(_ sql: String = "") -> StoreError {
-        StoreError(
-            code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)), sql: sql)
+        let code = sqlite3_extended_errcode(handle)
+        // SQLite knows a full disk, but not a quota that is used up or a file as long as it may be.
+        if code == SQLITE_IOERR | 3 << 8, sqlite3_system_errno(handle) != EIO,
+            [SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER].contains(where: { isUsedUp($0) })
+        {
+            return StoreError(code: SQLITE_FULL, message: "the quota or the longest file allowed is used up", sql: sql)
+        }
+        return StoreError(code: code, message: String(cString: sqlite3_errmsg(handle)), sql: sql)
     }
+
+    /// Whether the last call that failed on the log or on the file was refused for a quota or the longest file allowed.
+    /// The connection's own errno may be of what it did after that.
+    private func isUsedUp(_ pointer: Int32) -> Bool {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        guard sqlite3_file_control(handle, "main", pointer, &file) == SQLITE_OK, let file,
+            let control = file.pointee.pMethods?.pointee.xFileControl
+        else { return false }
+        var number: Int32 = 0
+        _ = control(file, SQLITE_FCNTL_LAST_ERRNO, &number)
+        return [EDQUOT, EFBIG].contains(number)
+    }
+
+    /// The log stays as it is when this connection is closed.
+    func keepLogAtClose() { _ = ob_keep_log_at_close(handle) }
 
     /// Runs a script of statements that return nothing.
     func execute(_ sql: String) throws {

@@ -179,6 +179,7 @@ package final class Queue {
             return .done(kept: Array(repeating: nil, count: count))
         } catch {
             let error = undo(to: before, after: error)
+            if error.isFull { makeRoom() }
             if count == 1 || !error.isConstraint { return .nothing(error) }
         }
         return oneByOne(count, operation, before)
@@ -193,7 +194,9 @@ package final class Queue {
             shortenLog()
             return .done(kept: kept)
         } catch {
-            return .nothing(undo(to: before, after: error))
+            let error = undo(to: before, after: error)
+            if error.isFull { makeRoom() }
+            return .nothing(error)
         }
     }
 
@@ -241,9 +244,14 @@ package final class Queue {
     }
 
     /// What is committed stays so whatever this meets: the log holds it, and it was synced.
-    private func shortenLog() {
+    private func shortenLog() { shortenLog(from: Self.logPagesMax) }
+
+    /// The log cannot grow: what it holds goes into the file, so that the next transaction may write over it.
+    private func makeRoom() { shortenLog(from: 1) }
+
+    private func shortenLog(from pages: Int32) {
         do {
-            try database.checkpoint(from: Self.logPagesMax)
+            try database.checkpoint(from: pages)
         } catch let error as StoreError where error.isFull || error.isPassing {
             // The log goes on growing; the next commit tries again.
         } catch {

@@ -25,6 +25,7 @@ private let applicationID: Int64 = 0x6F75_7462
 extension Database {
     /// Opens the one connection that writes, making the tables in an empty file.
     static func openQueue(path: String) throws -> Database {
+        try refuseOthers(path)
         let database = try Database(path: path, .readWrite)
         // Before the first table: it cannot be changed later without rewriting the file.
         if try database.integer("SELECT count(*) FROM sqlite_schema") == 0 {
@@ -45,14 +46,28 @@ extension Database {
         return database
     }
 
-    private func bringUpToDate() throws {
-        let tables = try integer("SELECT count(*) FROM sqlite_schema")
-        let version = try integer("PRAGMA user_version")
-        if tables > 0 {
-            guard try integer("PRAGMA application_id") == applicationID else { throw OpenRefusal.foreign }
-            guard version <= schemaVersion else { throw OpenRefusal.newer(version: version) }
-            return
+    /// Looks at the file by a connection that cannot write: what is none of ours stays as it is.
+    private static func refuseOthers(_ path: String) throws {
+        do {
+            let database = try Database(path: path, .readOnly)
+            database.keepLogAtClose()
+            try database.execute("PRAGMA busy_timeout = 5000")
+            _ = try database.hasOurTables()
+        } catch let error as StoreError where error.isUnopenable && !error.isLink {
+            // Not there yet, or only a connection that writes can tell what is wrong.
         }
+    }
+
+    private func hasOurTables() throws -> Bool {
+        guard try integer("SELECT count(*) FROM sqlite_schema") > 0 else { return false }
+        guard try integer("PRAGMA application_id") == applicationID else { throw OpenRefusal.foreign }
+        let version = try integer("PRAGMA user_version")
+        guard version <= schemaVersion else { throw OpenRefusal.newer(version: version) }
+        return true
+    }
+
+    private func bringUpToDate() throws {
+        if try hasOurTables() { return }
         try execute("BEGIN IMMEDIATE")
         do {
             try execute(String(decoding: PackageResources.schema_sql, as: UTF8.self))

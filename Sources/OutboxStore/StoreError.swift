@@ -29,5 +29,7 @@ extension StoreError {
 
     /// What the file holds is not, or no longer, a database.
     package var isDamaged: Bool { [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code & 0xFF) }
+    /// A symbolic link stands where the file should.
+    package var isLink: Bool { code == SQLITE_CANTOPEN | 6 << 8 }
     package var isUnopenable: Bool { [SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM].contains(code & 0xFF) }
 }

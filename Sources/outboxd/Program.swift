@@ -1,6 +1,7 @@
 import OutboxCommandLine
 import OutboxCore
 import OutboxService
+import OutboxSystem
 
 private let options =
     [
@@ -20,9 +21,10 @@ private let usage = """
     Settings marked * are read again on SIGHUP and on outboxctl reload, and so are the files in DIR/secrets.
     Everything about lines is set over the socket: see outboxctl line add --help.
 
-    exit status: 0 stopped as told; 64 wrong usage; 65 database damaged, foreign or of a later version; 69 a socket
-    cannot be had; 73 database cannot be opened; 74 the disk failed; 75 another outboxd has the state directory;
-    78 a setting is wrong
+    exit status: 0 stopped as told; 64 wrong usage; 65 database damaged; 66 database another program's, or no plain
+    file; 69 a socket cannot be had; 71 disk full; 73 disk or database cannot be written; 74 the disk failed;
+    75 another outboxd has the state directory; 76 database of a later outboxd; 77 state directory or a file in it
+    belongs to or is open to others; 78 a setting is wrong
 
     """
 
@@ -51,6 +53,7 @@ func runOutboxd(_ words: [String]) -> Int32 {
 
 private func serve(_ arguments: Arguments) -> Int32 {
     blockSignals()
+    keepMemoryPrivate()
     let flags = Settings.known.compactMap { known in arguments[known.name].map { (name: known.name, value: $0) } }
     let file = arguments["config"]
     let journal = Journal()

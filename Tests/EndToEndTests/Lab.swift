@@ -88,7 +88,8 @@ final class Lab: @unchecked Sendable {
     ) throws {
         daemonArguments = daemon
         try FileManager.default.createDirectory(
-            atPath: folder.file("state/secrets"), withIntermediateDirectories: true)
+            atPath: folder.file("state/secrets"), withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
         try Data(secret.utf8).write(to: URL(fileURLWithPath: folder.file("state/secrets/app.default.secret")))
         try Data("verify".utf8).write(to: URL(fileURLWithPath: folder.file("state/secrets/app.default.verify-token")))
         try startSandbox(sandbox)
@@ -127,8 +128,11 @@ final class Lab: @unchecked Sendable {
         ] + daemonArguments
     }
 
-    func startDaemon(environment: [String: String] = [:]) throws {
-        let program = try Program("outboxd", arguments, environment: environment, output: folder.file("outboxd.log"))
+    /// `before` are words that end in running a program, such as `prlimit --fsize=4096`.
+    func startDaemon(environment: [String: String] = [:], before: [String] = []) throws {
+        let words = before + ["\(programFolder)/outboxd"] + arguments
+        let program = try Program(
+            words[0], Array(words.dropFirst()), environment: environment, output: folder.file("outboxd.log"))
         daemon = program
         let serves = eventually(within: 60) { (try? tryCall("GET", "/healthz").status) == 200 || !program.isRunning }
         try #require(serves && program.isRunning, "outboxd did not start: \(program.words.suffix(2000))")

@@ -5,6 +5,7 @@ import OutboxHTTP
 import OutboxJSON
 import OutboxMeta
 import OutboxStore
+import OutboxSystem
 import TestKit
 import Testing
 
@@ -18,12 +19,16 @@ final class Desk {
     var now = Timestamp(milliseconds: 1_800_000_000_000)
     var tick: UInt64 = 1_000_000_000_000
     private var submitted = 0
+    /// Bytes free, and the disk's size.
+    let room = Lock<(free: UInt64, size: UInt64)?>(nil)
 
     init(slots: Int = 8, perSecond: Int64 = 10_000) throws {
         queue = try Queue(
             path: folder.file("outboxd.db"),
             reading: LimitClock.Reading(boot: "desk", tick: tick, wall: now, isSynchronised: true))
-        step = try WriterStep(queue: queue, slotsMax: slots, chance: Dice(seed: 5), shown: { $0 })
+        let room = room
+        step = try WriterStep(
+            queue: queue, slotsMax: slots, chance: Dice(seed: 5), shown: { $0 }, room: { room.withLock { $0 } })
         var settings = LineSettings(
             name: "main", phoneNumberID: "106", wabaID: nil, credential: "c", messagesPerSecond: perSecond)
         settings.closedWindow = .leave

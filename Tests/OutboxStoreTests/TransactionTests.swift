@@ -1,4 +1,5 @@
 import CSQLite
+import Foundation
 import OutboxCore
 import OutboxStore
 import TestKit
@@ -77,17 +78,22 @@ import Testing
     @Test func aFileOfALaterVersionIsRefused() throws {
         let bench = try Bench()
         try execute(bench.path, "PRAGMA user_version = 99")
+        let before = try Data(contentsOf: URL(fileURLWithPath: bench.path))
         #expect(throws: OpenRefusal.newer(version: 99)) {
             try Queue(path: bench.path, reading: Bench.reading(bench.now))
         }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: bench.path)) == before)
     }
 
     @Test func anotherProgramsDatabaseIsRefused() throws {
         let folder = TemporaryFolder()
         try execute(folder.file("x.db"), "CREATE TABLE t (a)")
+        let before = try Data(contentsOf: URL(fileURLWithPath: folder.file("x.db")))
         #expect(throws: OpenRefusal.foreign) {
             try Queue(path: folder.file("x.db"), reading: Bench.reading(Timestamp(milliseconds: 0)))
         }
+        // Not even its journal is another one.
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.file("x.db"))) == before)
     }
 
     private func execute(_ path: String, _ sql: String) throws {
