@@ -81,11 +81,12 @@ let package = Package(
             name: "outbox-faults",
             dependencies: [
                 "CFaultVFS", "CCurl", "OutboxService", "OutboxStore", "OutboxCore", "OutboxAPI", "OutboxHTTP",
-                "OutboxJSON", "OutboxSystem",
+                "OutboxJSON", "OutboxSystem", "TestKit",
             ],
             path: "Tests/Faults", swiftSettings: strict),
         .target(
-            name: "TestKit", dependencies: ["OutboxSystem", "OutboxJSON"], path: "Tests/TestKit", swiftSettings: strict),
+            name: "TestKit", dependencies: ["OutboxSystem", "OutboxJSON"], path: "Tests/TestKit",
+            resources: [.embedInCode("Schemas/schema-1.sql")], swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
         tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),
         tests("OutboxStoreTests", ["OutboxStore", "OutboxCore", "TestKit", "CSQLite"]),

@@ -5,7 +5,7 @@
 -- A change here raises user_version, adds a step in Schema.swift and a test that opens a file of the old version.
 
 PRAGMA application_id = 0x6f757462;  -- "outb"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- Facts about this file.
 CREATE TABLE property (
@@ -224,6 +224,7 @@ CREATE TABLE message (
     account        INTEGER NOT NULL,
     line           INTEGER NOT NULL REFERENCES line (id),
     batch          INTEGER,
+    lot            INTEGER NOT NULL,             -- messages accepted one after another share one (Lot)
     state          INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),
     priority       INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
     due_at         INTEGER NOT NULL,             -- scheduled, retrying: when it is queued; later: since when
@@ -290,8 +291,9 @@ CREATE INDEX message_wamid   ON message (wamid) WHERE wamid IS NOT NULL AND stat
 CREATE INDEX message_failed  ON message (id) WHERE state = 7;
 CREATE INDEX message_waiting ON message (id) WHERE state IN (0, 3);
 CREATE INDEX message_batch   ON message (batch, id) WHERE batch IS NOT NULL;
--- All messages: what somebody was sent.
-CREATE INDEX message_recipient ON message (recipient);
+-- All messages: what somebody was sent. Within a lot, so that a new one changes a page of some hundred that are at
+-- hand, not one of all there are.
+CREATE INDEX message_recipient ON message (lot, recipient);
 
 -- Somebody who wrote to us. The id holds the time of the first message.
 CREATE TABLE correspondent (

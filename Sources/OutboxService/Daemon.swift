@@ -199,6 +199,13 @@ extension Daemon {
 
 /// What the last process left: attempts nobody knows the outcome of, and webhooks not applied.
 private func takeUp(_ step: WriterStep<SystemRandomNumberGenerator>, _ journal: Journal) throws {
+    if let upgrade = step.queue.upgrade {
+        journal.write(
+            LogLine(
+                .notice, .upgraded,
+                "the database was of an earlier outboxd (schema version \(upgrade.from)) and was brought up to date; as it "
+                    + "was before it is kept in \(upgrade.backup): remove that when all is well"))
+    }
     let left = try step.takeUp(now: Timestamp(milliseconds: wallClockMilliseconds()))
     if left.unknown + left.webhooks > 0 {
         journal.write(

@@ -33,6 +33,7 @@ package enum LogKind: String, Sendable {
     case stopping = "90377902b4c6b744d5b89e1017a969fe"
     case stopped = "b50499780c3ee30311a6353e67f6b8a4"
     case reloaded = "ed5c939e79243696d59980a2bb777a59"
+    case upgraded = "6c0e6f0b1f6f4f0e9a5d3c1b7a28e94d"
     case recovered = "5e1114d26d390f7d783f294afcafdb3f"
     case startFailed = "e91c056c57677b537f42ca798eb785aa"
     case storage = "4155fc4e32fbb8c6454e09b95d564b73"

@@ -189,22 +189,23 @@ extension QueueReader {
     package func messages(of conversation: Conversation, before: MessageID?, limit: Int, account: Int64) throws
         -> Page<ConversationEntry>
     {
-        let before = SQLValue.integer(before?.rawValue ?? .max)
+        let before = before?.rawValue ?? .max
         let count = SQLValue.integer(Int64(limit + 1))
         var entries = try inbound(
             "i.conversation = :conversation AND i.id < :before ORDER BY i.id DESC LIMIT :limit",
-            [.integer(conversation.id.rawValue), before, count]
+            [.integer(conversation.id.rawValue), .integer(before), count]
         ).map { ConversationEntry.received($0) }
         let sent = try database.prepare(
             """
             SELECT \(StoredMessage.columns) FROM message AS m
-            WHERE m.recipient = :recipient AND m.id < :before AND m.account = :account
+            WHERE m.id IN (SELECT value FROM json_each(:ids)) AND m.account = :account
                 AND m.line = (SELECT line FROM conversation WHERE id = :conversation)
             ORDER BY m.id DESC LIMIT :limit
             """)
         for address in try addresses(of: conversation.correspondent.id) where PhoneNumber(address) != nil {
+            let ids = try recipients.ids(to: address, below: before, limit: QueueReader.rowsExaminedMax)
             entries += try sent.all(
-                .text(address), before, .integer(account), .integer(conversation.id.rawValue), count
+                .text(jsonNumbers(ids)), .integer(account), .integer(conversation.id.rawValue), count
             ) { .sent(StoredMessage($0)) }
         }
         entries.sort { $0.id > $1.id }

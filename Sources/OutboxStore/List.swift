@@ -39,7 +39,6 @@ extension QueueReader {
         if let line = filter.line {
             require("m.line IN (SELECT id FROM line WHERE name = :line AND account = m.account)", .text(line))
         }
-        if let to = filter.to { require("m.recipient = :to", .text(to.digits)) }
         if let batch = filter.batch { require("m.batch = :batch", .integer(batch.rawValue)) }
         switch filter.gate {
         case nil: break
@@ -60,7 +59,16 @@ extension QueueReader {
             [filter.before?.rawValue, filter.until.map { MessageID.first(at: $0).rawValue }]
             .compactMap { $0 }.min() ?? Int64.max
         let oldest = filter.since.map { MessageID.first(at: $0).rawValue } ?? 0
-        let floor = try max(oldest, examinedFloor(filter, below: newest, account))
+        var floor = oldest
+        if let to = filter.to {
+            // In a stretch of the list no longer than needed, of which the others are taken.
+            let enough = filter.isNarrow ? Self.rowsExaminedMax : filter.offset + filter.limit + 1
+            let ids = try recipients.ids(to: to.digits, below: newest, from: oldest, limit: enough)
+            if filter.isNarrow, ids.count == enough { floor = ids.last ?? oldest }
+            require("m.id IN (SELECT value FROM json_each(:ids))", .text(jsonNumbers(ids)))
+        } else {
+            floor = max(oldest, try examinedFloor(filter, below: newest, account))
+        }
         require("m.id < :newest", .integer(newest))
         require("m.id >= :floor", .integer(floor))
         let statement = try database.prepare(
@@ -80,18 +88,16 @@ extension QueueReader {
     /// The id at which to stop looking: far enough for a full page where an index serves, bounded where none does.
     private func examinedFloor(_ filter: ListFilter, below newest: Int64, _ account: Int64) throws -> Int64 {
         let indexed = filter.batch != nil || filter.states == [.failed] || filter.gate == .outcomeUnknown
-        let isNarrow = filter.line != nil || !filter.states.isEmpty || filter.gate != nil
-        guard filter.to != nil || isNarrow, !indexed else { return 0 }
-        if let to = filter.to {
-            guard isNarrow else { return 0 }
-            return try database.prepare(
-                """
-                SELECT id FROM message WHERE recipient = :to AND id < :newest ORDER BY id DESC LIMIT 1 OFFSET :rows
-                """
-            ).first(.text(to.digits), .integer(newest), .integer(Int64(Self.rowsExaminedMax))) { $0.integer(0) } ?? 0
-        }
+        guard filter.isNarrow, !indexed else { return 0 }
         return try database.prepare(
             "SELECT id FROM message WHERE id < :newest ORDER BY id DESC LIMIT 1 OFFSET :rows"
         ).first(.integer(newest), .integer(Int64(Self.rowsExaminedMax))) { $0.integer(0) } ?? 0
+    }
+}
+
+extension ListFilter {
+    /// Of the messages of a time or a person, it takes only some.
+    fileprivate var isNarrow: Bool {
+        line != nil || !states.isEmpty || gate != nil || to != nil && batch != nil
     }
 }

@@ -6,6 +6,8 @@ package import OutboxCore
 /// When `together` returns `.done`, what it answered is on stable storage.
 package final class Queue {
     let database: Database
+    /// The file was one of an earlier outboxd.
+    package let upgrade: Upgrade?
     let statements: Statements
     package let codec: IDCodec
     /// For ids in other threads.
@@ -32,6 +34,8 @@ package final class Queue {
     /// What the writer remembers of the file; goes back when a transaction does.
     struct Memory {
         var lastID: MessageID?
+        /// Where the next message goes.
+        var lot = Lot(after: nil)
         var lastEvent: Int64 = 0
         var lines: [Int64: Line] = [:]
         var counters = Counters()
@@ -84,6 +88,7 @@ package final class Queue {
         keysKept: Duration = .seconds(86_400)
     ) throws {
         database = try Database.openQueue(path: path)
+        upgrade = try database.upgrade(path: path)
         statements = try Statements(database)
         limits = try LimitStatements(database)
         pruning = try PruneStatements(database)
@@ -112,6 +117,8 @@ package final class Queue {
             try database.integer("SELECT max(id) FROM \($0)")
         }
         memory.lastID = MessageID(rawValue: ([lastMessage, lastBatch, lastWebhook] + lastOfPeople).max() ?? 0)
+        memory.lot = Lot(
+            after: try database.prepare("SELECT max(lot) FROM message").first { $0.optionalInteger(0) } ?? nil)
         memory.lastEvent = try database.integer("SELECT max(seq) FROM event")
         memory.earlyStatuses = try database.integer("SELECT count(*) FROM early_status")
         memory.webhooksUnread = try database.integer("SELECT count(*) FROM webhook WHERE problem IS NULL")

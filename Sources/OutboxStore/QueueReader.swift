@@ -6,11 +6,13 @@ package final class QueueReader {
     package let codec: IDCodec
     private let messageByID: Statement
     private let eventBySequence: Statement
+    let recipients: RecipientSearch
 
     /// The file must have been opened by a `Queue` first.
     package init(path: String) throws {
         database = try Database.openReader(path: path)
         codec = IDCodec(key: try database.idKey())
+        recipients = try RecipientSearch(database)
         messageByID = try database.prepare(
             "SELECT \(StoredMessage.columns) FROM message AS m WHERE m.id = :id AND m.account = :account")
         eventBySequence = try database.prepare(

@@ -19,7 +19,7 @@ package enum OpenRefusal: Error, Equatable, CustomStringConvertible {
 }
 
 /// The version `schema.sql` writes into a new file.
-package let schemaVersion: Int64 = 1
+package let schemaVersion: Int64 = 2
 private let applicationID: Int64 = 0x6F75_7462
 
 extension Database {
@@ -42,7 +42,7 @@ extension Database {
             PRAGMA cache_size = -16384;
             """)
         database.countLog()
-        try database.bringUpToDate()
+        try database.makeTables()
         return database
     }
 
@@ -66,15 +66,22 @@ extension Database {
         return true
     }
 
-    private func bringUpToDate() throws {
+    private func makeTables() throws {
         if try hasOurTables() { return }
-        try execute("BEGIN IMMEDIATE")
-        do {
+        try inOneTransaction {
             try execute(String(decoding: PackageResources.schema_sql, as: UTF8.self))
             try prepare("INSERT INTO property (name, value) VALUES ('id_key', :value)").run(.blob(randomBytes(16)))
+        }
+    }
+
+    /// What fails leaves the file as it was.
+    func inOneTransaction(_ body: () throws -> Void) throws {
+        try execute("BEGIN IMMEDIATE")
+        do {
+            try body()
             try execute("COMMIT")
         } catch {
-            // The file stays as empty as it was; the first error is the one to tell.
+            // The first error is the one to tell.
             try? execute("ROLLBACK")
             throw error
         }

@@ -97,7 +97,7 @@ extension Queue {
             .integer(now.milliseconds), .integer(turn), .integer(gate.rawValue),
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
             .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
-            .optional(draft.onUnknown?.rawValue))
+            .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()))
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
         return .done(Submitted(id: id, state: state, sendAt: later))

@@ -299,7 +299,7 @@ int fault_examine(const char *path, uint64_t *digest, char *problem, size_t room
 int fault_execute(const char *path, const char *sql) {
     sqlite3 *db = NULL;
     fault_pause();
-    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, "unix");
+    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, "unix");
     if (code == SQLITE_OK) code = sqlite3_exec(db, sql, NULL, NULL, NULL);
     sqlite3_close(db);
     fault_go_on();

@@ -33,6 +33,9 @@ import Testing
 
     @Test func failuresAtCertainPlaces() throws { try run("single") }
 
+    /// A kill at any operation of an upgrade leaves the old file or the new one, and the next start finishes it.
+    @Test func anUpgradeEndedAnywhereIsFinishedByTheNextStart() throws { try run("upgrade") }
+
     /// Every request ends once, and none that ends as not sent arrived.
     @Test func requestsEndWhereLibcurlLacksMemory() throws { try run("curl", "\(Self.failures * 4)") }
 }

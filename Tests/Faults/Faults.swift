@@ -8,6 +8,7 @@ import Glibc
 /// outbox-faults store SEED RUNS      the load on the queue, with the n-th operation failing: RUNS times
 /// outbox-faults step SEED RUNS       the same through the writer's turns
 /// outbox-faults single               failures at certain places
+/// outbox-faults upgrade              files of earlier versions, with everything failing from the n-th operation on
 /// outbox-faults curl RUNS            requests, with the n-th allocation of libcurl failing
 ///
 /// The same words do the same where SWIFT_DETERMINISTIC_HASHING is 1. Prints what it found, and exits with 1 then.
@@ -28,10 +29,14 @@ func runFaults(_ words: [String]) -> Int32 {
         case ("single", 0):
             guard fault_install() == 0 else { return complain("SQLite took no other file layer") }
             problems = try failingOnce()
+        case ("upgrade", 0):
+            guard fault_install() == 0 else { return complain("SQLite took no other file layer") }
+            problems = try failingUpgrades()
         case ("curl", 1): problems = try failingTransfers(runs: Int(numbers[0]))
         default:
             return complain(
-                "usage: outbox-faults cut|store|step SEED COUNT, outbox-faults curl COUNT, outbox-faults single")
+                "usage: outbox-faults cut|store|step SEED COUNT, outbox-faults curl COUNT, outbox-faults single|upgrade"
+            )
         }
     } catch {
         problems = ["it ended early: \(error)"]

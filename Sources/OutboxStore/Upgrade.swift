@@ -1,0 +1,50 @@
+import OutboxSystem
+
+/// A file of an earlier outboxd that was brought up to date.
+package struct Upgrade: Equatable, Sendable {
+    /// The schema version it had.
+    package var from: Int64
+    /// The whole database as it was before.
+    package var backup: String
+}
+
+/// What each version changes in a file of the one before it: the same tables and indexes as in `schema.sql`.
+private let steps: [(version: Int64, sql: String)] = [
+    (
+        2,
+        """
+        ALTER TABLE message ADD COLUMN lot INTEGER NOT NULL DEFAULT 0;
+        DROP INDEX message_recipient;
+        CREATE INDEX message_recipient ON message (lot, recipient);
+        """
+    )
+]
+
+extension Database {
+    /// Brings a file of an earlier version up to date, after a copy of it was put on disk. A kill at any moment leaves
+    /// it as it was, or done.
+    func upgrade(path: String) throws -> Upgrade? {
+        let version = try integer("PRAGMA user_version")
+        guard version < schemaVersion else { return nil }
+        let backup = "\(path).v\(version)"
+        try copy(to: backup)
+        try inOneTransaction {
+            for step in steps where step.version > version { try execute(step.sql) }
+            try execute("PRAGMA user_version = \(schemaVersion)")
+        }
+        return Upgrade(from: version, backup: backup)
+    }
+
+    /// Writes all there is into a file of its own, which is whole and synced once it has that name; one that was there
+    /// is replaced.
+    func copy(to path: String) throws {
+        let unfinished = path + ".new"
+        func failed(_ what: String) -> StoreError {
+            StoreError(code: 10, message: "the copy \(path) could not be \(what); is there room for it?", sql: "")
+        }
+        guard removeFile(unfinished) else { throw failed("written") }
+        try prepare("VACUUM INTO :path").run(.text(unfinished))
+        guard sync(file: unfinished, mode: 0o600) else { throw failed("synced") }
+        guard rename(file: unfinished, to: path) else { throw failed("named") }
+    }
+}
