@@ -2,31 +2,38 @@ import CLinux
 import Glibc
 import OutboxSystem
 
-/// A load on outboxd's socket, for benchmarks: so many connections, each sending its next request when the last one
-/// was answered, on one thread.
-///
-/// outbox-load accept SOCKET CONNECTIONS SECONDS     single template messages of 230 bytes, due much later
-/// outbox-load bulk SOCKET CONNECTIONS SECONDS       1,000 of them per request
-/// outbox-load fsync FOLDER SECONDS                  4 KiB overwritten and synced, again and again
-///
-/// Prints `NAME per_second p50_us p99_us`.
+/// Loads for benchmarks, on one thread: so many connections, each sending its next request when the last one was
+/// answered. Prints `NAME CONNECTIONS per_second p50_us p99_us`.
 func runLoad(_ words: [String]) -> Int32 {
     if words.count == 3, words[0] == "fsync", let seconds = Double(words[2]) {
         return measureSync(folder: words[1], seconds: seconds)
     }
-    guard words.count == 4, words[0] == "accept" || words[0] == "bulk", let connections = Int(words[2]),
+    if words.count == 4, words[0] == "first", let count = Int(words[3]) {
+        return measureFirstByte(socket: words[1], folder: words[2], count: count)
+    }
+    guard words.count == 4, let kind = LoadKind(rawValue: words[0]), let connections = Int(words[2]),
         let seconds = Double(words[3])
     else {
-        print("usage: outbox-load accept|bulk SOCKET CONNECTIONS SECONDS, outbox-load fsync FOLDER SECONDS")
+        print(
+            """
+            usage: outbox-load KIND SOCKET CONNECTIONS SECONDS
+                accept  single template messages of 230 bytes to outboxd, due much later
+                bulk    1,000 of them in a request, a JSON array; ndjson: the same as NDJSON
+                xadd    the same bytes to Redis
+                put     the same bytes to beanstalkd
+            outbox-load fsync FOLDER SECONDS       4 KiB overwritten and synced, again and again
+            outbox-load first SOCKET FOLDER COUNT  from a submission to its first byte at Meta's side, one after another,
+                in turn with two syncs in FOLDER and one HTTP round trip over loopback
+            """)
         return 64
     }
-    let load = Load(request: words[0] == "bulk" ? bulkRequest : singleRequest)
+    let load = Load(kind)
     let (answers, latencies) = load.run(path: words[1], connections: connections, seconds: seconds)
-    report("\(words[0]) \(connections)", count: answers * (words[0] == "bulk" ? 1000 : 1), seconds, latencies)
+    report("\(kind.rawValue) \(connections)", count: answers * kind.messages, seconds, latencies)
     return 0
 }
 
-private func report(_ name: String, count: Int, _ seconds: Double, _ latencies: [UInt64]) {
+func report(_ name: String, count: Int, _ seconds: Double, _ latencies: [UInt64]) {
     let sorted = latencies.sorted()
     func percentile(_ share: Double) -> UInt64 {
         sorted.isEmpty ? 0 : sorted[Int(Double(sorted.count - 1) * share)] / 1000
@@ -34,93 +41,129 @@ private func report(_ name: String, count: Int, _ seconds: Double, _ latencies: 
     print("\(name) \(Int(Double(count) / seconds)) \(percentile(0.5)) \(percentile(0.99))")
 }
 
-private let message =
-    #"{"to":"14155552671","template":{"name":"order_ready","language":"en_US","components":[{"type":"body","#
-    + #""parameters":[{"type":"text","text":"Sarah"},{"type":"text","text":"order 1042"}]}]},"sendAt":"2099-01-01T00:00:00Z"}"#
+/// What is sent, and how the end of its answer is known.
+enum LoadKind: String {
+    case accept, bulk, ndjson, xadd, put
 
-private func request(_ path: String, _ body: String) -> [UInt8] {
-    Array(
-        "POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
-            .utf8)
+    var messages: Int { self == .bulk || self == .ndjson ? 1000 : 1 }
+
+    static let message =
+        #"{"to":"14155552671","template":{"name":"order_ready","language":"en_US","components":[{"type":"body","#
+        + #""parameters":[{"type":"text","text":"Sarah"},{"type":"text","text":"order 1042"}]}]},"#
+        + #""sendAt":"2099-01-01T00:00:00Z"}"#
+
+    var request: [UInt8] {
+        let thousand = repeatElement(Self.message, count: 1000)
+        let count = Self.message.utf8.count
+        let text =
+            switch self {
+            case .accept: httpPost("/v1/messages", Self.message)
+            case .bulk: httpPost("/v1/messages/bulk", #"{"messages":[\#(thousand.joined(separator: ","))]}"#)
+            case .ndjson:
+                httpPost("/v1/messages/bulk", thousand.joined(separator: "\n"), type: "application/x-ndjson")
+            case .xadd:
+                "*5\r\n$4\r\nXADD\r\n$5\r\nqueue\r\n$1\r\n*\r\n$1\r\nm\r\n$\(count)\r\n\(Self.message)\r\n"
+            case .put: "put 1000 3600 60 \(count)\r\n\(Self.message)\r\n"
+            }
+        return Array(text.utf8)
+    }
+
+    /// Nil: there is more to come. False: it was refused.
+    func isAccepted(_ answer: [UInt8]) -> Bool? {
+        guard answer.last == 0x0A else { return nil }
+        switch self {
+        case .accept, .bulk, .ndjson: return answer.count > 12 ? answer.starts(with: Array("HTTP/1.1 202".utf8)) : nil
+        case .xadd:
+            let first = answer.first == UInt8(ascii: "$")
+            return first && answer.reduce(0, { $1 == 0x0A ? $0 + 1 : $0 }) < 2 ? nil : first
+        case .put: return answer.starts(with: Array("INSERTED".utf8))
+        }
+    }
 }
 
-private var singleRequest: [UInt8] { request("/v1/messages", message) }
-private var bulkRequest: [UInt8] {
-    request("/v1/messages/bulk", #"{"messages":[\#(Array(repeating: message, count: 1000).joined(separator: ","))]}"#)
+func httpPost(_ path: String, _ body: String, type: String = "application/json") -> String {
+    "POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }
 
 private final class Load {
-    private let request: [UInt8]
-    private var sent: [Int32: Int] = [:]
-    private var started: [Int32: UInt64] = [:]
-    private var heard: [Int32: [UInt8]] = [:]
+    private struct Client {
+        var descriptor: Int32
+        var sent = 0
+        var started: UInt64 = 0
+        var heard: [UInt8] = []
+    }
 
-    init(request: [UInt8]) { self.request = request }
+    private let kind: LoadKind
+    private let request: [UInt8]
+    private var clients: [Client] = []
+    private var piece = [UInt8](repeating: 0, count: 65_536)
+
+    init(_ kind: LoadKind) {
+        self.kind = kind
+        request = kind.request
+    }
 
     func run(path: String, connections: Int, seconds: Double) -> (answers: Int, latencies: [UInt64]) {
         let epoll = epoll_create1(0)
-        for _ in 0..<connections {
-            let descriptor = connectTo(path)
+        for index in 0..<connections {
+            clients.append(Client(descriptor: connectTo(path)))
             var event = epoll_event()
             event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLET.rawValue
-            event.data.fd = descriptor
-            epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event)
-            begin(descriptor)
+            event.data.u32 = UInt32(index)
+            epoll_ctl(epoll, EPOLL_CTL_ADD, clients[index].descriptor, &event)
+            begin(index)
         }
         var events = [epoll_event](repeating: epoll_event(), count: 256)
         var latencies: [UInt64] = []
-        var answers = 0
         let end = steadyNanoseconds() + UInt64(seconds * 1e9)
         while steadyNanoseconds() < end {
             let count = epoll_wait(epoll, &events, Int32(events.count), 100)
             for event in events.prefix(Int(max(count, 0))) {
-                let descriptor = event.data.fd
-                push(descriptor)
-                if let latency = hear(descriptor) {
+                let index = Int(event.data.u32)
+                push(index)
+                if let latency = hear(index) {
                     latencies.append(latency)
-                    answers += 1
-                    begin(descriptor)
+                    begin(index)
                 }
             }
         }
-        for descriptor in sent.keys { close(descriptor) }
+        for client in clients { close(client.descriptor) }
         close(epoll)
-        return (answers, latencies)
+        return (latencies.count, latencies)
     }
 
-    private func begin(_ descriptor: Int32) {
-        sent[descriptor] = 0
-        started[descriptor] = steadyNanoseconds()
-        push(descriptor)
+    private func begin(_ index: Int) {
+        clients[index].sent = 0
+        clients[index].started = steadyNanoseconds()
+        push(index)
     }
 
-    private func push(_ descriptor: Int32) {
-        guard var at = sent[descriptor], at < request.count else { return }
-        while at < request.count {
+    private func push(_ index: Int) {
+        while clients[index].sent < request.count {
+            let at = clients[index].sent
             let count = request[at...].withUnsafeBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                send(clients[index].descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            if count <= 0 { break }
-            at += count
+            if count <= 0 { return }
+            clients[index].sent += count
         }
-        sent[descriptor] = at
     }
 
-    /// The latency when a whole answer is there; ends the program when it is no 202.
-    private func hear(_ descriptor: Int32) -> UInt64? {
-        var piece = [UInt8](repeating: 0, count: 8192)
+    /// The latency when a whole answer is there; ends the program when it was refused.
+    private func hear(_ index: Int) -> UInt64? {
         while true {
-            let count = recv(descriptor, &piece, piece.count, 0)
+            let count = recv(clients[index].descriptor, &piece, piece.count, 0)
             if count <= 0 { break }
-            heard[descriptor, default: []] += piece[..<count]
+            clients[index].heard += piece[..<count]
+            if count < piece.count { break }
         }
-        guard let bytes = heard[descriptor], bytes.last == 0x0A, bytes.count > 12 else { return nil }
-        guard bytes.starts(with: Array("HTTP/1.1 202".utf8)) else {
-            print("refused: \(String(decoding: bytes, as: UTF8.self))")
+        guard let accepted = kind.isAccepted(clients[index].heard) else { return nil }
+        guard accepted else {
+            print("refused: \(String(decoding: clients[index].heard, as: UTF8.self))")
             exit(1)
         }
-        heard[descriptor] = []
-        return steadyNanoseconds() - (started[descriptor] ?? 0)
+        clients[index].heard.removeAll(keepingCapacity: true)
+        return steadyNanoseconds() - clients[index].started
     }
 }
 
@@ -133,30 +176,4 @@ private func connectTo(_ path: String) -> Int32 {
     }
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     return descriptor
-}
-
-private func measureSync(folder: String, seconds: Double) -> Int32 {
-    let path = "\(folder)/fsync.tmp"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
-    guard descriptor >= 0 else {
-        print("no file at \(path)")
-        return 1
-    }
-    defer {
-        close(descriptor)
-        unlink(path)
-    }
-    let page = [UInt8](repeating: 1, count: 4096)
-    for index in 0..<1000 { pwrite(descriptor, page, page.count, Int(index) * 4096) }
-    fsync(descriptor)
-    var latencies: [UInt64] = []
-    let end = steadyNanoseconds() + UInt64(seconds * 1e9)
-    while steadyNanoseconds() < end {
-        let before = steadyNanoseconds()
-        pwrite(descriptor, page, page.count, latencies.count % 1000 * 4096)
-        fdatasync(descriptor)
-        latencies.append(steadyNanoseconds() - before)
-    }
-    report("fsync 1", count: latencies.count, seconds, latencies)
-    return 0
 }
