@@ -9,10 +9,11 @@ static inline int ob_keep_log_at_close(sqlite3 *database) {
     return sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
 }
 
-// SQLITE_TRANSIENT and SQLITE_STATIC are casts Swift cannot import.
-static inline int ob_bind_text_copy(sqlite3_stmt *statement, int index, const void *bytes, int length) {
-    return sqlite3_bind_text(statement, index, (const char *)bytes, length, SQLITE_TRANSIENT);
+// SQLITE_STATIC is a cast Swift cannot import.
+// The bytes must stay where they are until the binding is cleared.
+static inline int ob_bind_text_static(sqlite3_stmt *statement, int index, const void *bytes, int length) {
+    return sqlite3_bind_text(statement, index, (const char *)bytes, length, SQLITE_STATIC);
 }
-static inline int ob_bind_blob_copy(sqlite3_stmt *statement, int index, const void *bytes, int length) {
-    return sqlite3_bind_blob(statement, index, bytes, length, SQLITE_TRANSIENT);
+static inline int ob_bind_blob_static(sqlite3_stmt *statement, int index, const void *bytes, int length) {
+    return sqlite3_bind_blob(statement, index, bytes, length, SQLITE_STATIC);
 }

@@ -48,7 +48,7 @@ struct ObjectReader {
             refuse(name, "must be a string")
             return nil
         }
-        guard !text.unicodeScalars.contains("\0") else {
+        guard !text.utf8.contains(0) else {
             refuse(name, "must not hold the character NUL")
             return nil
         }
@@ -64,10 +64,12 @@ struct ObjectReader {
     }
 
     /// One of some words.
-    mutating func choice<Value>(_ name: String, _ named: (String) -> Value?, _ words: [String]) -> Value? {
+    mutating func choice<Value>(
+        _ name: String, _ named: (String) -> Value?, _ words: @autoclosure () -> [String]
+    ) -> Value? {
         guard let text = string(name) else { return nil }
         if let value = named(text) { return value }
-        let list = words.map { "\"\($0)\"" }
+        let list = words().map { "\"\($0)\"" }
         let all = list.dropLast().joined(separator: ", ") + (list.count > 1 ? " or " : "") + (list.last ?? "")
         refuse(name, "must be \(all)")
         return nil

@@ -3,6 +3,9 @@ package enum Priority: Int64, NamedCase {
     case high = 0
     case normal = 1
     case low = 2
+
+    private static let names = allCases.map { String(describing: $0) }
+    package var name: String { Self.names[Int(rawValue)] }
 }
 
 /// A message as a caller hands it in, checked completely.

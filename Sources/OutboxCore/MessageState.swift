@@ -16,6 +16,9 @@ package enum MessageState: Int64, NamedCase {
     case failed = 7
     case cancelled = 8
 
+    private static let names = allCases.map { String(describing: $0) }
+    package var name: String { Self.names[Int(rawValue)] }
+
     /// Not yet with Meta and not given up.
     package var isWaiting: Bool { self == .scheduled || self == .queued || self == .retrying }
 }

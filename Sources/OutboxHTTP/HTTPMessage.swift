@@ -89,6 +89,9 @@ package struct HTTPResponse: Equatable, Sendable {
 package func percentDecoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
     func digit(_ byte: UInt8) -> UInt8? { Character(Unicode.Scalar(byte)).hexDigitValue.map(UInt8.init) }
 
+    guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
+        return String(text)
+    }
     let input = Array(text.utf8)
     var bytes: [UInt8] = []
     var at = 0

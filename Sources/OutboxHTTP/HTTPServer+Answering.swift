@@ -107,16 +107,26 @@ extension HTTPServer {
 }
 
 func encode(_ response: HTTPResponse, keepAlive: Bool, isHead: Bool) -> [UInt8] {
-    var text = statusAndHeaders(response)
-    text += "content-length: \(response.body.count)\r\n"
-    text += keepAlive ? "\r\n" : "connection: close\r\n\r\n"
-    var bytes = Array(text.utf8)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(192 + response.body.count)
+    write(statusAndHeadersOf: response, to: &bytes)
+    bytes.append(contentsOf: "content-length: ".utf8)
+    bytes.append(contentsOf: String(response.body.count).utf8)
+    bytes.append(contentsOf: (keepAlive ? "\r\n\r\n" : "\r\nconnection: close\r\n\r\n").utf8)
     if !isHead { bytes.append(contentsOf: response.body) }
     return bytes
 }
 
-func statusAndHeaders(_ response: HTTPResponse) -> String {
-    var text = "HTTP/1.1 \(response.status) \(reasonPhrase(response.status))\r\n"
-    for header in response.headers { text += "\(header.name): \(header.value)\r\n" }
-    return text
+func write(statusAndHeadersOf response: HTTPResponse, to bytes: inout [UInt8]) {
+    bytes.append(contentsOf: "HTTP/1.1 ".utf8)
+    bytes.append(contentsOf: String(response.status).utf8)
+    bytes.append(UInt8(ascii: " "))
+    bytes.append(contentsOf: reasonPhrase(response.status).utf8)
+    bytes.append(contentsOf: "\r\n".utf8)
+    for header in response.headers {
+        bytes.append(contentsOf: header.name.utf8)
+        bytes.append(contentsOf: ": ".utf8)
+        bytes.append(contentsOf: header.value.utf8)
+        bytes.append(contentsOf: "\r\n".utf8)
+    }
 }

@@ -67,10 +67,11 @@ extension HTTPServer {
 }
 
 private func encodeHead(_ response: HTTPResponse, chunked: Bool, keepAlive: Bool) -> [UInt8] {
-    var text = statusAndHeaders(response)
-    if chunked { text += "transfer-encoding: chunked\r\n" }
-    text += keepAlive ? "\r\n" : "connection: close\r\n\r\n"
-    return Array(text.utf8)
+    var bytes: [UInt8] = []
+    write(statusAndHeadersOf: response, to: &bytes)
+    if chunked { bytes.append(contentsOf: "transfer-encoding: chunked\r\n".utf8) }
+    bytes.append(contentsOf: (keepAlive ? "\r\n" : "connection: close\r\n\r\n").utf8)
+    return bytes
 }
 
 private func encode(piece: [UInt8], chunked: Bool) -> [UInt8] {

@@ -58,6 +58,9 @@ final class Frontend: HTTPHandler {
     /// Lines whose change the writer has.
     var linesChanging: [Exchange: LineChange] = [:]
 
+    /// The route of the head that came last: mostly its body is there already.
+    private var planned: (exchange: Exchange, route: Route)?
+
     /// Subscriptions the writer is asked about.
     var secretsChanging: [Exchange: SecretChange] = [:]
 
@@ -107,6 +110,7 @@ final class Frontend: HTTPHandler {
         if listener == Door.webhook.rawValue { return .collect(bytesMax: limits.webhookBytesMax) }
         do throws(APIError) {
             let route = try route(head)
+            planned = (exchange, route)
             try authorize(route, peer)
             if !route.takesParameters { try refuseParameters(head) }
             switch route {
@@ -170,6 +174,7 @@ final class Frontend: HTTPHandler {
     func received(_ request: HTTPRequest, _ exchange: Exchange) {
         if request.listener == Door.webhook.rawValue { return receivedWebhook(request, exchange) }
         do throws(APIError) {
+            if let planned, planned.exchange == exchange { return try handle(planned.route, request, exchange) }
             try handle(try route(request.head), request, exchange)
         } catch {
             server.respond(exchange, .error(error))

@@ -12,6 +12,14 @@ enum SQLValue {
     static func optional(_ number: Int64?) -> SQLValue { number.map(SQLValue.integer) ?? .null }
     static func optional(_ text: String?) -> SQLValue { text.map(SQLValue.text) ?? .null }
     static func optional(_ bytes: [UInt8]?) -> SQLValue { bytes.map(SQLValue.utf8) ?? .null }
+
+    fileprivate var byteCount: Int {
+        switch self {
+        case .null, .integer: 0
+        case .text(let text): text.utf8.count
+        case .utf8(let bytes), .blob(let bytes): bytes.count
+        }
+    }
 }
 
 /// A prepared statement; lives and dies with its connection's thread.
@@ -21,11 +29,14 @@ final class Statement {
     private let handle: OpaquePointer
     private let sql: String
     private let database: Database
+    private let parameters: Int
+    private var texts = BoundBytes()
 
     init(handle: OpaquePointer, sql: String, database: Database) {
         self.handle = handle
         self.sql = sql
         self.database = database
+        parameters = Int(sqlite3_bind_parameter_count(handle))
     }
 
     deinit { sqlite3_finalize(handle) }
@@ -84,37 +95,57 @@ final class Statement {
         sqlite3_clear_bindings(handle)
     }
 
+    /// Texts are copied into `texts` and bound where they lie there: SQLite neither copies nor frees them.
     private func bind(_ values: [SQLValue]) throws {
-        precondition(
-            values.count == Int(sqlite3_bind_parameter_count(handle)), "\(values.count) values for: \(sql)")
+        precondition(values.count == parameters, "\(values.count) values for: \(sql)")
+        texts.makeRoom(values.reduce(0) { $0 + $1.byteCount })
         for (offset, value) in values.enumerated() {
             let index = Int32(offset + 1)
             let code =
                 switch value {
-                case .null: sqlite3_bind_null(handle, index)
+                case .null: SQLITE_OK  // what nothing is bound to
                 case .integer(let number): sqlite3_bind_int64(handle, index, number)
                 case .text(var text):
-                    text.withUTF8 {
-                        ob_bind_text_copy(
-                            handle, index, UnsafeRawBufferPointer($0).baseAddress ?? emptyText, Int32($0.count))
-                    }
-                case .utf8(let bytes):
-                    bytes.withUnsafeBytes {
-                        ob_bind_text_copy(handle, index, $0.baseAddress ?? emptyText, Int32($0.count))
-                    }
+                    text.withUTF8 { bind(text: texts.add(UnsafeRawBufferPointer($0)), index) }
+                case .utf8(let bytes): bytes.withUnsafeBytes { bind(text: texts.add($0), index) }
                 case .blob(let bytes):
                     bytes.withUnsafeBytes {
-                        ob_bind_blob_copy(handle, index, $0.baseAddress ?? emptyText, Int32($0.count))
+                        let blob = texts.add($0)
+                        return ob_bind_blob_static(handle, index, blob.baseAddress, Int32(blob.count))
                     }
                 }
             guard code == SQLITE_OK else { throw database.error(sql) }
         }
     }
+
+    private func bind(text: UnsafeRawBufferPointer, _ index: Int32) -> Int32 {
+        ob_bind_text_static(handle, index, text.baseAddress, Int32(text.count))
+    }
 }
 
-/// A null pointer would bind NULL where an empty value is meant.
-nonisolated(unsafe) private let emptyText = UnsafeRawPointer(
-    UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
+/// The bytes of a statement's bound texts and blobs, for as long as they are bound.
+private struct BoundBytes: ~Copyable {
+    private var bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 1)
+    private var used = 0
+
+    deinit { bytes.deallocate() }
+
+    /// Forgets what was there.
+    mutating func makeRoom(_ count: Int) {
+        used = 0
+        // Never empty: a null pointer would bind NULL where an empty value is meant.
+        guard count > bytes.count || bytes.count > 1 << 16 else { return }
+        bytes.deallocate()
+        bytes = .allocate(byteCount: max(count, 512), alignment: 1)
+    }
+
+    mutating func add(_ source: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let place = UnsafeMutableRawBufferPointer(rebasing: bytes[used..<used + source.count])
+        place.copyMemory(from: source)
+        used += source.count
+        return UnsafeRawBufferPointer(place)
+    }
+}
 
 /// The row a statement stands on; gone with the next step.
 struct Row {
