@@ -118,11 +118,12 @@ import Testing
 
     @Test func aLaterAndAForeignDatabaseAreRefused() throws {
         let (lab, id) = try stopped()
-        _ = try sqlite(path(lab), "PRAGMA user_version = 7")
+        let version = try sqlite(path(lab), "PRAGMA user_version")
+        _ = try sqlite(path(lab), "PRAGMA user_version = 99")
         var before = bytes(path(lab))
         try refused(lab, 76, "install the outboxd that wrote it")
         #expect(bytes(path(lab)) == before)
-        _ = try sqlite(path(lab), "PRAGMA user_version = 1")
+        _ = try sqlite(path(lab), "PRAGMA user_version = \(version)")
         try lab.startDaemon()
         #expect(try lab.message(id)["status"]?.string == "queued")
         #expect(lab.stopDaemon() == 0)
