@@ -54,7 +54,9 @@ let package = Package(
             resources: [.embedInCode("schema.sql")]),
         module("OutboxHTTP", ["OutboxSystem", "CCurl", "CLinux"]),
         module("OutboxMeta", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem"]),
-        module("OutboxAPI", ["OutboxCore", "OutboxJSON"]),
+        module(
+            "OutboxAPI", ["OutboxCore", "OutboxJSON"],
+            resources: [.embedInCode("Documents/openapi.json"), .embedInCode("Documents/llms.txt")]),
         module(
             "OutboxService",
             [

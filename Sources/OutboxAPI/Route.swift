@@ -48,14 +48,17 @@ package enum Route: Equatable, Sendable {
     case status
     case reload
     case health
+    case metrics
+    case openAPI
+    case llms
 
     /// The least a caller must be to ask for it.
     package var role: Role {
         switch self {
-        case .health: .none
+        case .health, .openAPI, .llms: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact, .subscriptions, .subscription, .deliveries:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries, .metrics:
             .read
         case .submit, .submitBulk, .retry, .cancel, .markRead, .putCursor, .deleteCursor: .send
         case .catchUp, .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention, .subscribe,
@@ -74,86 +77,93 @@ package enum Route: Equatable, Sendable {
 
     /// `path` is split and decoded already.
     package static func of(method: String, path: [String]) throws(APIError) -> Route {
-        let routes = table(path)
-        guard !routes.isEmpty else { throw APIError(.notFound, "there is nothing at this path; see outboxd-api(7)") }
-        if let route = routes.first(where: { $0.method == method })?.route { return route }
+        guard let (place, names) = place(of: path) else {
+            throw APIError(.notFound, "there is nothing at this path; see outboxd-api(7) or /openapi.json")
+        }
         // HEAD is GET without the body.
-        if method == "HEAD", let route = routes.first(where: { $0.method == "GET" })?.route { return route }
-        let allowed = routes.map(\.method).joined(separator: ", ")
+        let wanted = method == "HEAD" ? "GET" : method
+        if let entry = place.methods.first(where: { $0.method == wanted }) { return entry.route(names.first ?? "") }
+        let allowed = place.methods.map(\.method).joined(separator: ", ")
         throw APIError(.methodNotAllowed, "\(method) is not allowed here; allowed: \(allowed)", allow: allowed)
     }
 
-    private static func table(_ path: [String]) -> [(method: String, route: Route)] {
-        if path == ["healthz"] { return [("GET", .health)] }
-        guard path.first == "v1", !path.contains("") else { return [] }
-        switch path.dropFirst().map({ $0 }) {
-        case ["messages"]: return [("GET", .list), ("POST", .submit)]
-        case ["messages", "bulk"]: return [("POST", .submitBulk)]
-        case ["reload"]: return [("POST", .reload)]
-        case ["status"]: return [("GET", .status)]
-        case ["lines"]: return [("GET", .lines)]
-        case let rest where rest.count == 2 && rest[0] == "messages": return [("GET", .message(rest[1]))]
-        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "retry":
-            return [("POST", .retry(rest[1]))]
-        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "cancel":
-            return [("POST", .cancel(rest[1]))]
-        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "resolve":
-            return [("POST", .resolve(rest[1]))]
-        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "read":
-            return [("POST", .markRead(rest[1]))]
-        case let rest where rest.count == 2 && rest[0] == "lines":
-            return [("GET", .line(rest[1])), ("PUT", .putLine(rest[1])), ("DELETE", .deleteLine(rest[1]))]
-        case let rest where rest.count == 3 && rest[0] == "messages" && rest[2] == "why":
-            return [("GET", .why(rest[1]))]
-        case let rest where rest.count == 3 && rest[0] == "lines": return ofLine(rest[1], rest[2])
-        case ["conversations"]: return [("GET", .conversations)]
-        case let rest where rest.count == 2 && rest[0] == "conversations": return [("GET", .conversation(rest[1]))]
-        case let rest where rest.count == 3 && rest[0] == "conversations" && rest[2] == "messages":
-            return [("GET", .conversationMessages(rest[1]))]
-        case ["contacts"]: return [("GET", .contacts)]
-        case let rest where rest.count == 2 && rest[0] == "contacts": return [("GET", .contact(rest[1]))]
-        case ["pools"]: return [("GET", .pools)]
-        case let rest where rest.count == 2 && rest[0] == "pools":
-            return [("GET", .pool(rest[1])), ("PUT", .putPool(rest[1]))]
-        case ["retention"]: return [("GET", .retention)]
-        case let rest where rest.count == 2 && rest[0] == "retention": return [("PUT", .putRetention(rest[1]))]
-        case ["events"]: return [("GET", .events)]
-        case ["cursors"]: return [("GET", .cursors)]
-        case let rest where rest.count == 2 && rest[0] == "cursors":
-            return [("GET", .cursor(rest[1])), ("PUT", .putCursor(rest[1])), ("DELETE", .deleteCursor(rest[1]))]
-        case ["pauses"]: return [("GET", .pauses), ("POST", .pause)]
-        case let rest where rest.count == 2 && rest[0] == "pauses": return [("DELETE", .resume(rest[1]))]
-        case ["subscriptions"]: return [("GET", .subscriptions), ("POST", .subscribe)]
-        case let rest where rest.first == "subscriptions" && rest.count == 2:
-            return [
-                ("GET", .subscription(rest[1])), ("PUT", .putSubscription(rest[1])),
-                ("DELETE", .deleteSubscription(rest[1])),
-            ]
-        case let rest where rest.first == "subscriptions" && rest.count == 3: return ofSubscription(rest[1], rest[2])
-        default: return []
+    /// The first place whose path it is, and what stands for its names.
+    private static func place(of path: [String]) -> (Place, names: [String])? {
+        for place in places where place.parts.count == path.count {
+            var names: [String] = []
+            let matches = zip(place.parts, path).allSatisfy { part, given in
+                guard part.first == "{" else { return part == given }
+                names.append(given)
+                return !given.isEmpty
+            }
+            if matches { return (place, names) }
+        }
+        return nil
+    }
+
+    /// A path with what can be done there.
+    package struct Place: Sendable {
+        package let template: String
+        fileprivate let parts: [String]
+        package let methods: [(method: String, route: @Sendable (String) -> Route)]
+
+        /// In `template` a part in braces stands for any; the routes get the first of them.
+        fileprivate init(_ template: String, _ methods: KeyValuePairs<String, @Sendable (String) -> Route>) {
+            self.template = template
+            parts = template.split(separator: "/").map(String.init)
+            self.methods = methods.map { (method: $0.key, route: $0.value) }
         }
     }
 
-    private static func ofSubscription(_ id: String, _ what: String) -> [(method: String, route: Route)] {
-        switch what {
-        case "deliveries": [("GET", .deliveries(id))]
-        case "rotate": [("POST", .rotateSecret(id))]
-        case "old-secret": [("DELETE", .deleteOldSecret(id))]
-        case "replay": [("POST", .replay(id))]
-        case "test": [("POST", .testCallback(id))]
-        default: []
-        }
-    }
-
-    private static func ofLine(_ line: String, _ what: String) -> [(method: String, route: Route)] {
-        switch what {
-        case "health": [("GET", .lineHealth(line))]
-        case "templates": [("GET", .lineTemplates(line))]
-        case "why": [("GET", .lineWhy(line))]
-        case "catch-up": [("POST", .catchUp(line))]
-        default: []
-        }
-    }
+    /// Everything there is, as /openapi.json describes it. Where two match, the first counts.
+    package static let places: [Place] = [
+        Place("/v1/messages", ["GET": { _ in .list }, "POST": { _ in .submit }]),
+        Place("/v1/messages/bulk", ["POST": { _ in .submitBulk }]),
+        Place("/v1/messages/{id}", ["GET": { .message($0) }]),
+        Place("/v1/messages/{id}/why", ["GET": { .why($0) }]),
+        Place("/v1/messages/{id}/cancel", ["POST": { .cancel($0) }]),
+        Place("/v1/messages/{id}/retry", ["POST": { .retry($0) }]),
+        Place("/v1/messages/{id}/resolve", ["POST": { .resolve($0) }]),
+        Place("/v1/messages/{id}/read", ["POST": { .markRead($0) }]),
+        Place("/v1/conversations", ["GET": { _ in .conversations }]),
+        Place("/v1/conversations/{id}", ["GET": { .conversation($0) }]),
+        Place("/v1/conversations/{id}/messages", ["GET": { .conversationMessages($0) }]),
+        Place("/v1/contacts", ["GET": { _ in .contacts }]),
+        Place("/v1/contacts/{id}", ["GET": { .contact($0) }]),
+        Place("/v1/lines", ["GET": { _ in .lines }]),
+        Place("/v1/lines/{line}", ["GET": { .line($0) }, "PUT": { .putLine($0) }, "DELETE": { .deleteLine($0) }]),
+        Place("/v1/lines/{line}/health", ["GET": { .lineHealth($0) }]),
+        Place("/v1/lines/{line}/templates", ["GET": { .lineTemplates($0) }]),
+        Place("/v1/lines/{line}/why", ["GET": { .lineWhy($0) }]),
+        Place("/v1/lines/{line}/catch-up", ["POST": { .catchUp($0) }]),
+        Place("/v1/pools", ["GET": { _ in .pools }]),
+        Place("/v1/pools/{pool}", ["GET": { .pool($0) }, "PUT": { .putPool($0) }]),
+        Place("/v1/pauses", ["GET": { _ in .pauses }, "POST": { _ in .pause }]),
+        Place("/v1/pauses/{id}", ["DELETE": { .resume($0) }]),
+        Place("/v1/retention", ["GET": { _ in .retention }]),
+        Place("/v1/retention/{kind}", ["PUT": { .putRetention($0) }]),
+        Place("/v1/events", ["GET": { _ in .events }]),
+        Place("/v1/cursors", ["GET": { _ in .cursors }]),
+        Place(
+            "/v1/cursors/{name}", ["GET": { .cursor($0) }, "PUT": { .putCursor($0) }, "DELETE": { .deleteCursor($0) }]),
+        Place("/v1/subscriptions", ["GET": { _ in .subscriptions }, "POST": { _ in .subscribe }]),
+        Place(
+            "/v1/subscriptions/{id}",
+            [
+                "GET": { .subscription($0) }, "PUT": { .putSubscription($0) }, "DELETE": { .deleteSubscription($0) },
+            ]),
+        Place("/v1/subscriptions/{id}/deliveries", ["GET": { .deliveries($0) }]),
+        Place("/v1/subscriptions/{id}/rotate", ["POST": { .rotateSecret($0) }]),
+        Place("/v1/subscriptions/{id}/old-secret", ["DELETE": { .deleteOldSecret($0) }]),
+        Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
+        Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
+        Place("/v1/status", ["GET": { _ in .status }]),
+        Place("/v1/reload", ["POST": { _ in .reload }]),
+        Place("/healthz", ["GET": { _ in .health }]),
+        Place("/metrics", ["GET": { _ in .metrics }]),
+        Place("/openapi.json", ["GET": { _ in .openAPI }]),
+        Place("/llms.txt", ["GET": { _ in .llms }]),
+    ]
 }
 
 /// What a caller may do; each may do what the ones before may.

@@ -49,6 +49,9 @@ package struct CallbackQueue: Equatable, Sendable {
 
     package var isEmpty: Bool { entries.isEmpty }
 
+    /// Events in memory that are to be told, under way included.
+    package var count: Int { entries.count }
+
     // MARK: What there is
 
     /// Stored deliveries after this one are to be read; nil: enough are here, or all.

@@ -8,6 +8,8 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     package struct Completion: Sendable {
         package var context: Context
         package var result: HTTPResult
+        /// From the moment it was begun; nil when it was not.
+        package var took: Duration?
     }
 
     private enum Order: Sendable {
@@ -56,7 +58,7 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     private static func run(
         _ multi: MultiHandle, _ mailbox: Mailbox<Order>, _ completed: ([Completion]) -> Void
     ) {
-        var underWay: [UnsafeMutableRawPointer: (transfer: Transfer, context: Context)] = [:]
+        var underWay: [UnsafeMutableRawPointer: (transfer: Transfer, context: Context, begun: UInt64)] = [:]
         // By moment, the next one last.
         var later: [(request: OutgoingRequest, context: Context, moment: UInt64)] = []
         var finishing = false
@@ -94,14 +96,18 @@ package final class HTTPClient<Context: Sendable>: Sendable {
                     notBegun.append(Completion(context: next.context, result: Transfer.notMade))
                     continue
                 }
-                underWay[transfer.easy] = (transfer, next.context)
+                underWay[transfer.easy] = (transfer, next.context, now)
             }
+            let ended = multi.perform()
+            let end = ended.isEmpty ? 0 : steadyNanoseconds()
             let ends =
                 notBegun
-                + multi.perform().compactMap { easy, code -> Completion? in
+                + ended.compactMap { easy, code -> Completion? in
                     guard let entry = underWay.removeValue(forKey: easy) else { return nil }
                     multi.remove(entry.transfer)
-                    return Completion(context: entry.context, result: entry.transfer.result(code))
+                    return Completion(
+                        context: entry.context, result: entry.transfer.result(code),
+                        took: .nanoseconds(end - entry.begun))
                 }
             if !ends.isEmpty {
                 completed(ends)

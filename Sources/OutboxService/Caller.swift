@@ -16,6 +16,7 @@ final class Caller: Sendable {
     private let thread: Thread
     private let listens: Lock<Bool>
     private let allowsHTTP: Lock<Bool>
+    private let gauges: Lock<[CallbackGauge]>
 
     /// `path` is the database's.
     init(path: String, secrets: Secrets, allowsHTTP: Bool, journal: Journal, outlets: Outlets) throws {
@@ -26,6 +27,8 @@ final class Caller: Sendable {
         self.mailbox = mailbox
         self.listens = listens
         self.allowsHTTP = allowed
+        let gauges = Lock<[CallbackGauge]>([])
+        self.gauges = gauges
         let client = HTTPClient<CallbackCall>(name: "callback calls", connectionsMax: CallerStep<Dice>.callsMax) {
             ends in
             let at = steadyNanoseconds()
@@ -36,7 +39,9 @@ final class Caller: Sendable {
             try CallerStep(
                 QueueReader(path: path), chance: SystemRandomNumberGenerator(), secret: { secrets.value($0) },
                 allowsHTTP: { allowed.withLock { $0 } }))
-        thread = Thread("callbacks") { Self.run(step.value, bell, mailbox, client, listens, journal, outlets) }
+        thread = Thread("callbacks") {
+            Self.run(step.value, bell, mailbox, client, listens, gauges, journal, outlets)
+        }
     }
 
     /// Called on the writer's thread. While nobody is subscribed nobody is woken.
@@ -49,6 +54,9 @@ final class Caller: Sendable {
     }
 
     func test(_ exchange: Exchange, _ id: Int64) { mailbox.post(.test(exchange, id)) }
+
+    /// How each active subscription stands.
+    var standing: [CallbackGauge] { gauges.withLock { $0 } }
 
     var takesHTTP: Bool { allowsHTTP.withLock { $0 } }
 
@@ -70,7 +78,8 @@ final class Caller: Sendable {
 
     private static func run(
         _ step: CallerStep<SystemRandomNumberGenerator>, _ bell: Bell, _ mailbox: Mailbox<CallerMail>,
-        _ client: HTTPClient<CallbackCall>, _ listens: Lock<Bool>, _ journal: Journal, _ outlets: Outlets
+        _ client: HTTPClient<CallbackCall>, _ listens: Lock<Bool>, _ gauges: Lock<[CallbackGauge]>,
+        _ journal: Journal, _ outlets: Outlets
     ) {
         let timer = WallTimer()
         while true {
@@ -83,6 +92,8 @@ final class Caller: Sendable {
             if !outputs.reports.isEmpty { outlets.reports(outputs.reports) }
             if !outputs.answers.isEmpty { outlets.answers(outputs.answers) }
             for line in outputs.log { journal.write(line) }
+            let standing = step.gauges
+            gauges.withLock { $0 = standing }
             let began = listens.withLock { listens in
                 defer { listens = step.listens }
                 return step.listens && !listens

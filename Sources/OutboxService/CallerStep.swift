@@ -103,6 +103,17 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         stale = Set(try reader.subscriptions().map(\.id))
     }
 
+    /// Of active subscriptions.
+    var gauges: [CallbackGauge] {
+        endpoints.values.compactMap { endpoint in
+            endpoint.queue.map {
+                CallbackGauge(
+                    subscription: endpoint.subscription.id, loaded: $0.count, readTo: $0.readTo,
+                    isHeld: $0.breaker.state?.until != nil)
+            }
+        }
+    }
+
     /// Somebody is to be told of what happens.
     var listens: Bool { !stale.isEmpty || endpoints.values.contains { $0.queue != nil } }
 

@@ -246,9 +246,11 @@ private func openListeners(_ settings: Settings) throws -> [Listener] {
         if let descriptor = given[name] { return Listener(descriptor: descriptor, tag: door.rawValue) }
         return try .unix(path: path, mode: 0o666, tag: door.rawValue)
     }
+    // Somebody asked for it with a unit of its own.
+    let metrics = given["metrics"].map { Listener(descriptor: $0, tag: Door.metrics.rawValue) }
     return [
         try listener("api", .api, settings.socket), try listener("webhook", .webhook, settings.webhookSocket),
-    ]
+    ] + [metrics].compactMap { $0 }
 }
 
 private func startFront(

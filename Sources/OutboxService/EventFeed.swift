@@ -87,6 +87,7 @@ final class EventFeed {
     }
 
     var hasFollowers: Bool { !followers.isEmpty }
+    var followerCount: Int { followers.count }
 
     /// `tick`: the steady clock, in nanoseconds.
     func turn(_ inputs: [Input], tick: UInt64) -> Outputs {

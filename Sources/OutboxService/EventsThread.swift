@@ -13,6 +13,7 @@ final class EventsThread: Sendable {
     private let mailbox: Mailbox<Mail>
     /// Somebody follows, or is about to.
     private let isHeard: Lock<Bool>
+    private let told: Lock<Int>
     private let thread: Thread
 
     init(path: String, journal: Journal, orders: @escaping @Sendable ([StreamOrder]) -> Void) throws {
@@ -21,8 +22,10 @@ final class EventsThread: Sendable {
         self.mailbox = mailbox
         let isHeard = Lock(false)
         self.isHeard = isHeard
+        let told = Lock(0)
+        self.told = told
         let feed = Handover(try EventFeed(QueueReader(path: path)))
-        thread = Thread("events") { Self.run(feed.value, bell, mailbox, isHeard, journal, orders) }
+        thread = Thread("events") { Self.run(feed.value, bell, mailbox, isHeard, told, journal, orders) }
     }
 
     func post(_ input: EventFeed.Input) { mailbox.post(.input(input)) }
@@ -32,14 +35,17 @@ final class EventsThread: Sendable {
         if isHeard.withLock({ $0 }) { post(.grown(end)) }
     }
 
+    /// Callers who read or follow the log now.
+    var followers: Int { told.withLock { $0 } }
+
     func finish() {
         mailbox.post(.end)
         thread.join()
     }
 
     private static func run(
-        _ feed: EventFeed, _ bell: Bell, _ mailbox: Mailbox<Mail>, _ isHeard: Lock<Bool>, _ journal: Journal,
-        _ orders: ([StreamOrder]) -> Void
+        _ feed: EventFeed, _ bell: Bell, _ mailbox: Mailbox<Mail>, _ isHeard: Lock<Bool>, _ told: Lock<Int>,
+        _ journal: Journal, _ orders: ([StreamOrder]) -> Void
     ) {
         while true {
             var inputs: [EventFeed.Input] = []
@@ -49,6 +55,7 @@ final class EventsThread: Sendable {
                 inputs.append(input)
             }
             let outputs = feed.turn(inputs, tick: steadyNanoseconds())
+            told.withLock { $0 = feed.followerCount }
             if !feed.hasFollowers { isHeard.withLock { $0 = false } }
             if !outputs.orders.isEmpty { orders(outputs.orders) }
             if let problem = outputs.problem { journal.write(LogLine(.error, .storage, problem)) }

@@ -77,17 +77,27 @@ extension Frontend {
             writer.post(
                 .replay(exchange, try subscriptionID(text), try ReplayBody.read(try parse(request.body))))
         case .testCallback(let text): parts.caller.test(exchange, try subscriptionID(text))
-        case .status:
-            parts.reader.ask(
-                exchange,
-                .status(
-                    ProcessFacts(
-                        startedAt: startedAt, connections: server.connectionCount, refusedWebhooks: refusedWebhooks)))
+        case .status: parts.reader.ask(exchange, .status(facts))
+        case .metrics: writer.post(.measure(exchange))
+        case .openAPI:
+            server.respond(
+                exchange, HTTPResponse(status: 200, headers: [HTTPResponse.jsonType], body: Documents.openAPI))
+        case .llms: server.respond(exchange, .text(200, Documents.llms))
         case .reload:
             try reload()
             server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
         case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
         }
+    }
+
+    private var facts: ProcessFacts {
+        ProcessFacts(startedAt: startedAt, connections: server.connectionCount, refusedWebhooks: refusedWebhooks)
+    }
+
+    /// The writer told what it counts; the rest is looked up by the reader.
+    func tell(_ measures: WriterMeasures, _ exchange: Exchange) {
+        let process = ProcessMeasures(facts: facts, callbacks: parts.caller.standing, followers: events.followers)
+        parts.reader.ask(exchange, .metrics(measures, process))
     }
 
     private func pauseBody(_ bytes: [UInt8]) throws(APIError) -> PauseBody {

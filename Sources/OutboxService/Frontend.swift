@@ -6,10 +6,12 @@ import OutboxJSON
 import OutboxStore
 import OutboxSystem
 
-/// Which of the two sockets a request came in by.
+/// Which of the sockets a request came in by.
 enum Door: Int {
     case api = 0
     case webhook = 1
+    /// For whoever scrapes the metrics over TCP: nothing else is there.
+    case metrics = 2
 }
 
 /// The daemon's word on the sockets: knows every route, asks the writer or the reader, and puts what they say into
@@ -111,7 +113,11 @@ final class Frontend: HTTPHandler {
         do throws(APIError) {
             let route = try route(head)
             planned = (exchange, route)
-            try authorize(route, peer)
+            if listener != Door.metrics.rawValue {
+                try authorize(route, peer)
+            } else if route != .metrics {
+                throw APIError(.notFound, "there is nothing here but /metrics")
+            }
             if !route.takesParameters { try refuseParameters(head) }
             switch route {
             case .submitBulk where isNDJSON(head):
@@ -246,6 +252,7 @@ final class Frontend: HTTPHandler {
     }
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
+        if case .measured(let measures) = reply { return tell(measures, exchange) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {
             return server.respond(exchange, finish(change, reply))

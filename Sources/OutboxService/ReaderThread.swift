@@ -32,6 +32,7 @@ enum Question: Sendable {
     case subscriptions
     case subscription(Int64)
     case deliveries(Int64, DeliveryQuery)
+    case metrics(WriterMeasures, ProcessMeasures)
 }
 
 /// What takes a look at the store first, and is answered by whoever is asked then.
@@ -72,7 +73,8 @@ final class ReaderThread: Sendable {
         let bell = Bell()
         let mailbox = Mailbox<Mail>(bell: bell)
         self.mailbox = mailbox
-        let answerer = Handover(try Answerer(reader: QueueReader(path: path), clock: clock, deadline: deadline))
+        let answerer = Handover(
+            try Answerer(reader: QueueReader(path: path), path: path, clock: clock, deadline: deadline))
         thread = Thread("reader") { Self.run(answerer.value, askers, bell, mailbox, journal, answers) }
     }
 
@@ -126,14 +128,17 @@ final class ReaderThread: Sendable {
 /// Turns questions into answers.
 struct Answerer {
     let reader: QueueReader
+    /// Of the database.
+    let path: String
     let clock: LimitClock
     /// How long a POST may take.
     let deadline: Duration
     let parser = JSONParser()
     let callbacks: CallbackReader
 
-    init(reader: QueueReader, clock: LimitClock, deadline: Duration) throws {
+    init(reader: QueueReader, path: String, clock: LimitClock, deadline: Duration) throws {
         self.reader = reader
+        self.path = path
         callbacks = try CallbackReader(reader)
         self.clock = clock
         self.deadline = deadline
@@ -177,6 +182,7 @@ struct Answerer {
         case .subscriptions: return try subscriptions()
         case .subscription(let id): return try subscription(id)
         case .deliveries(let id, let query): return try deliveries(id, query)
+        case .metrics(let writer, let process): return try metrics(writer, process)
         case .cursors: return try cursors()
         case .cursor(let name):
             guard let cursor = try reader.cursor(name, account: defaultAccount) else {

@@ -58,6 +58,7 @@ struct ReplyWords {
         case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
         case .storageFailed(let trouble): return .error(storageError(trouble))
+        case .measured: return .error(APIError(.internalError, "the metrics have no page"))
         case .sliceStored, .sliceRefused, .keyedStored, .keyedRefused, .bulkAnswer:
             return .error(APIError(.internalError, "a bulk's answer has no bulk"))
         }

@@ -30,7 +30,8 @@ final class Sender: Sendable {
         client = HTTPClient(name: "sender", connectionsMax: connections) { completions in
             outcomes(
                 completions.map {
-                    AttemptOutcome(attempt: $0.context, outcome: outcome(of: $0.result, parser: parser.value))
+                    AttemptOutcome(
+                        attempt: $0.context, outcome: outcome(of: $0.result, parser: parser.value), took: $0.took)
                 })
         }
     }

@@ -49,6 +49,8 @@ enum WriterInput: Sendable {
     /// Somebody looked at a line: what is known of it shall not be old.
     case lookedAt(line: String)
     case ping(UInt64)
+    /// What is counted; answered behind the turn.
+    case measure(Exchange)
     /// Called when everything posted before has been done.
     case barrier(@Sendable () -> Void)
 }
@@ -67,6 +69,8 @@ struct BulkSlice: Sendable {
 struct AttemptOutcome: Sendable {
     var attempt: Attempt
     var outcome: Outcome
+    /// The POST, from its beginning; nil when there was none.
+    var took: Duration?
 }
 
 struct ReceivedWebhook: Sendable {
@@ -135,6 +139,7 @@ enum WriterReply: Sendable {
     /// A field that names nothing.
     case wrong(FieldError)
     case webhookStored
+    case measured(WriterMeasures)
     case storageFailed(StorageTrouble)
 }
 

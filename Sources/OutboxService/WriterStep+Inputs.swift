@@ -64,7 +64,7 @@ extension WriterStep {
         case .caughtUp(let news): return try apply(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
-        case .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: return Effect()
+        case .stopClaiming, .releaseLines, .lookedAt, .ping, .measure, .barrier: return Effect()
         }
     }
 
@@ -105,6 +105,7 @@ extension WriterInput {
             .findSubscription(let exchange, _), .replay(let exchange, _, _):
             exchange
         case .webhook(let exchange, _): exchange
+        case .measure(let exchange): exchange
         case .callbacks, .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
         }
     }

@@ -63,6 +63,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var unrecorded: [WriterInput] = []
     /// Webhooks that were refused and could not be marked so: to be tried again, not at once.
     private var unmarked: [StoredNews] = []
+    private var metrics: WriterMetrics
+    private var measuring: [Exchange] = []
 
     private var diskRoom = DiskRoom()
     /// Bytes free for the database, and the size of its disk; nil: nobody tells.
@@ -80,6 +82,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         self.chance = chance
         self.room = room
         gates = LineGates(try queue.breakers())
+        metrics = WriterMetrics(queue)
         words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, debugs: debugs)
     }
 
@@ -100,8 +103,20 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
         }
         if queue.lastEvent != logEnd { outputs.logEnd = queue.lastEvent }
+        measure(tick, &outputs)
         outputs.fatal = outputs.fatal ?? queue.lost
         return outputs
+    }
+
+    private func measure(_ tick: UInt64, _ outputs: inout Outputs) {
+        metrics.take(queue, tick: tick)
+        guard !measuring.isEmpty else { return }
+        let held = queue.allLines.map(\.id).filter { gates.state($0) != nil }
+        let measures = WriterMeasures(
+            queue: queue.snapshot(), metrics: metrics.until(tick), underWay: underWay, heldLines: Set(held),
+            metaIsHeld: gates.state(LineGates.meta) != nil)
+        outputs.replies += measuring.map { ($0, .measured(measures)) }
+        measuring = []
     }
 
     private func plan(_ inputs: [WriterInput], _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs)
@@ -129,6 +144,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             case .barrier(let reached): outputs.barriers.append(reached)
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
+            case .measure(let exchange): measuring.append(exchange)
             default:
                 if case .outcome(let outcome) = input {
                     underWay -= 1
@@ -221,6 +237,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 checks.forget(line.id)
                 refreshes.forget(line.id)
             }
+            if case .input(let input) = operations[index] { metrics.count(input) }
             if case .input(.webhook(_, let webhook)) = operations[index] {
                 for message in webhook.inbound {
                     for line in queue.lines(ofNumber: message.phoneNumberID) {

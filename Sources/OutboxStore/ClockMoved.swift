@@ -68,7 +68,10 @@ extension Queue {
         let isNew = record.standing.state == .scheduled
         record.enter(state)
         record.failure = failure
-        if isNew { record.turn = nextTurn(record.line, record.priority, record.batch) }
+        if isNew {
+            record.turn = nextTurn(record.line, record.priority, record.batch)
+            memory.counters.tally.lateness.append(max(0, now.milliseconds - record.dueAt.milliseconds))
+        }
         try meetPerson(&record)
         record.gate = try gateOnEntry(record.line, record.priority, record.person)
         if record.gate != .none { record.gatedAt = now }

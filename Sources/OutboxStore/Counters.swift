@@ -11,6 +11,8 @@ struct Counters {
 
     private var counts: [Key: Int64] = [:]
     private var changed: Set<Key> = []
+    /// What moved since somebody took it.
+    var tally = Tally()
 
     init() {}
 
@@ -50,6 +52,7 @@ struct Counters {
 
     mutating func moved(from old: Key?, to new: Key) {
         guard old != new else { return }
+        tally.moved(from: old, to: new)
         if let old { add(-1, old) }
         add(1, new)
     }

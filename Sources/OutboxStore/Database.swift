@@ -9,6 +9,8 @@ final class Database {
     private let handle: OpaquePointer
     /// Pages in the log after the last commit, where `countLog` was called.
     private var logPages: Int32 = 0
+    /// Commits that wrote something, where `countLog` was called.
+    private(set) var commits: UInt64 = 0
 
     enum Access { case readWrite, readOnly }
 
@@ -85,7 +87,10 @@ final class Database {
         _ = sqlite3_wal_hook(handle, logGrew, Unmanaged.passUnretained(self).toOpaque())
     }
 
-    fileprivate func grew(to pages: Int32) { logPages = pages }
+    fileprivate func grew(to pages: Int32) {
+        logPages = pages
+        commits += 1
+    }
 
     /// Writes a log that has grown to so many pages into the file. SQLite would do so by itself, and keep silent about
     /// a disk that fails.

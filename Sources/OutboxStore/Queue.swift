@@ -1,4 +1,5 @@
 package import OutboxCore
+import OutboxSystem
 
 /// The queue on disk, as its one writer sees it: transactions with a meaning. Belongs to one thread.
 ///
@@ -28,6 +29,7 @@ package final class Queue {
     package let attemptMax: Duration
     /// Statuses that wait for their message at most; beyond, those that waited longest go.
     package var earlyStatusesMax: Int64 = 200_000
+    private var lastCommit: Duration?
     /// Nil while nobody keeps it right.
     private(set) var wallNow: Timestamp?
 
@@ -40,6 +42,8 @@ package final class Queue {
         var lines: [Int64: Line] = [:]
         var counters = Counters()
         var earlyStatuses: Int64 = 0
+        /// Messages whose outcome is unknown, by line.
+        var unknown: [Int64: Int64] = [:]
         var nextEarlyPrune: Timestamp?
         /// Webhooks stored and not applied.
         var webhooksUnread: Int64 = 0
@@ -234,7 +238,16 @@ package final class Queue {
                 .optional(mark.seenWall?.milliseconds), .integer(mark.sureFrom.milliseconds))
             memory.clockUsed = false
         }
+        let began = steadyNanoseconds()
+        let commits = database.commits
         try statements.commit.run()
+        if database.commits != commits { lastCommit = .nanoseconds(steadyNanoseconds() - began) }
+    }
+
+    /// How long the last commit that wrote something took; nil: there was none since the last call.
+    package func takeCommitDuration() -> Duration? {
+        defer { lastCommit = nil }
+        return lastCommit
     }
 
     /// Answers what to tell of it.

@@ -182,7 +182,10 @@ extension Queue {
             .integer(record.loadedState.rawValue), .integer(record.loadedAttempt))
         precondition(changed == 1, "a message changed under its only writer")
         memory.counters.moved(from: record.countedBefore, to: record.counted)
-        if record.loadedUnknown != record.standing.outcomeUnknown { watchEvidence(record) }
+        if record.loadedUnknown != record.standing.outcomeUnknown {
+            memory.unknown[record.line, default: 0] += record.loadedUnknown ? -1 : 1
+            watchEvidence(record)
+        }
         record.markSaved()
         if wentFirst, came || !record.goesFirst { try releaseFollower(of: record) }
     }

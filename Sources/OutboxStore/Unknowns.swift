@@ -118,6 +118,7 @@ extension Queue {
             .all { MessageID(rawValue: $0.integer(0)) }
         for id in ids {
             guard let record = try load(id) else { continue }
+            memory.unknown[record.line, default: 0] += 1
             watchEvidence(record)
         }
     }

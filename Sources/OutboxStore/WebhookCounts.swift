@@ -51,6 +51,11 @@ struct WebhookCounts {
         changed.insert(key)
     }
 
+    /// Without those that wait.
+    var totals: WebhookTotals {
+        WebhookTotals(counts.sorted { $0.key < $1.key }.map { (name: $0.key, count: $0.value) })
+    }
+
     /// Part of the transaction that made the changes.
     mutating func save(_ statements: InboundStatements) throws {
         guard !changed.isEmpty else { return }
@@ -75,6 +80,17 @@ package struct WebhookTotals: Equatable, Sendable {
     /// Statuses that wait for their message now.
     package var waiting: Int64 = 0
 
+    /// By the names under which they are stored.
+    init(_ stored: [(name: String, count: Int64)]) {
+        for (name, count) in stored {
+            if let known = WebhookCount(rawValue: name) {
+                counts[known] = count
+            } else if name.hasPrefix(WebhookCounts.otherPrefix) {
+                others.append((String(name.dropFirst(WebhookCounts.otherPrefix.count)), count))
+            }
+        }
+    }
+
     package static func == (a: WebhookTotals, b: WebhookTotals) -> Bool {
         a.counts == b.counts && a.waiting == b.waiting && a.others.elementsEqual(b.others) { $0 == $1 }
     }
@@ -82,16 +98,10 @@ package struct WebhookTotals: Equatable, Sendable {
 
 extension QueueReader {
     package func webhookTotals() throws -> WebhookTotals {
-        var totals = WebhookTotals()
+        let stored = try database.prepare("SELECT name, count FROM webhook_count ORDER BY name")
+            .all { (name: $0.text(0), count: $0.integer(1)) }
+        var totals = WebhookTotals(stored)
         totals.waiting = try database.integer("SELECT count(*) FROM early_status")
-        try database.prepare("SELECT name, count FROM webhook_count ORDER BY name").each { row in
-            let name = row.text(0)
-            if let known = WebhookCount(rawValue: name) {
-                totals.counts[known] = row.integer(1)
-            } else if name.hasPrefix(WebhookCounts.otherPrefix) {
-                totals.others.append((String(name.dropFirst(WebhookCounts.otherPrefix.count)), row.integer(1)))
-            }
-        }
         return totals
     }
 }

@@ -329,7 +329,9 @@ extension PoolBody {
         _ = desk.turn(.webhook(nil, ReceivedWebhook(app: "default", body: [1], statuses: [], news: news)))
         _ = desk.turn()
         let reader = try QueueReader(path: desk.folder.file("outboxd.db"))
-        let answer = try Answerer(reader: reader, clock: desk.queue.clock, deadline: .seconds(31)).health("main")
+        let answer = try Answerer(
+            reader: reader, path: desk.folder.file("outboxd.db"), clock: desk.queue.clock, deadline: .seconds(31)
+        ).health("main")
         let shown = try JSONParser().parse(answer.body)["data"]?["messagingLimitTier"]?.string
         #expect(shown == "TIER_10K")
     }

@@ -1,0 +1,81 @@
+package import OutboxCore
+
+/// How the queue stood at one moment, from what its writer remembers: for another thread to count together.
+package struct QueueSnapshot: Sendable {
+    package let lines: [Int64: Line]
+    package let pools: [Int64: Pool]
+    /// Classes that have messages at no gate and are not held back, by line.
+    package let ready: [Int64: [Priority]]
+    /// Where the log ends.
+    package let lastEvent: Int64
+    private let counters: Counters
+    private let unknown: [Int64: Int64]
+    private let slotsUsed: [Int64: Int64]
+    private let health: [Int64: LineHealth]
+    private let webhooks: WebhookCounts
+    private let earlyStatuses: Int64
+    private let limitsNow: Timestamp
+
+    init(_ memory: Queue.Memory, ready: [Int64: [Priority]], limitsNow: Timestamp) {
+        lines = memory.lines
+        pools = memory.pools
+        self.ready = ready
+        lastEvent = memory.lastEvent
+        counters = memory.counters
+        unknown = memory.unknown
+        slotsUsed = memory.slotsUsed
+        health = memory.health
+        webhooks = memory.webhookCounts
+        earlyStatuses = memory.earlyStatuses
+        self.limitsNow = limitsNow
+    }
+
+    package func count(_ line: Int64, _ state: MessageState) -> Int64 { counters[line, state] }
+
+    package func count(_ line: Int64, _ gate: Gate) -> Int64 { counters.parked(line, gate) }
+
+    /// Messages whose outcome is unknown.
+    package func unknown(_ line: Int64) -> Int64 { unknown[line] ?? 0 }
+
+    /// As far as Meta has said.
+    package func canSend(_ line: Int64) -> Bool { health[line]?.canSendMessages ?? true }
+
+    /// People counted in the pool's last 24 hours, those of other senders included.
+    package func used(_ pool: Pool) -> Int64 { (slotsUsed[pool.id] ?? 0) + pool.elsewhere(at: limitsNow) }
+
+    package var webhookTotals: WebhookTotals {
+        var totals = webhooks.totals
+        totals.waiting = earlyStatuses
+        return totals
+    }
+}
+
+extension Queue {
+    package func snapshot() -> QueueSnapshot {
+        let ready = memory.lines.mapValues { readyClasses($0) }.filter { !$0.value.isEmpty }
+        return QueueSnapshot(memory, ready: ready, limitsNow: limitsNow)
+    }
+}
+
+extension QueueReader {
+    /// When the message of a line and class whose turn it is was due, or the first of the next turn if that was
+    /// earlier; nil when none waits. Batches take turns, so whoever waits longest is one of the two; index message_ready.
+    package func oldestDue(_ line: Int64, _ priority: Priority) throws -> Timestamp? {
+        let first = """
+            SELECT turn, due_at FROM message
+            WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 AND turn > :turn
+            ORDER BY turn, id LIMIT 1
+            """
+        var oldest: Int64?
+        var turn = Int64.min
+        for _ in 0..<2 {
+            let next = try database.prepare(first).first(
+                .integer(line), .integer(priority.rawValue), .integer(turn)
+            ) { (turn: $0.integer(0), due: $0.integer(1)) }
+            guard let next else { break }
+            turn = next.turn
+            oldest = min(oldest ?? next.due, next.due)
+        }
+        return oldest.map(Timestamp.init(milliseconds:))
+    }
+}
