@@ -16,7 +16,7 @@ package struct FieldError: Equatable, Sendable {
 /// An answer that is not what was asked for:
 /// `{"error":{"code":"…","message":"…","details":[{"field":"…","message":"…"}]}}`
 package struct APIError: Error, Equatable, Sendable {
-    package enum Code: String, Sendable {
+    package enum Code: String, CaseIterable, Sendable {
         case validation = "VALIDATION_ERROR"
         case malformed = "MALFORMED_REQUEST"
         case unauthorized = "UNAUTHORIZED"

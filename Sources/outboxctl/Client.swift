@@ -60,6 +60,15 @@ struct Client {
         }
     }
 
+    /// An answer that is no JSON, whole.
+    func text(_ path: String) throws -> String {
+        switch callAndWait(request("GET", path)) {
+        case .notSent(let text), .broken(let text): throw notRunning(text)
+        case .answered(200, _, let bytes): return String(decoding: bytes, as: UTF8.self)
+        case .answered(let status, _, let bytes): throw refused(status, try? JSONParser().parse(bytes))
+        }
+    }
+
     func refused(_ status: Int, _ answer: JSONValue?) -> ExitStatus {
         let error = answer?["error"]
         let code = error?["code"]?.string ?? "HTTP_\(status)"

@@ -36,7 +36,7 @@ private let commands = [
     unknownListCommand, unknownResolveCommand, retentionListCommand, retentionSetCommand,
     webhookListCommand, webhookAddCommand, webhookSetCommand, webhookRemoveCommand, webhookTestCommand,
     webhookRotateCommand, webhookDeliveriesCommand, webhookReplayCommand,
-    poolListCommand, poolShowCommand, poolSetCommand, statusCommand, reloadCommand, explainCodeCommand,
+    poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, explainCodeCommand,
 ]
 
 private let commonOptions = [

@@ -53,6 +53,13 @@ private func showWebhooks(_ webhooks: JSONValue?) {
     if !counts.isEmpty { print("by webhook: \(counts.joined(separator: ", "))") }
 }
 
+let metricsCommand = Command(
+    name: "metrics", words: "", summary: "what outboxd counts, as Prometheus reads it"
+) { arguments, client in
+    _ = try words(arguments)
+    print(try client.text("/metrics"), terminator: "")
+}
+
 let reloadCommand = Command(
     name: "reload", words: "", summary: "have settings and secrets read again"
 ) { arguments, client in
