@@ -52,10 +52,10 @@ extension Answerer {
 
     private func writeAges(_ writer: WriterMeasures, to metrics: inout OpenMetrics) throws {
         let now = Timestamp(milliseconds: wallClockMilliseconds())
+        let oldest = try reader.oldestDue(writer.queue.ready)
         var ages: [(line: String, age: Double)] = []
         for (id, line) in writer.queue.lines.sorted(by: { $0.value.name < $1.value.name }) {
-            let oldest = try (writer.queue.ready[id] ?? []).compactMap { try reader.oldestDue(id, $0) }.min()
-            ages.append((line.name, oldest.map { Double(max(0, now.milliseconds - $0.milliseconds)) / 1000 } ?? 0))
+            ages.append((line.name, oldest[id].map { Double(max(0, now.milliseconds - $0.milliseconds)) / 1000 } ?? 0))
         }
         metrics.family(
             "outboxd_oldest_eligible_age_seconds", .gauge,

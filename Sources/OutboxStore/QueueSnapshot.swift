@@ -58,24 +58,30 @@ extension Queue {
 }
 
 extension QueueReader {
-    /// When the message of a line and class whose turn it is was due, or the first of the next turn if that was
-    /// earlier; nil when none waits. Batches take turns, so whoever waits longest is one of the two; index message_ready.
-    package func oldestDue(_ line: Int64, _ priority: Priority) throws -> Timestamp? {
-        let first = """
+    /// When the message was due whose turn it is, or the first of the next turn if that was earlier, of each line's
+    /// classes together; lines where none waits are left out. Batches take turns, so whoever waits longest is one of
+    /// the two. Two rows for each class, by index message_ready.
+    package func oldestDue(_ ready: [Int64: [Priority]]) throws -> [Int64: Timestamp] {
+        let next = try database.prepare(
+            """
             SELECT turn, due_at FROM message
             WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 AND turn > :turn
             ORDER BY turn, id LIMIT 1
-            """
-        var oldest: Int64?
-        var turn = Int64.min
-        for _ in 0..<2 {
-            let next = try database.prepare(first).first(
-                .integer(line), .integer(priority.rawValue), .integer(turn)
-            ) { (turn: $0.integer(0), due: $0.integer(1)) }
-            guard let next else { break }
-            turn = next.turn
-            oldest = min(oldest ?? next.due, next.due)
+            """)
+        var oldest: [Int64: Timestamp] = [:]
+        for (line, priorities) in ready {
+            for priority in priorities {
+                var turn = Int64.min
+                for _ in 0..<2 {
+                    let head = try next.first(.integer(line), .integer(priority.rawValue), .integer(turn)) {
+                        (turn: $0.integer(0), due: Timestamp(milliseconds: $0.integer(1)))
+                    }
+                    guard let head else { break }
+                    turn = head.turn
+                    oldest[line] = min(oldest[line] ?? head.due, head.due)
+                }
+            }
         }
-        return oldest.map(Timestamp.init(milliseconds:))
+        return oldest
     }
 }

@@ -1,10 +1,10 @@
 import OutboxAPI
 import OutboxCore
 import OutboxHTTP
-@testable import OutboxStore
 import Testing
 
 @testable import OutboxService
+@testable import OutboxStore
 
 extension Desk {
     /// What is counted now.
@@ -112,7 +112,7 @@ private let main: Int64 = 1
     @Test func whoWaitsLongestIsFoundAmongBatchesThatTakeTurns() throws {
         let desk = try Desk(slots: 1)
         let reader = try QueueReader(path: desk.folder.file("outboxd.db"))
-        #expect(try reader.oldestDue(main, .normal) == nil)
+        #expect(try reader.oldestDue([main: [.normal]]).isEmpty)
         try desk.submit(3)
         let first = desk.now
         desk.now = desk.now + .seconds(60)
@@ -123,9 +123,9 @@ private let main: Int64 = 1
                 _ = try desk.queue.submit(draft, account: defaultAccount, batch: batch, now: desk.now)
             }
         }
-        #expect(try reader.oldestDue(main, .normal) == first)
+        #expect(try reader.oldestDue([main: [.normal]]) == [main: first])
         _ = desk.turn()
-        #expect(try reader.oldestDue(main, .normal) == first)
+        #expect(try reader.oldestDue([main: [.normal]]) == [main: first])
         #expect(try desk.measures().queue.ready == [main: [.normal]])
     }
 }
