@@ -98,7 +98,7 @@ import Testing
             $0.sample(real: 1.5, ["line": "a\"b\\c\nd", "gate": "tier"])
         }
         var histogram = Histogram([0.1, 1])
-        for value in [0.05, 0.1, 0.2, 7] { histogram.add(value) }
+        for value in [0.0625, 0.0625, 0.25, 7] { histogram.add(value) }
         metrics.family("b", .histogram, "B.") { $0.histogram(histogram) }
         metrics.family("c", .info, "C.") { $0.sample(1) }
         metrics.family("d", .gauge, "D.") { $0.sample(real: .infinity) }
@@ -115,7 +115,7 @@ import Testing
                 b_bucket{le="1.0"} 3
                 b_bucket{le="+Inf"} 4
                 b_count 4
-                b_sum 7.35
+                b_sum 7.375
                 # TYPE c info
                 # HELP c C.
                 c_info 1
