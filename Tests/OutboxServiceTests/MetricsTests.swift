@@ -1,6 +1,7 @@
 import OutboxAPI
 import OutboxCore
 import OutboxHTTP
+import TestKit
 import Testing
 
 @testable import OutboxService
