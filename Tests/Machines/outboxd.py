@@ -15,7 +15,7 @@ import time
 
 
 class Machine:
-    """A daemon with an empty queue beside a sandbox that posts webhooks to it; `metrics` is a port for the metrics."""
+    """A daemon with an empty queue beside a sandbox that posts webhooks to it; `metrics` is its port for the metrics."""
 
     def __init__(self, programs, folder):
         self.folder = pathlib.Path(folder)
@@ -23,7 +23,8 @@ class Machine:
         self.webhooks = str(self.folder / "webhook.sock")
         self.secret = "a-secret-of-the-app"
         secrets = self.folder / "state" / "secrets"
-        secrets.mkdir(parents=True)
+        secrets.parent.mkdir(0o700)
+        secrets.mkdir(0o700)
         (secrets / "app.default.secret").write_text(self.secret)
         listener = socket.create_server(("127.0.0.1", 0), backlog=16)
         self.metrics = listener.getsockname()[1]
