@@ -15,6 +15,8 @@ package struct OutgoingRequest: Sendable {
     package var answerBytesMax: Int
     /// A longer answer is cut instead.
     package var cutsAnswer = false
+    /// An answer counts once its head is there, whatever becomes of its body.
+    package var headSuffices = false
     /// Schemes that are spoken, as libcurl lists them.
     package var protocols = "http,https"
     /// What speaks against connecting to an address, 4 or 16 bytes in network order; nil: nothing. Asked about the
@@ -43,6 +45,6 @@ package enum HTTPResult: Equatable, Sendable {
     /// Not a byte of the body was handed to the connection (of the request, where there is no body): it certainly did
     /// not arrive. So end refused connections, failed TLS handshakes and proxies that do not let us through.
     case notSent(String)
-    /// It may have arrived; no whole answer came.
+    /// It may have arrived; no whole answer came, or where the head suffices not even that.
     case broken(String)
 }

@@ -9,6 +9,7 @@ final class Transfer {
     private var bodySent = 0
     private let answerBytesMax: Int
     private let cutsAnswer: Bool
+    private let headSuffices: Bool
     private var answer: [UInt8] = []
     private var headers: [HTTPHeader] = []
     private var headersEnded = false
@@ -44,6 +45,7 @@ final class Transfer {
         answerBytesMax = request.answerBytesMax
         cutsAnswer = request.cutsAnswer
         refusesAddress = request.refusesAddress
+        headSuffices = request.headSuffices
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         // An Expect header would cost a round trip before a body of more than 1 MB.
@@ -171,6 +173,9 @@ final class Transfer {
         if code == CURLE_OK {
             // libcurl takes a connection that ends among the headers for the end of an empty answer.
             guard headersEnded else { return .broken("the answer ended among its headers") }
+            return .answered(status: status, headers: headers, body: answer)
+        }
+        if headSuffices, headersEnded, status >= 200 {
             return .answered(status: status, headers: headers, body: answer)
         }
         let detail = String(cString: errorBuffer)

@@ -23,6 +23,7 @@ enum CallbackSigning {
                 "webhook-timestamp: \(seconds)", "webhook-signature: \(signatures.joined(separator: " "))",
             ], body: body, timeout: timeout, answerBytesMax: answerBytesMax)
         request.cutsAnswer = true
+        request.headSuffices = true
         request.protocols = url.hasPrefix("https:") ? "https" : "http"
         let isLocal = CallbackAddress.isLocal(url)
         request.bypassesProxy = isLocal

@@ -11,6 +11,8 @@ private final class Scripted: @unchecked Sendable {
         case answer(String)
         /// Write this and close.
         case say(String)
+        /// Write this and keep the connection open.
+        case begin(String)
         case reset
         /// Say nothing and keep the connection open.
         case stall
@@ -63,6 +65,10 @@ private func serve(_ connection: Int32, _ requests: Lock<Int>, _ script: (Int) -
         case .answer(let body): say("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
         case .say(let text):
             say(text)
+            return
+        case .begin(let text):
+            say(text)
+            stays = true
             return
         case .reset:
             var linger = linger(l_onoff: 1, l_linger: 0)
@@ -125,6 +131,27 @@ private struct Unexpected: Error {}
         request.cutsAnswer = true
         guard case .answered(200, _, let body) = callAndWait(request) else { throw Unexpected() }
         #expect(body.count == request.answerBytesMax)
+    }
+
+    /// Stalls, or is cut: what the head says counts where that suffices.
+    @Test func anAnswersHeadMaySuffice() throws {
+        let begun = "\r\nContent-Length: 10\r\nx-a: b\r\n\r\n12345"
+        let server = try Scripted { number in
+            let head = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 \(number > 4 ? "410 Gone" : "201 Created")\(begun)"
+            switch number % 2 {
+            case _ where number > 6: return .begin("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Len")
+            case 0: return .begin(head)
+            default: return .say(head)
+            }
+        }
+        var request = post(server.path, timeout: .milliseconds(400))
+        for _ in 1...2 { guard case .broken = callAndWait(request) else { throw Unexpected() } }
+        request.headSuffices = true
+        for status in [201, 201, 410, 410] {
+            guard case .answered(status, let headers, let body) = callAndWait(request) else { throw Unexpected() }
+            #expect(headers.contains { $0.name == "x-a" && $0.value == "b" } && body == Array("12345".utf8))
+        }
+        guard case .broken = callAndWait(request) else { throw Unexpected() }
     }
 
     @Test func otherProtocolsAreNotSpoken() throws {
