@@ -94,13 +94,9 @@ final class Caller: Sendable {
             for line in outputs.log { journal.write(line) }
             let standing = step.gauges
             gauges.withLock { $0 = standing }
-            let began = listens.withLock { listens in
-                defer { listens = step.listens }
-                return step.listens && !listens
-            }
+            listens.withLock { $0 = step.listens }
             if ending { return }
-            // What happened before anybody listened was not told: it is looked for once more.
-            if outputs.goOn || began { continue }
+            if outputs.goOn { continue }
             timer.set(outputs.wake?.milliseconds)
             var waits = [
                 pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),

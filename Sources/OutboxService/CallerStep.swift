@@ -87,6 +87,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     private var stale: Set<Int64> = []
     var tests = 0
     private var turns = 0
+    private var listened = true
     var stopping = false
 
     /// `secret` reads one by its name.
@@ -114,7 +115,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         }
     }
 
-    /// Somebody is to be told of what happens.
+    /// Somebody is to be told of what happens; else nobody need say that the log has grown.
     var listens: Bool { !stale.isEmpty || endpoints.values.contains { $0.queue != nil } }
 
     func turn(_ mail: [CallerMail], now: Timestamp, tick: UInt64) -> Outputs {
@@ -129,6 +130,9 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         if !stopping { startCalls(now, tick, &outputs) }
         for id in endpoints.keys.sorted() { report(id, now, &outputs) }
         outputs.wake = (endpoints.values.map { wake(of: $0, now) } + [outputs.wake]).compactMap { $0 }.min()
+        // What happened before anybody listened was not told: it is looked for once more.
+        if listens, !listened { outputs.goOn = true }
+        listened = listens
         return outputs
     }
 
@@ -315,6 +319,13 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         }
         let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
         guard !secrets.isEmpty else {
+            // Its file goes behind its row: whoever removed it has not told here yet.
+            guard try reader.subscription(id) != nil else {
+                endpoints[id]?.queue?.abandoned(event)
+                stale.insert(id)
+                outputs.goOn = true
+                return
+            }
             if endpoints[id]?.noSecretUntil.map({ $0 <= now }) ?? true {
                 outputs.log.append(
                     LogLine(

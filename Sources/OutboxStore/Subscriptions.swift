@@ -10,6 +10,15 @@ extension Queue {
         try callbacks.subscription.first(.integer(id), .integer(account)) { Subscription($0) }
     }
 
+    /// The names of the secrets subscriptions are signed with; nil: there never was a subscription.
+    package func secretsInUse() throws -> Set<String>? {
+        guard try database.integer("SELECT max(seq) FROM sqlite_sequence WHERE name = 'subscription'") > 0 else {
+            return nil
+        }
+        return Set(
+            try database.prepare("SELECT secret FROM subscription WHERE deleted_at IS NULL").all { $0.text(0) })
+    }
+
     /// Makes one that begins behind the event `after`, or at the present end of the log.
     package func subscribe(
         _ settings: SubscriptionSettings, line: Int64?, secret: String, after: Int64?, account: Int64, now: Timestamp
@@ -160,7 +169,7 @@ final class CallbackStatements {
     let subscription: Statement
     /// One row by primary key.
     let revision: Statement
-    /// One row by primary key, new or changed.
+    /// One row by primary key, new or changed; none of an event that was removed meanwhile.
     let save: Statement
     /// One row by primary key. The cursor never goes back.
     let progress: Statement
@@ -184,8 +193,9 @@ final class CallbackStatements {
             """
             INSERT INTO delivery (subscription, event, message, status, attempts, next_at, http_status, error,
                 first_at, ended_at)
-            VALUES (:subscription, :event, :message, :status, :attempts, :next_at, :http_status, :error, :first_at,
-                :ended_at)
+            SELECT :subscription, :event, :message, :status, :attempts, :next_at, :http_status, :error, :first_at,
+                :ended_at
+            WHERE EXISTS (SELECT 1 FROM event WHERE seq = :event)
             ON CONFLICT (subscription, event) DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
                 next_at = excluded.next_at, http_status = excluded.http_status, error = excluded.error,
                 first_at = excluded.first_at, ended_at = excluded.ended_at

@@ -28,6 +28,8 @@ final class CallbackWorld {
     private var writerWake: Timestamp?
     var allowsHTTP = false
     var secrets: [CallbackSecret] = []
+    /// The caller is not told yet of subscriptions that were changed or removed.
+    var hidesChanges = false
 
     /// One call as an endpoint saw it.
     struct Seen: Equatable {
@@ -127,7 +129,9 @@ final class CallbackWorld {
             .outcome(AttemptOutcome(attempt: $0, outcome: .accepted(wamid: "wamid.\($0.message.rawValue)")))
         }
         if !outputs.recordedReports.isEmpty { toCaller.append(.recorded(outputs.recordedReports)) }
-        if !outputs.changedSubscriptions.isEmpty { toCaller.append(.changed(outputs.changedSubscriptions)) }
+        if !outputs.changedSubscriptions.isEmpty, !hidesChanges {
+            toCaller.append(.changed(outputs.changedSubscriptions))
+        }
         if outputs.logEnd != nil { toCaller.append(.logged) }
         return (calls.wake, calls.goOn || outputs.goOn || !toWriter.isEmpty || !toCaller.isEmpty)
     }

@@ -49,6 +49,21 @@ import Testing
         #expect(try bench.queue.subscription(one.id, account: 2) == nil)
     }
 
+    /// As of one that became inactive, which retention does not wait for, while a call was under way.
+    @Test func ofAnEventThatIsGoneNoDeliveryIsKept() throws {
+        let bench = try Bench()
+        try bench.submit()
+        let one = try subscribe(bench, after: 0)
+        try bench.run {
+            try $0.record(
+                CallbackReport(
+                    subscription: one.id, revision: 1, cursor: 1, breaker: nil,
+                    deliveries: delivered(1...2, bench.now)), now: bench.now)
+        }
+        let reader = try CallbackReader(QueueReader(path: bench.path))
+        #expect(try reader.deliveries(one.id, status: nil, before: .max, limit: 10).map(\.delivery.event) == [1])
+    }
+
     @Test func aReportOfAnOlderRevisionChangesDeliveriesAlone() throws {
         let bench = try Bench()
         for number in 0..<5 { try bench.submit("1415555\(1000 + number)") }
