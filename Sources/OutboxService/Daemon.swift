@@ -67,6 +67,8 @@ package final class Daemon: Sendable {
             try takeUp(step.value, journal)
             return away
         }
+        let subscriptionSecrets = SubscriptionSecrets(files: secrets) { journal.write($0) }
+        subscriptionSecrets.sweep(inUse: try directory.opening { try queue.secretsInUse() })
         let listeners = try openListeners(settings)
 
         frontBell = Bell()
@@ -104,7 +106,8 @@ package final class Daemon: Sendable {
             listeners: listeners, bell: frontBell, mailbox: frontMail,
             patience: Double(settings.stopTimeout.components.seconds),
             Frontend.Parts(
-                writer: inbox, reader: reader, events: events, caller: caller, secrets: secrets, journal: journal,
+                writer: inbox, reader: reader, events: events, caller: caller, secrets: secrets,
+                subscriptionSecrets: subscriptionSecrets, journal: journal,
                 idKey: queue.idKey,
                 clock: queue.clock,
                 access: Access(sendGroup: settings.sendGroup),

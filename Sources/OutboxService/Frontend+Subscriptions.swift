@@ -5,7 +5,7 @@ import OutboxJSON
 import OutboxStore
 import OutboxSystem
 
-/// Subscriptions and the files with their secrets, which are changed together.
+/// Subscriptions and their secrets.
 extension Frontend {
     /// What is to be done with a subscription's secret once the writer has answered.
     enum SecretChange {
@@ -22,10 +22,7 @@ extension Frontend {
 
     func subscribe(_ body: [UInt8], _ exchange: Exchange) throws(APIError) {
         let body = try SubscriptionBody.read(try parse(body), isNew: true, allowsHTTP: parts.caller.takesHTTP)
-        let secret = body.secret ?? madeSecret()
-        // Known to nobody before it is in the row that names it.
-        let name = "subscription.\(hexadecimal(randomBytes(8)))"
-        try store([secret], name)
+        let (name, secret) = try parts.subscriptionSecrets.make(body.secret)
         secretsChanging[exchange] = .made(name: name, secret)
         writer.post(.subscribe(exchange, body, secret: name))
     }
@@ -45,35 +42,10 @@ extension Frontend {
         writer.post(.findSubscription(exchange, id))
     }
 
-    private func madeSecret() -> CallbackSecret {
-        guard let secret = CallbackSecret(bytes: randomBytes(CallbackSecret.sizeMade)) else {
-            preconditionFailure("a secret is made in a size that is not allowed")
-        }
-        return secret
-    }
-
-    /// One to a line, the newest first.
-    private func store(_ list: [CallbackSecret], _ name: String) throws(APIError) {
-        do {
-            try secrets.store(name, list.map { $0.text + "\n" }.joined())
-        } catch {
-            journal.write(LogLine(.error, .storage, "\(error)"))
-            throw APIError(.internalError, "the secret could not be stored; the journal says why")
-        }
-    }
-
-    func removeSecret(_ name: String) {
-        do {
-            try secrets.remove(name)
-        } catch {
-            journal.write(LogLine(.warning, .storage, "\(error)"))
-        }
-    }
-
     /// What the caller is told once the writer has answered.
     func finish(_ change: SecretChange, _ reply: WriterReply) -> HTTPResponse {
         guard case .subscription(let subscription, _) = reply else {
-            if case .made(let name, _) = change { removeSecret(name) }
+            if case .made(let name, _) = change { parts.subscriptionSecrets.takeBack(name, after: reply) }
             return words.response(to: reply, draft: nil)
         }
         do throws(APIError) {
@@ -81,7 +53,9 @@ extension Frontend {
             case .made(_, let secret):
                 return .json(201) { subscription.write(to: &$0, name: "data", secret: secret) }
             case .rotate(let given): return try rotate(subscription, given)
-            case .endOld: return try endOld(subscription)
+            case .endOld:
+                try parts.subscriptionSecrets.endOld(subscription)
+                return HTTPResponse(status: 204)
             }
         } catch {
             return .error(error)
@@ -89,37 +63,14 @@ extension Frontend {
     }
 
     private func rotate(_ subscription: Subscription, _ given: CallbackSecret?) throws(APIError) -> HTTPResponse {
-        let known = CallbackSecret.all(in: secrets.value(subscription.secret) ?? "")
-        guard known.count < 2 else {
-            throw APIError(
-                .conflict,
-                "two secrets sign already: when the endpoint knows the new one, end the old one with "
-                    + "outboxctl webhook rotate \(subscription.id) --end-old, or DELETE "
-                    + "/v1/subscriptions/\(subscription.id)/old-secret")
-        }
-        let secret = given ?? madeSecret()
-        guard !known.contains(secret) else {
-            throw .validation([FieldError("secret", "is the one there is; give another, or none to have one made")])
-        }
-        try store([secret] + known, subscription.secret)
-        journal.write(
-            LogLine(
-                .notice, .subscriptionChanged, "a subscription has a new secret; the old one signs beside it",
-                [(.subscription, String(subscription.id))]))
+        let (secret, oldSigns) = try parts.subscriptionSecrets.rotate(subscription, to: given)
         parts.caller.reload(allowsHTTP: parts.caller.takesHTTP)
         return .json(200) { json in
             json.object("data") {
                 $0.field("id", subscription.id)
                 $0.field("secret", secret.text)
-                $0.field("oldSecretSigns", !known.isEmpty)
+                $0.field("oldSecretSigns", oldSigns)
             }
         }
-    }
-
-    private func endOld(_ subscription: Subscription) throws(APIError) -> HTTPResponse {
-        let known = CallbackSecret.all(in: secrets.value(subscription.secret) ?? "")
-        guard known.count == 2 else { throw APIError(.notFound, "there is no old secret: one alone signs") }
-        try store([known[0]], subscription.secret)
-        return HTTPResponse(status: 204)
     }
 }

@@ -80,6 +80,7 @@ final class Frontend: HTTPHandler {
         var events: EventsThread
         var caller: Caller
         var secrets: Secrets
+        var subscriptionSecrets: SubscriptionSecrets
         var journal: Journal
         var idKey: [UInt8]
         var clock: LimitClock
@@ -257,7 +258,7 @@ final class Frontend: HTTPHandler {
         if let change = secretsChanging.removeValue(forKey: exchange) {
             return server.respond(exchange, finish(change, reply))
         }
-        if case .unsubscribed(let subscription) = reply { removeSecret(subscription.secret) }
+        if case .unsubscribed(let subscription) = reply { parts.subscriptionSecrets.remove(subscription.secret) }
         if let change = linesChanging.removeValue(forKey: exchange) { takeBack(change, unlessDone: reply) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }

@@ -106,6 +106,37 @@ package final class Secrets: Sendable {
         values.withLock { $0[name] = nil }
     }
 
+    /// Of the files in the state directory's folder.
+    package func names() throws -> [String] { try entries().filter(isSecretName) }
+
+    /// Removes what ends in the middle of `store` left.
+    package func removeUnfinished() throws {
+        for entry in try entries() where entry.hasPrefix(".") && entry.hasSuffix(".new") {
+            guard isSecretName(String(entry.dropFirst().dropLast(4))) else { continue }
+            guard unlink("\(folder)/\(entry)") == 0 || errno == ENOENT else {
+                throw Settings.Problem(
+                    description: "\(folder)/\(entry) cannot be removed: \(String(cString: strerror(errno)))")
+            }
+        }
+    }
+
+    private func entries() throws -> [String] {
+        guard let directory = opendir(folder) else {
+            throw Settings.Problem(description: "\(folder) cannot be read: \(String(cString: strerror(errno)))")
+        }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: $0.pointee)) {
+                        String(cString: $0)
+                    }
+                })
+        }
+        return names.sorted()
+    }
+
     private func syncFolder() throws {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw StateProblem(folder, "open", errno: errno) }

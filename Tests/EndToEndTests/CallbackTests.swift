@@ -83,6 +83,21 @@ import Testing
         }
     }
 
+    @Test func aSecretAKillLeftIsRemovedAtTheNextStart() throws {
+        let lab = try Lab()
+        let ear = try CallbackEar()
+        let made = try subscribe(lab, ear.url)
+        let left = "\(lab.state)/secrets/subscription.0123456789abcdef"
+        try Data("whsec_x\n".utf8).write(to: URL(fileURLWithPath: left))
+        lab.killDaemon()
+        try lab.startDaemon()
+        #expect(!FileManager.default.fileExists(atPath: left))
+        // The one in use signs on.
+        #expect(try lab.call("POST", "/v1/subscriptions/1/test").json?[path: "data", "delivered"]?.bool == true)
+        let call = try #require(ear.calls.last)
+        #expect(try isSigned(call, made["secret"]?.string))
+    }
+
     /// A dead endpoint and a killed daemon: afterwards everything was told, and in order.
     @Test func killsAndADeadEndpointLoseNothing() throws {
         let line = #"{"phoneNumberId":"106","token":"t","onUnknown":"resend","unknownGraceSeconds":1,\#(Lab.freely)}"#
