@@ -39,11 +39,18 @@ struct Acknowledged {
     /// Told by webhooks that were answered with 200: applied, or on disk to be applied.
     var reports: [StatusReport] = []
 
+    var subscriptions: [Int64: Subscribed] = [:]
+    /// What people wrote, by Meta's ids.
+    var received: Set<String> = []
+    /// Meta took the mark, and we acknowledged it.
+    var marked: Set<MessageID> = []
+
     enum Fact {
         case message(MessageID, Standing)
         case key(IdempotencyKey, Submitted)
         case attempt(MessageID, Int64)
         case cursor(String, Int64)
+        case call(CallFact)
     }
 
     mutating func note(_ fact: Fact) {
@@ -52,6 +59,7 @@ struct Acknowledged {
         case .key(let key, let submitted): keys[key.text] = (key, submitted)
         case .attempt(let id, let number): attempts[id] = number
         case .cursor(let name, let position): cursors[name] = position
+        case .call(let fact): note(fact)
         }
     }
 
@@ -82,6 +90,7 @@ struct Acknowledged {
             let found = try reader.cursor(name, account: 1)?.position ?? -1
             if found < position { problems.append("cursor \(name) went back from \(position) to \(found)") }
         }
+        if sample == nil { problems += try missingCalls(reader) + missingReceived(queue, reader) }
         return try problems + missingReports(queue, reader)
     }
 
@@ -100,32 +109,27 @@ struct Acknowledged {
     /// A queue opened anew goes on: it takes, claims and records, and gives no attempt's number out again.
     func goesOn(_ queue: Queue, now: Timestamp) throws -> [String] {
         var problems: [String] = []
-        func together(_ operation: () throws -> Void) throws {
-            switch queue.together(1, { _ in try operation() }) {
-            case .done(let kept): if let error = kept[0] { throw error }
-            case .nothing(let error): throw error
-            }
-        }
         queue.set(tick: ticks(now), wall: now, isSynchronised: true)
-        try together { _ = try queue.recoverClaimed(now: now) }
+        try together(queue) { _ = try queue.recoverClaimed(now: now) }
         if queue.line(named: "main", account: 1) == nil {
-            try together { _ = try queue.put(lineSettings, account: 1, now: now) }
+            try together(queue) { _ = try queue.put(lineSettings, account: 1, now: now) }
         }
-        try together { _ = try queue.submit(try textDraft(number: 1), account: 1, batch: nil, now: now) }
+        try together(queue) { _ = try queue.submit(try textDraft(number: 1), account: 1, batch: nil, now: now) }
         var claimed = Claimed()
-        try together { claimed = try queue.claim(slots: 8, now: now) }
+        try together(queue) { claimed = try queue.claim(slots: 8, now: now) }
         for attempt in claimed.attempts {
             if let number = attempts[attempt.message], attempt.number <= number {
                 problems.append("attempt \(number) of message \(attempt.message.rawValue) was given out again")
             }
             var dice = Dice(seed: 1)
             var recorded = Recorded.nothing
-            try together {
+            try together(queue) {
                 recorded = try queue.record(
                     .accepted(wamid: "wamid.again.\(attempt.opaque)"), attempt, now: now, chance: &dice)
             }
             if recorded == .nothing { problems.append("an outcome changed nothing") }
         }
+        problems += try callsGoOn(queue, now: now)
         return try problems + queue.disagreements()
     }
 }

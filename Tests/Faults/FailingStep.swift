@@ -39,18 +39,26 @@
         private var asked: [Exchange: MessageID?] = [:]
         private var askedWithKey: [Exchange: IdempotencyKey] = [:]
         private var askedWith: [Exchange: StatusReport] = [:]
+        private var askedOf: [Exchange: String] = [:]
+        private var calls: CallDesk?
         private var underWay: [Attempt] = []
         private var fed: [(attempt: Attempt, outcome: Outcome)] = []
         private var accepted: [Attempt] = []
         private var number = 0
+        private var written = 0
+        private let seed: UInt64
 
         init(path: String, seed: UInt64) {
             self.path = path
+            self.seed = seed
             dice = Dice(seed: seed)
             acknowledged.isAll = true
         }
 
-        func abandon() { step = nil }
+        func abandon() {
+            step = nil
+            calls = nil
+        }
 
         private func random(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &dice) }
 
@@ -58,6 +66,7 @@
             do {
                 let queue = try Queue(path: path, reading: reading(now))
                 step = try WriterStep(queue: queue, slotsMax: 8, chance: Dice(seed: 5), shown: { $0 })
+                calls = try CallDesk(path: path, seed: seed)
             } catch is StoreError {
                 ended = true
                 return []
@@ -68,6 +77,7 @@
             for _ in 0..<40 where !ended {
                 now = now + .milliseconds(Int64(random(100...3000)))
                 var inputs = (0...random(0...6)).map { _ in draw() }
+                inputs += calls?.turn(now: now) ?? []
                 if random(0...7) == 0 { inputs.insert(impossible(), at: random(0...inputs.count)) }
                 turn(inputs)
                 if random(0...3) == 0 { read() }
@@ -82,8 +92,10 @@
                 now = now + .seconds(2)
                 turn([])
             }
+            tellTheRest()
             guard !ended, let queue = step?.queue else { return problems }
             do {
+                problems += try calls?.settle(path: path) ?? []
                 problems += try queue.disagreements()
                 let reader = try QueueReader(path: path)
                 for (attempt, outcome) in fed {
@@ -105,6 +117,16 @@
                 problems.append("afterwards: \(error)")
             }
             return problems
+        }
+
+        /// Until nobody is to be told of anything any more.
+        private func tellTheRest() {
+            for _ in 0..<400 where !ended {
+                guard let calls, let next = calls.next(now) else { return }
+                now = max(now + .milliseconds(1), next)
+                turn(calls.turn(now: now, isKind: true))
+            }
+            if !ended { problems.append("there is no end of calls") }
         }
 
         /// A reader answers what is true, or an error.
@@ -140,6 +162,7 @@
                 acknowledged.note(
                     .message(attempt.message, Acknowledged.Standing(state: .processing, attempt: attempt.number)))
             }
+            calls?.hear(outputs.recordedReports, outputs.changedSubscriptions, grew: outputs.logEnd != nil)
             for (exchange, reply) in outputs.replies { heard(reply, exchange) }
             if outputs.fatal != nil {
                 ended = true
@@ -159,6 +182,8 @@
             }
             let key = askedWithKey.removeValue(forKey: exchange)
             let status = askedWith.removeValue(forKey: exchange)
+            let wamid = askedOf.removeValue(forKey: exchange)
+            if calls?.heard(reply, exchange, &acknowledged) ?? false { return }
             switch reply {
             case .submitted(.done(let done)):
                 see(done.id, done.state)
@@ -167,7 +192,9 @@
                 for case .done(let done) in results { see(done.id, done.state) }
             case .request(.done(let state)): if let subject { see(subject, state) }
             case .cursor(.done(let cursor, _)): acknowledged.note(.cursor(cursor.name, cursor.position))
-            case .webhookStored: if let status { acknowledged.reports.append(status) }
+            case .webhookStored:
+                if let status { acknowledged.reports.append(status) }
+                if let wamid { acknowledged.note(.call(.received(wamid))) }
             case .replayed(let done):
                 if let key, acknowledged.keys[key.text]?.submitted != done {
                     problems.append("key \(key.text) changed")
@@ -203,7 +230,7 @@
         }
 
         private func draw() -> WriterInput {
-            switch random(0...11) {
+            switch random(0...14) {
             case 0...2: return .submit(exchange(), draft())
             case 3: return keyed()
             case 4:
@@ -214,6 +241,10 @@
             case 10:
                 guard let id = acknowledged.messages.keys.sorted().randomElement(using: &dice) else { break }
                 return random(0...1) == 0 ? .cancel(exchange(about: id), id) : .retry(exchange(about: id), id)
+            case 11...13:
+                let exchange = exchange()
+                if let input = calls?.draw(exchange, path: path, &acknowledged) { return input }
+                asked[exchange] = nil
             default: break
             }
             return .moveCursor(
@@ -257,13 +288,22 @@
                     "recipient_id":"\(attempt.to)","biz_opaque_callback_data":"\(attempt.opaque)"}]
                     """
             }
+            written += 1
+            let wamid = "wamid.in.\(random(0...5) == 0 ? random(1...written) : written)"
+            let from = ["\"from\":\"1415555\(2000 + written % 9)\",", "\"from_user_id\":\"US.\(written % 9)\","]
+            let names = [from[0], from[1], from.joined()][random(0...2)]
+            let messages = """
+                [{\(names)"id":"\(wamid)","timestamp":"1800000100","type":"text","text":{"body":"hi"}}]
+                """
             let body = """
                 {"object":"whatsapp_business_account","entry":[{"id":"W","changes":[{"field":"messages","value":
-                {"messaging_product":"whatsapp","metadata":{"phone_number_id":"106"},"statuses":\(statuses)}}]}]}
+                {"messaging_product":"whatsapp","metadata":{"phone_number_id":"106"},"statuses":\(statuses),
+                "messages":\(messages)}}]}]}
                 """
             let webhook = ReceivedWebhook.reading(app: "default", body: Array(body.utf8), parser: parser)
             let exchange = exchange()
             askedWith[exchange] = webhook.statuses.first
+            askedOf[exchange] = wamid
             return .webhook(exchange, webhook)
         }
     }

@@ -6,7 +6,7 @@ import OutboxStore
 final class Load {
     let path: String
     private var queue: Queue?
-    private(set) var dice: Dice
+    var dice: Dice
     private(set) var now = Timestamp(milliseconds: 1_800_000_000_000)
     private(set) var acknowledged = Acknowledged()
     /// With the number of the file operations that had happened by then.
@@ -22,12 +22,22 @@ final class Load {
 
     private var underWay: [Attempt] = []
     private var accepted: [Attempt] = []
-    private var unread: [(id: Int64, status: StatusReport?)] = []
+    private var unread: [(id: Int64, status: StatusReport?, message: InboundMessage?)] = []
     private var number = 0
+    private var written = 0
+    /// Subscriptions as they were answered.
+    var known: [Int64: Known] = [:]
+    /// Messages received that were applied.
+    var inbound: [MessageID] = []
+
+    struct Known {
+        var revision: Int64
+        var cursor: Int64
+    }
 
     /// What an operation told, noted once its transaction holds.
-    private typealias Note = () -> Void
-    private typealias Deed = (Queue) throws -> Note
+    typealias Note = () -> Void
+    typealias Deed = (Queue) throws -> Note
 
     init(path: String, seed: UInt64) {
         self.path = path
@@ -67,9 +77,9 @@ final class Load {
         try settled()
     }
 
-    private func random(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &dice) }
+    func random(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &dice) }
 
-    private func note(_ fact: Acknowledged.Fact) {
+    func note(_ fact: Acknowledged.Fact) {
         acknowledged.note(fact)
         history.append((fault_op_count(), fact))
     }
@@ -152,7 +162,7 @@ final class Load {
     // MARK: Deeds
 
     private func draw() -> Deed {
-        switch random(0...19) {
+        switch random(0...24) {
         case 0...3: return submit(later: random(0...5) == 0)
         case 4: return bulk(random(5...25))
         case 5...6: return keyed()
@@ -162,6 +172,7 @@ final class Load {
         case 15: return cancel()
         case 16: return retry()
         case 17: return moveCursor()
+        case 18...22: return drawCall()
         default: return prune
         }
     }
@@ -268,17 +279,29 @@ final class Load {
                 phoneNumberID: "106", wamid: "wamid.\(attempt.opaque)", opaque: attempt.opaque, report: report, at: now,
                 failure: report == .failed ? Failure(code: "131026", message: "no") : nil)
         }
-        let body = [UInt8](repeating: 0x20, count: random(0...9) == 0 ? 1_400_000 : 400)
+        var message: InboundMessage?
+        if random(0...2) == 0 {
+            written += 1
+            // Now and then one that was told before.
+            let number = random(0...5) == 0 ? random(1...written) : written
+            message = inboundMessage("wamid.in.\(number)", person: number % 40, at: now)
+        }
+        let wamid = message?.wamid
+        var body = Array("{\"id\":\"\(wamid ?? "")\"}".utf8)
+        body += [UInt8](repeating: 0x20, count: random(0...9) == 0 ? 1_400_000 : 400)
         return { queue in
             let id = try queue.storeWebhook(app: "default", body: body, now: self.now)
-            return { self.unread.append((id, status)) }
+            return {
+                self.unread.append((id, status, message))
+                if let wamid { self.note(.call(.received(wamid))) }
+            }
         }
     }
 
     private func applyWebhook() -> Deed {
         guard !unread.isEmpty else { return prune }
-        let (id, status) = unread.removeFirst()
-        if status == nil, random(0...3) == 0 {
+        let (id, status, message) = unread.removeFirst()
+        if status == nil, message == nil, random(0...3) == 0 {
             return { queue in
                 try queue.keepWebhook(id, problem: "nobody can read it")
                 return {}
@@ -289,8 +312,12 @@ final class Load {
             if let status, case .moved(let id, let state) = try queue.apply(status, now: self.now) {
                 moved = (id, state)
             }
+            let kept = try message.flatMap { try self.apply($0, queue) }
             try queue.removeWebhook(id)
-            return { if let moved { self.see(moved.0, moved.1) } }
+            return {
+                if let moved { self.see(moved.0, moved.1) }
+                if let kept { self.inbound.append(kept) }
+            }
         }
     }
 
@@ -322,7 +349,7 @@ final class Load {
 
     private var prune: Deed {
         { queue in
-            for _ in 0..<6 where !(try queue.prune(self.now, needed: nil)).isDone {}
+            for _ in 0..<6 where !(try queue.prune(self.now, needed: queue.oldestNeededEvent())).isDone {}
             return {}
         }
     }
