@@ -106,6 +106,7 @@ let package = Package(
             "SimulationTests",
             [
                 "OutboxService", "OutboxAPI", "OutboxMeta", "OutboxStore", "OutboxCore", "OutboxHTTP", "OutboxJSON",
+                "OutboxSystem",
                 "TestKit",
             ]),
         tests(

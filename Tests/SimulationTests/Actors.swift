@@ -10,7 +10,7 @@ import TestKit
 extension Simulation {
     private static let people = 400
 
-    private func person() -> String { "1415555\(1000 + Int(random(0...Int64(Self.people - 1))))" }
+    func person() -> String { "1415555\(1000 + Int(random(0...Int64(Self.people - 1))))" }
 
     func setUp() throws {
         for (index, name) in Self.lines.enumerated() {
@@ -25,6 +25,12 @@ extension Simulation {
         var body = PoolBody()
         body.tier = .set(.tier50)
         post(.putPool(exchange(), name: "shared", body))
+        if forgets {
+            for kind in RetentionKind.allCases {
+                post(.putRetention(exchange(), kind, RetentionRule(ageMax: .milliseconds(Self.keptFor))))
+            }
+        }
+        try subscribe(Told.Wish(askedAt: time))
     }
 
     /// Something happens, and the next thing is planned.
@@ -32,7 +38,8 @@ extension Simulation {
         guard !isEnding else { return }
         switch random(0...99) {
         case 0..<60: submit(Int(happens(0.1) ? random(5...60) : random(1...3)))
-        case 60..<72: inbound()
+        case 60..<70: inbound()
+        case 70..<72: try happens(0.5) ? markRead() : moveCursor()
         case 72..<77: cancelOne()
         case 77..<82: retryOne()
         case 82..<85: resolveOne()
@@ -44,8 +51,10 @@ extension Simulation {
         case 94:
             try setDisk(full: true)
             agenda.add(.mendDisk, at: time + random(1000...600_000))
+        case 95..<97: stop()
         default: break
         }
+        if happens(0.12) { try actOnSubscriptions() }
         agenda.add(.act, at: time + random(1000...6_000_000))
     }
 
@@ -70,14 +79,6 @@ extension Simulation {
             calls.append(Call(draft: draft, key: key))
             call(number)
         }
-    }
-
-    private func inbound() {
-        let (person, number) = (person(), "10\(random(0...1))")
-        meta.inbound(person, number, at: time)
-        let body = SimulatedMeta.inboundBody(
-            from: person, to: number, number: turns * 1000 + calls.count, wall: Self.epoch + time)
-        agenda.add(.webhook(SimulatedMeta.Word(body: body), tries: 0), at: time + random(100...5000))
     }
 
     private func someID(_ states: MessageState...) -> MessageID? {

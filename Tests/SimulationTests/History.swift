@@ -23,6 +23,7 @@ struct History {
     /// Of all that happened, for telling two runs apart.
     private(set) var digest: UInt64 = 14_695_981_039_346_656_037
     private var readUpTo: Int64 = 0
+    private var cursors: [String: Int64] = [:]
 
     mutating func problem(_ text: String) { if problems.count < 20 { problems.append(text) } }
 
@@ -40,20 +41,26 @@ struct History {
     /// Meta told it, and was answered that it is stored.
     mutating func told(_ report: String, of message: String) { heard[message, default: []].insert(report) }
 
+    /// Answered: a reader of the log is done with everything up to there.
+    mutating func moved(_ cursor: String, to position: Int64) { cursors[cursor] = position }
+
     mutating func sentAgain(_ id: MessageID) { forced.insert(id) }
 
     // MARK: The log
 
     /// Reads on where it ended last time, as a subscriber does.
-    mutating func follow(_ log: LogReader, at moment: Int64) throws {
+    mutating func follow(_ log: LogReader, at moment: Int64, _ each: (LoggedEvent) throws -> Void) throws {
         while case let events = try log.events(after: readUpTo, limit: 500, account: 1), let last = events.last {
-            for event in events { take(event, moment) }
+            for event in events {
+                take(event, moment)
+                try each(event)
+            }
             readUpTo = last.sequence
         }
     }
 
     private mutating func take(_ event: LoggedEvent, _ moment: Int64) {
-        guard let message = event.message else { return }
+        guard let message = event.message else { return note(event.sequence, event.kind.rawValue) }
         note(event.sequence, message.id.rawValue, message.state.rawValue, message.attempt)
         let new = Known(state: message.state, at: moment, attempt: message.attempt)
         if let old = known[message.id] {
@@ -85,6 +92,13 @@ struct History {
     }
 
     // MARK: Against the file
+
+    mutating func compareCursors(_ reader: QueueReader) throws {
+        for (name, position) in cursors {
+            let found = try reader.cursor(name, account: 1)?.position ?? -1
+            if found < position { problem("cursor \(name) went back from \(position) to \(found)") }
+        }
+    }
 
     /// Everything promised is there, and is what the log says; `pruned` tells what may have gone.
     mutating func compare(_ reader: QueueReader, codec: IDCodec, pruned: (Known) -> Bool) throws {

@@ -19,6 +19,8 @@ struct SimulatedMeta {
     struct Word {
         var body: [UInt8]
         var status: (message: String, report: String)?
+        /// Of what it tells that people wrote.
+        var inbound: [String] = []
     }
 
     struct Post {
@@ -149,13 +151,22 @@ struct SimulatedMeta {
         return list
     }
 
-    static func inboundBody(from person: String, to phoneNumberID: String, number: Int, wall: Int64) -> [UInt8] {
-        let message =
-            #"{"from":"\#(person)","id":"wamid.in.\#(number)","timestamp":"\#(wall / 1000)","type":"text","#
-            + #""text":{"body":"hi"}}"#
+    /// One person's messages to one number.
+    static func inboundBody(_ list: [Received.Written], wall: Int64) -> [UInt8] {
+        guard let first = list.first else { return [] }
+        let names = [first.digits.map { #""wa_id":"\#($0)""# }, first.userID.map { #""user_id":"\#($0)""# }]
+        let contact = "{\(names.compactMap { $0 }.joined(separator: ","))}"
+        let messages = list.map { message in
+            let from = [
+                message.digits.map { #""from":"\#($0)","# }, message.userID.map { #""from_user_id":"\#($0)","# },
+            ]
+            return #"{\#(from.compactMap { $0 }.joined())"id":"\#(message.wamid)","timestamp":"\#(wall / 1000)","#
+                + #""type":"text","text":{"body":"hi"}}"#
+        }
         return Array(
             (#"{"entry":[{"id":"1","changes":[{"field":"messages","value":{"metadata":{"phone_number_id":"#
-                + #""\#(phoneNumberID)"},"contacts":[{"wa_id":"\#(person)"}],"messages":[\#(message)]}}]}]}"#).utf8)
+                + #""\#(first.phoneNumberID)"},"contacts":[\#(contact)],"#
+                + #""messages":[\#(messages.joined(separator: ","))]}}]}]}"#).utf8)
     }
 }
 

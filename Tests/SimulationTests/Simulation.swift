@@ -3,6 +3,7 @@ import OutboxCore
 import OutboxHTTP
 import OutboxJSON
 import OutboxMeta
+import OutboxSystem
 import TestKit
 
 @testable import OutboxService
@@ -17,6 +18,9 @@ final class Simulation {
         var posts = 0
         var turns = 0
         var kills = 0
+        /// Taken by endpoints.
+        var told = 0
+        var received = 0
         var digest: UInt64
         var problems: [String]
     }
@@ -32,6 +36,12 @@ final class Simulation {
         case follow
         case start
         case mendDisk
+        case callerTurn(life: Int)
+        case callerMail([CallerMail], life: Int)
+        case ring(OutgoingRequest, Int, life: Int)
+        case rang(Int, HTTPResult, life: Int)
+        case replay(Int, ReplayBody, failed: [Int64]?)
+        case ended(life: Int)
     }
 
     /// A caller's message, and whether it knows that it was taken.
@@ -47,10 +57,13 @@ final class Simulation {
     var agenda = Agenda<Deed>()
     var meta: SimulatedMeta
     var history = History()
+    var endpoints: SimulatedEndpoints
+    var told = Told()
+    var received = Received()
     var calls: [Call] = []
     /// Milliseconds of true time.
     var time: Int64 = 0
-    private var wallAhead: Int64 = 0
+    private(set) var wallAhead: Int64 = 0
     private var isSynchronised = true
     private var bootedAt: Int64 = -1_000_000
     private var boots = 0
@@ -59,8 +72,25 @@ final class Simulation {
     /// Nil while no daemon runs.
     var step: WriterStep<Dice>?
     private var inbox: [WriterInput] = []
-    private var awaited: [Exchange: Int] = [:]
-    private var webhooksAwaited: [(exchange: Exchange, word: SimulatedMeta.Word, tries: Int)] = []
+    var caller: CallerStep<Dice>?
+    /// For those who look at what there is.
+    private(set) var open: (reader: QueueReader, log: LogReader)?
+    var callerMail: [CallerMail] = []
+    var nextCallerTurn: Int64 = .max
+    var lastMailAt: Int64 = 0
+    /// The writer says so when the log has grown.
+    var listens = false
+    var callsMade = 0
+    var callsUnderWay: [Int: CallbackCall] = [:]
+    /// As this process knows them.
+    var secrets: SubscriptionSecrets
+    var requests: [Exchange: Request] = [:]
+    var inboundWritten = 0
+    /// Retention removes what ended some days ago.
+    let forgets: Bool
+    static let keptFor: Int64 = 6 * 86_400_000
+    var awaited: [Exchange: Int] = [:]
+    var webhooksAwaited: [(exchange: Exchange, word: SimulatedMeta.Word, tries: Int)] = []
     private var exchanges: UInt64 = 0
     private(set) var life = 0
     private var nextTurn: Int64 = .max
@@ -69,21 +99,24 @@ final class Simulation {
     private(set) var isEnding = false
     var turns = 0
     private var kills = 0
-    private let parser = JSONParser()
+    let parser = JSONParser()
 
     static let epoch: Int64 = 1_800_000_000_000
     static let requestTimeout: Int64 = 30_000
     static let lines = ["main", "other"]
 
-    init(seed: UInt64, days: Double) {
+    init(seed: UInt64, days: Double) throws {
         dice = Dice(seed: seed)
+        forgets = seed % 2 == 0
+        endpoints = SimulatedEndpoints(seed: seed ^ 0x0E4D_9017)
+        secrets = try Self.secrets(folder)
         end = Int64(days * 86_400_000)
         meta = SimulatedMeta(seed: seed ^ 0x5DEE_CE66, peopleMax: 50)
     }
 
     var wall: Timestamp { Timestamp(milliseconds: Self.epoch + time + wallAhead) }
-    private var tick: UInt64 { UInt64(time - bootedAt) * 1_000_000 }
-    private var path: String { folder.file("outboxd.db") }
+    var tick: UInt64 { UInt64(time - bootedAt) * 1_000_000 }
+    var path: String { folder.file("outboxd.db") }
     var isRunning: Bool { step != nil }
 
     func happens(_ share: Double) -> Bool { Double.random(in: 0..<1, using: &dice) < share }
@@ -102,13 +135,15 @@ final class Simulation {
             // All of Meta's patience, of the evidence, and of receipts.
             if isEnding, time > end + 45 * 86_400_000 { break }
             try perform(deed)
-            if history.problems.count + meta.problems.count > 0 { break }
+            if !problems.isEmpty { break }
         }
         try finish()
         return Report(
             days: Double(time) / 86_400_000, calls: calls.count, posts: meta.posts.count, turns: turns, kills: kills,
-            digest: history.digest, problems: history.problems + meta.problems)
+            told: told.taken, received: received.count, digest: history.digest, problems: problems)
     }
+
+    private var problems: [String] { history.problems + meta.problems + told.problems + received.problems }
 
     private func perform(_ deed: Deed) throws {
         switch deed {
@@ -126,23 +161,56 @@ final class Simulation {
         case .call(let number): call(number)
         case .follow:
             try follow()
-            agenda.add(.follow, at: time + 3_600_000)
+            agenda.add(.follow, at: time + (isEnding ? 21_600_000 : 3_600_000))
         case .start: try start()
         case .mendDisk: try setDisk(full: false)
+        case .callerTurn(let life): if life == self.life, time >= nextCallerTurn { callerTurn() }
+        case .callerMail(let mail, let life): if life == self.life { callerGot(mail) }
+        case .ring(let request, let serial, let life):
+            // A killed process's bytes may have been on the wire already.
+            if life == self.life || happens(0.5) { try ring(request, serial, life) }
+        case .rang(let serial, let result, let life): if life == self.life { rang(serial, result) }
+        case .replay(let number, let body, let failed): replay(number, body, failed: failed)
+        case .ended(let life): if life == self.life { try endStopped() }
         }
     }
 
     private func follow() throws {
         guard isRunning else { return }
-        try history.follow(LogReader(QueueReader(path: path)), at: time)
+        guard let (reader, _) = open else { return }
+        try readLog()
+        try lookAtSubscriptions(reader)
+        try history.compareCursors(reader)
+    }
+
+    /// As somebody does who reads the log to its end.
+    func readLog() throws {
+        guard let (reader, log) = open else { return }
+        try history.follow(log, at: time) { event in
+            guard event.kind.publicName != nil else { return }
+            var json = JSONWriter(capacity: 512)
+            let id = event.write(to: &json, reader.codec, parser)
+            let body = try parser.parse(json.bytes)
+            let words = Told.Words(
+                id: id, event: body["event"]?.string ?? "", message: body["data"]?["messageId"]?.string,
+                status: body["data"]?["status"]?.string)
+            told.logged(event.sequence, words, line: event.line)
+            if event.kind == .received { received.logged(body["data"]?["whatsappMessageId"]?.string) }
+        }
     }
 
     private func beginEnding() throws {
         isEnding = true
         meta.isKind = true
         meta.outageUntil = 0
+        endpoints.isKind = true
+        endpoints.comeBack()
         try setDisk(full: false)
-        if !isRunning { try start() }
+        if !isRunning {
+            // The machine may have been about to come back.
+            bootedAt = min(bootedAt, time - 1000)
+            try start()
+        }
         try endPauses()
         for (number, call) in calls.enumerated() where !call.isAnswered { agenda.add(.call(number), at: time) }
         post(.releaseLines)
@@ -152,16 +220,45 @@ final class Simulation {
         guard let step else { return }
         history.problem(contentsOf: try step.queue.disagreements())
         let reader = try QueueReader(path: path)
-        try history.follow(LogReader(reader), at: time)
-        try history.compare(reader, codec: reader.codec) { _ in false }
-        guard isEnding, history.problems.isEmpty else { return }
+        try readLog()
+        try history.compare(reader, codec: reader.codec) { [forgets, time] in
+            forgets && !$0.state.isWaiting && $0.at <= time - Self.keptFor
+        }
+        try history.compareCursors(reader)
+        let callbacks = try CallbackReader(reader)
+        _ = try told.look(callbacks, at: time, newest: 1_000_000)
+        guard isEnding, problems.isEmpty else { return }
+        let log = try LogReader(reader)
+        var there: Set<Int64> = []
+        while case let events = try log.events(after: there.max() ?? 0, limit: 100_000, account: 1), !events.isEmpty {
+            there.formUnion(events.map(\.sequence))
+        }
+        try told.settle(callbacks) { there.contains($0) }
+        let oldest = MessageID.first(at: wall - .milliseconds(Self.keptFor))
+        try received.settle(reader, isOld: { [forgets] in forgets && $0 < oldest }, keepsAll: !forgets)
+        try checkSecrets(callbacks)
         for (number, call) in calls.enumerated() where !call.isAnswered {
             history.problem("call \(number) was never answered")
         }
         try history.settle(reader, posts: meta.posts, codec: reader.codec)
     }
 
+    /// What signs for nobody is not kept.
+    private func checkSecrets(_ reader: CallbackReader) throws {
+        secrets = try Self.secrets(folder)
+        secrets.sweep(inUse: try step?.queue.secretsInUse())
+        let names = try secrets.files.names()
+        let rows = try reader.subscriptions()
+        if names.count != rows.count, !rows.isEmpty {
+            history.problem("\(rows.count) subscriptions have \(names.count) secrets")
+        }
+    }
+
     // MARK: The daemon
+
+    private static func secrets(_ folder: TemporaryFolder) throws -> SubscriptionSecrets {
+        SubscriptionSecrets(files: try Secrets(credentials: nil, folder: folder.file("secrets"))) { _ in }
+    }
 
     private func reading() -> LimitClock.Reading {
         LimitClock.Reading(boot: "\(boots)", tick: tick, wall: wall, isSynchronised: isSynchronised)
@@ -174,11 +271,21 @@ final class Simulation {
         let step = try WriterStep(
             queue: queue, slotsMax: 16, chance: Dice(seed: dice.next()), shown: { $0 }, debugs: { false })
         self.step = step
+        secrets = try Self.secrets(folder)
+        secrets.sweep(inUse: try queue.secretsInUse())
+        let files = secrets.files
+        let reader = try QueueReader(path: path)
+        open = (reader, try LogReader(reader))
+        caller = try CallerStep(
+            QueueReader(path: path), chance: Dice(seed: dice.next()), secret: { files.value($0) }, allowsHTTP: { false }
+        )
+        listens = true
         // Power cuts are another test's affair.
         try queue.database.execute("PRAGMA synchronous = OFF")
         if diskIsFull { try setDisk(full: true) }
         _ = try? step.takeUp(now: wall)
         wake(at: time)
+        wakeCaller(at: time)
     }
 
     /// As SIGKILL does: nothing is told, nothing is finished. Sometimes the machine goes down with it, and its clock
@@ -187,8 +294,14 @@ final class Simulation {
         guard step != nil else { return }
         kills += 1
         step = nil
+        caller = nil
+        open = nil
         inbox = []
+        callerMail = []
+        nextCallerTurn = .max
+        callsUnderWay = [:]
         awaited = [:]
+        requests = [:]
         for call in webhooksAwaited { retryWebhook(call.word, call.tries) }
         webhooksAwaited = []
         life += 1
@@ -228,19 +341,24 @@ final class Simulation {
         return Exchange(descriptor: 1, serial: exchanges)
     }
 
-    private func turn() throws {
+    func turn() throws {
         guard let step else { return }
         nextTurn = .max
         turns += 1
         // A kill loses what was not read yet, or tells nobody of what was committed; it comes where it hurts.
-        let danger = inbox.isEmpty ? 0.0003 : 0.01
+        let isQuiet = inbox.allSatisfy { if case .callbacks = $0 { true } else { false } }
+        let danger = inbox.isEmpty ? 0.0003 : isQuiet ? 0.001 : 0.01
         if !isEnding, happens(danger) { return kill() }
         let inputs = inbox
         inbox = []
         let outputs = step.turn(inputs, now: wall, tick: tick, isSynchronised: isSynchronised)
         if let error = outputs.fatal { history.problem("the writer gave up: \(error)") }
         if !isEnding, happens(danger) { return kill() }
+        tellCaller(
+            (outputs.recordedReports.isEmpty ? [] : [.recorded(outputs.recordedReports)])
+                + (outputs.changedSubscriptions.isEmpty ? [] : [.changed(outputs.changedSubscriptions)]))
         for (exchange, reply) in outputs.replies { answered(exchange, reply) }
+        if outputs.logEnd != nil, listens { tellCaller([.logged]) }
         for attempt in outputs.attempts {
             let slot = Int64(attempt.notBefore / 1_000_000) + bootedAt
             agenda.add(.leave(attempt, life: life), at: max(time, slot))
@@ -262,60 +380,6 @@ final class Simulation {
         } else {
             agenda.add(.answer(attempt, .broken("timeout"), life: life), at: time + Self.requestTimeout)
         }
-    }
-
-    // MARK: Webhooks
-
-    private func webhook(_ word: SimulatedMeta.Word, _ tries: Int) {
-        guard isRunning else { return retryWebhook(word, tries) }
-        let exchange = exchange()
-        webhooksAwaited.append((exchange, word, tries))
-        post(.webhook(exchange, ReceivedWebhook.reading(app: "default", body: word.body, parser: parser)))
-    }
-
-    /// Meta tries for days, less and less often.
-    private func retryWebhook(_ word: SimulatedMeta.Word, _ tries: Int) {
-        guard tries < 16 else { return }
-        agenda.add(.webhook(word, tries: tries + 1), at: time + (60_000 << min(tries, 9)))
-    }
-
-    // MARK: Answers
-
-    private func answered(_ exchange: Exchange, _ reply: WriterReply) {
-        if let index = webhooksAwaited.firstIndex(where: { $0.exchange == exchange }) {
-            let call = webhooksAwaited.remove(at: index)
-            guard case .webhookStored = reply else { return retryWebhook(call.word, call.tries) }
-            if let status = call.word.status { history.told(status.report, of: status.message) }
-            return
-        }
-        guard let number = awaited.removeValue(forKey: exchange) else { return }
-        switch reply {
-        case .submitted(.done(let submitted)), .replayed(let submitted):
-            calls[number].isAnswered = true
-            history.accepted(number, as: submitted.id)
-        case .submitted(.refused), .refused:
-            // Nothing is stored: the caller gives up. Had it been stored before, this would be a broken promise.
-            if history.promised[number] != nil { history.problem("call \(number) was accepted and then refused") }
-            calls[number].isAnswered = true
-        case .storageFailed: repeatCall(number)
-        default: history.problem("call \(number) was answered as something else")
-        }
-    }
-
-    func call(_ number: Int) {
-        guard !calls[number].isAnswered else { return }
-        calls[number].tries += 1
-        if isRunning {
-            let exchange = exchange()
-            awaited[exchange] = number
-            post(.submit(exchange, calls[number].draft, calls[number].key))
-        }
-        // It asks again until it is answered: it does not know whether it was heard.
-        repeatCall(number)
-    }
-
-    private func repeatCall(_ number: Int) {
-        agenda.add(.call(number), at: time + (10_000 << Int64(min(calls[number].tries, 6))))
     }
 }
 

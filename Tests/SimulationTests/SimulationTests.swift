@@ -23,10 +23,11 @@ import Testing
             OUTBOXD_DAYS=\(Self.days) OUTBOXD_SEEDS=\(seed)..<\(seed + 1) swift test --filter SimulationTests
             """)
         // A world in which nothing happens proves nothing.
-        #expect(report.calls > 10 && report.posts > 10 && report.turns > 100)
+        #expect(report.calls > 10 && report.posts > 10 && report.turns > 100 && report.told > 10)
         print(
             "simulation: seed \(seed), \(Int(report.days)) days, \(report.calls) calls, \(report.posts) posts, "
-                + "\(report.turns) turns, \(report.kills) kills")
+                + "\(report.turns) turns, \(report.kills) kills, \(report.told) events told, "
+                + "\(report.received) messages received")
     }
 
     @Test func aSeedReplaysExactly() throws {
