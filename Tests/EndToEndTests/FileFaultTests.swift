@@ -322,7 +322,7 @@ import Testing
     @Test func aFileThatMayNotGrow() throws {
         let lab = try Lab()
         #expect(lab.stopDaemon() == 0)
-        try lab.startDaemon(before: ["/usr/bin/prlimit", "--fsize=1500000"])
+        try lab.startDaemon(before: ["/usr/bin/prlimit", "--fsize=1500000:unlimited"])
         let text = String(repeating: "x", count: 4000)
         var stored: [String] = []
         var refusals = 0
@@ -337,7 +337,7 @@ import Testing
         #expect(refusals > 3 && stored.count > 20, "\(stored.count) stored, \(refusals) refused")
         #expect(lab.daemon?.isRunning == true)
         let grown = try Program(
-            "/usr/bin/prlimit", ["--pid", "\(lab.daemon?.pid ?? 0)", "--fsize=unlimited"],
+            "/usr/bin/prlimit", ["--pid", "\(lab.daemon?.pid ?? 0)", "--fsize=unlimited:unlimited"],
             output: lab.folder.file("grow"))
         #expect(grown.exitStatus() == 0, "\(grown.words)")
         let id = try lab.submit()
