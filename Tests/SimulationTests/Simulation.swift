@@ -86,9 +86,9 @@ final class Simulation {
     var secrets: SubscriptionSecrets
     var requests: [Exchange: Request] = [:]
     var inboundWritten = 0
-    /// Retention removes what ended some days ago.
+    /// Retention removes what ended a day ago: less than an endpoint may be away.
     let forgets: Bool
-    static let keptFor: Int64 = 6 * 86_400_000
+    static let keptFor: Int64 = 86_400_000
     var awaited: [Exchange: Int] = [:]
     var webhooksAwaited: [(exchange: Exchange, word: SimulatedMeta.Word, tries: Int)] = []
     private var exchanges: UInt64 = 0

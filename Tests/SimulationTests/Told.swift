@@ -46,6 +46,8 @@ struct Told {
         var replays: [ClosedRange<Int64>] = []
         /// Taken behind a later one of their message.
         var late: [Int64] = []
+        /// Everything up to here was accounted for.
+        var checkedTo: Int64 = 0
         /// Given up as far as anybody was told.
         var givenUp: Set<Int64> = []
 
@@ -203,6 +205,7 @@ struct Told {
             if subscriber.removedAt != nil { problem("subscription \(id) was removed, and is there") }
             if !row.settings.isActive { try lookAtInactive(row, &subscriber, reader, moment) }
             try lookAtDeliveries(id, number, &subscriber, reader, moment, newest)
+            try lookAtCursor(row, number, &subscriber, reader)
         }
         lastLookAt = moment
         return rows.filter { row in !subscribers.contains { $0.id == row.id } }
@@ -233,6 +236,25 @@ struct Told {
                 continue
             }
             if moment - first < Self.triesLast { problem("event \(event) is given up after \(moment - first) ms") }
+        }
+    }
+
+    /// Up to its cursor every event was told, is given up or waits.
+    private mutating func lookAtCursor(
+        _ row: Subscription, _ number: Int, _ subscriber: inout Subscriber, _ reader: CallbackReader
+    ) throws {
+        let from = max(subscriber.checkedTo, subscriber.start)
+        guard row.cursor > from else { return }
+        subscriber.checkedTo = row.cursor
+        let missing = (from + 1...row.cursor).filter { event in
+            // Retention does not wait for whoever is inactive.
+            isOwed(event, subscriber) && subscriber.takenAt[event] == nil
+                && subscriber.inactiveAt ?? -1 < log[event]?.after ?? 0
+        }
+        guard !missing.isEmpty else { return }
+        let shown = try reader.deliveries(row.id, status: nil, before: .max, limit: 1_000_000)
+        for event in Set(missing).subtracting(shown.map(\.delivery.event)).sorted() {
+            problem("subscription \(row.id) passed over event \(event) of subscriber \(number)")
         }
     }
 
