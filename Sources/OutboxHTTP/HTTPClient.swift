@@ -15,6 +15,8 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     private enum Order: Sendable {
         /// Not before that moment of the steady clock.
         case send(OutgoingRequest, Context, notBefore: UInt64)
+        /// Call it when its turn comes.
+        case call(@Sendable () -> Void)
         /// Break off what is still under way, report it, and end.
         case abandon
         /// End when nothing is under way.
@@ -48,6 +50,9 @@ package final class HTTPClient<Context: Sendable>: Sendable {
         mailbox.post(requests.map { .send($0.0, $0.1, notBefore: $0.notBefore) })
     }
 
+    /// Calls `body` on the client's thread, as a sign that it goes on.
+    package func call(_ body: @escaping @Sendable () -> Void) { mailbox.post(.call(body)) }
+
     /// Waits until nothing is under way, then ends; what is still under way by then is broken off and reported so.
     package func finish(within patience: Duration) {
         mailbox.post(.finish)
@@ -68,6 +73,7 @@ package final class HTTPClient<Context: Sendable>: Sendable {
                 case .send(let request, let context, let moment):
                     let place = later.lastIndex { $0.moment > moment }.map { $0 + 1 } ?? 0
                     later.insert((request, context, moment), at: place)
+                case .call(let body): body()
                 case .finish: finishing = true
                 case .abandon:
                     var ends = later.map {

@@ -15,7 +15,7 @@ extension CallerStep {
         do {
             found = try reader.subscription(id)
         } catch {
-            outputs.log.append(LogLine(.error, .storage, "a subscription could not be read: \(error)"))
+            outputs.log.append(LogLine(.error, .readFailed, "a subscription could not be read: \(error)"))
             return refuse(APIError(.internalError, "the database could not be read; the journal says why"))
         }
         guard let subscription = found else { return refuse(APIError(.notFound, "there is no such subscription")) }

@@ -138,7 +138,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
 
     /// Nothing is lost by it: it is read again.
     private func unreadable(_ error: any Error, _ now: Timestamp, _ outputs: inout Outputs) {
-        outputs.log.append(LogLine(.error, .storage, "the log could not be read for callbacks: \(error)"))
+        outputs.log.append(LogLine(.error, .readFailed, "the log could not be read for callbacks: \(error)"))
         outputs.goOn = false
         outputs.wake = now + Self.readPatience
     }

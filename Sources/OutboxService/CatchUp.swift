@@ -112,7 +112,7 @@ final class CatchUp: Sendable {
         }
 
         private func unreadable(_ error: any Error, _ line: String) {
-            parts.journal.write(LogLine(.error, .storage, "catching up came to an end: \(error)", [(.line, line)]))
+            parts.journal.write(LogLine(.error, .readFailed, "catching up came to an end: \(error)", [(.line, line)]))
         }
 
         private func start(_ exchange: Exchange?, _ line: Line, since: Timestamp) throws {
@@ -199,7 +199,7 @@ final class CatchUp: Sendable {
             parts.journal.write(
                 problem.map {
                     LogLine(
-                        .warning, .catchUp,
+                        .warning, .catchUpFailed,
                         "catching up is given up, lost statuses stay lost: \($0); \(words)", [(.line, line)])
                 } ?? LogLine(.notice, .catchUp, "caught up: \(words)", [(.line, line)]))
             return nil

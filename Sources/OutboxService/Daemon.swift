@@ -27,6 +27,7 @@ package final class Daemon: Sendable {
         var asked: UInt64 = 0
         var writer = WriterPong(number: 0, waiting: 0, underWay: 0)
         var front: UInt64 = 0
+        var sender: UInt64 = 0
     }
 
     /// Opens the queue, takes up what the last end left behind, and serves when it returns.
@@ -40,11 +41,12 @@ package final class Daemon: Sendable {
         journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
         if getgrnam(settings.sendGroup) == nil {
             let text = "there is no group \(settings.sendGroup): only root and the service's own user may send"
-            journal.write(LogLine(.warning, .callerRefused, text))
+            journal.write(LogLine(.warning, .sendGroupMissing, text))
         }
         umask(0o077)
         let directory = try StateDirectory(path: settings.stateDirectory)
         secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
+        try secrets.checkCredentials()
         for problem in secrets.problems() { journal.write(LogLine(.error, .secretMissing, problem)) }
         let queue = try directory.opening {
             try Queue(
@@ -59,7 +61,7 @@ package final class Daemon: Sendable {
             try directory.opening {
                 try WriterStep(
                     queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
-                    shown: { journal.shown($0) }, debugs: { journal.writes(.debug) },
+                    shown: { journal.shown($0) }, writes: { journal.writes($0) },
                     room: { DiskRoom.free(beside: directory.path) })
             })
         let away = try directory.opening {
@@ -112,7 +114,8 @@ package final class Daemon: Sendable {
                 clock: queue.clock,
                 access: Access(sendGroup: settings.sendGroup),
                 pong: { number in pulse.withLock { $0.front = number } },
-                reload: { [secrets] in try reloadParts(load, settings, secrets, sender, caller, inbox, journal) }))
+                reload: { [secrets] in try reloadParts(load, settings, secrets, sender, caller, inbox, journal, by: $0)
+                }))
         writer = WriterThread(
             inbox: inbox, start: { step.value }, journal: journal,
             outlets: WriterThread.Outlets(
@@ -146,31 +149,34 @@ package final class Daemon: Sendable {
         }
     }
 
-    /// The watchdog hears of us only while both threads that do the work answer.
+    /// The watchdog hears of us only while every thread that messages pass through goes on.
     private func beat() {
         let (asked, pulse) = pulse.withLock { pulse in
             defer { pulse.asked += 1 }
             return (pulse.asked, pulse)
         }
-        if pulse.writer.number == asked, pulse.front == asked {
+        if pulse.writer.number == asked, pulse.front == asked, pulse.sender == asked {
             Systemd.notify(
                 "WATCHDOG=1\nSTATUS=\(pulse.writer.waiting) messages wait, \(pulse.writer.underWay) are on their way")
         }
         inbox.post(.ping(asked + 1))
         frontMail.post(.ping(asked + 1))
+        sender.call { [weak self] in self?.pulse.withLock { $0.sender = asked + 1 } }
     }
 
     private func reloadOnSignal() {
         do {
-            try reloadParts(load, settings, secrets, sender, caller, inbox, journal)
+            try reloadParts(load, settings, secrets, sender, caller, inbox, journal, by: "SIGHUP")
         } catch {
-            journal.write(LogLine(.error, .reloaded, "nothing was reloaded: \(error)"))
+            journal.write(LogLine(.error, .reloadFailed, "nothing was reloaded: \(error)"))
         }
     }
 
     /// Takes no more, claims no more, lets sends under way end, records them, and leaves a clean file.
     private func stop() {
-        Systemd.notify("STOPPING=1\nSTATUS=waiting for sends under way")
+        // The unit's own time to stop is measured for the default.
+        let patience = (settings.stopTimeout.components.seconds + 40) * 1_000_000
+        Systemd.notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(patience)\nSTATUS=waiting for sends under way")
         journal.write(LogLine(.notice, .stopping, "stopping: no new work, sends under way may end"))
         frontMail.post(.drain)
         inbox.post(.stopClaiming)
@@ -245,15 +251,15 @@ private struct Absence {
 
 private func openListeners(_ settings: Settings) throws -> [Listener] {
     let given = Systemd.sockets()
-    func listener(_ name: String, _ door: Door, _ path: String) throws -> Listener {
-        if let descriptor = given[name] { return Listener(descriptor: descriptor, tag: door.rawValue) }
-        return try .unix(path: path, mode: 0o666, tag: door.rawValue)
+    func listeners(_ name: String, _ door: Door, _ path: String) throws -> [Listener] {
+        if let descriptors = given[name] { return descriptors.map { Listener(descriptor: $0, tag: door.rawValue) } }
+        return [try .unix(path: path, mode: 0o666, tag: door.rawValue)]
     }
+    let api = try listeners("api", .api, settings.socket)
+    let webhook = try listeners("webhook", .webhook, settings.webhookSocket)
     // Somebody asked for it with a unit of its own.
-    let metrics = given["metrics"].map { Listener(descriptor: $0, tag: Door.metrics.rawValue) }
-    return [
-        try listener("api", .api, settings.socket), try listener("webhook", .webhook, settings.webhookSocket),
-    ] + [metrics].compactMap { $0 }
+    let metrics = (given["metrics"] ?? []).map { Listener(descriptor: $0, tag: Door.metrics.rawValue) }
+    return api + webhook + metrics
 }
 
 private func startFront(
@@ -270,7 +276,7 @@ private func startFront(
 
 private func reloadParts(
     _ load: () throws -> Settings, _ atStart: Settings, _ secrets: Secrets, _ sender: Sender, _ caller: Caller,
-    _ inbox: WriterInbox, _ journal: Journal
+    _ inbox: WriterInbox, _ journal: Journal, by who: String
 ) throws {
     let settings = try load()
     secrets.reload()
@@ -282,9 +288,9 @@ private func reloadParts(
     let waiting = atStart.needsRestart(for: settings)
     if !waiting.isEmpty {
         let text = "changed, and counts after a restart: \(waiting.joined(separator: ", "))"
-        journal.write(LogLine(.warning, .reloaded, text))
+        journal.write(LogLine(.warning, .restartNeeded, text))
     }
-    journal.write(LogLine(.notice, .reloaded, "settings and secrets were read again"))
+    journal.write(LogLine(.notice, .reloaded, "settings and secrets were read again", [(.actor, who)]))
 }
 
 /// EX_IOERR. Ending is safe: what was acknowledged is on disk, and the next start reads it afresh.

@@ -58,7 +58,7 @@ final class EventsThread: Sendable {
             told.withLock { $0 = feed.followerCount }
             if !feed.hasFollowers { isHeard.withLock { $0 = false } }
             if !outputs.orders.isEmpty { orders(outputs.orders) }
-            if let problem = outputs.problem { journal.write(LogLine(.error, .storage, problem)) }
+            if let problem = outputs.problem { journal.write(LogLine(.error, .readFailed, problem)) }
             if outputs.goOn { continue }
             _ = bell.wait(milliseconds: outputs.wakeTick.map { pollTimeout(untilTick: $0) } ?? -1)
             bell.clear()

@@ -38,6 +38,22 @@ package enum ExitStatus: Int32, Sendable {
             }
     }
 
+    /// What the journal says of a start that failed so.
+    package var kind: LogKind {
+        switch self {
+        case .usage, .settings: .settingWrong
+        case .damaged: .databaseDamaged
+        case .foreign: .databaseForeign
+        case .newer: .databaseNewer
+        case .unavailable: .socketUnavailable
+        case .full: .diskFull
+        case .cannotCreate: .databaseUnopenable
+        case .storage: .storage
+        case .inUse: .stateInUse
+        case .notOurs: .filesNotOurs
+        }
+    }
+
     private init(_ error: StoreError) {
         self =
             error.isFull

@@ -6,8 +6,8 @@ import OutboxStore
 
 /// Lines and the files with their tokens, which are changed together.
 extension Frontend {
-    func putLine(_ name: String, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
-        switch LineBody.read(try parse(body), name: name) {
+    func putLine(_ name: String, _ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+        switch LineBody.read(try parse(request.body), name: name) {
         case .wrong(let errors): throw .validation(errors)
         case .complete(let line):
             try beginChange(of: name, exchange)
@@ -18,11 +18,11 @@ extension Frontend {
                     try secrets.store(line.settings.credential, token)
                 } catch {
                     linesChanging[exchange] = nil
-                    journal.write(LogLine(.error, .storage, "\(error)", [(.line, name)]))
+                    journal.write(LogLine(.error, .secretNotKept, "\(error)", [(.line, name)]))
                     throw APIError(.internalError, "the token could not be stored; the journal says why")
                 }
             }
-            writer.post(.putLine(exchange, line.settings))
+            ask(.putLine(exchange, line.settings), request)
         }
     }
 
@@ -44,7 +44,7 @@ extension Frontend {
         do {
             if let before = change.tokenBefore { try secrets.store(secret, before) } else { try secrets.remove(secret) }
         } catch {
-            journal.write(LogLine(.error, .storage, "\(error)", [(.line, change.line)]))
+            journal.write(LogLine(.error, .secretNotKept, "\(error)", [(.line, change.line)]))
         }
     }
 
@@ -57,7 +57,7 @@ extension Frontend {
         do {
             try secrets.remove(LineBody.tokenSecretName(line: name))
         } catch {
-            journal.write(LogLine(.warning, .storage, "\(error)", [(.line, name)]))
+            journal.write(LogLine(.warning, .secretNotKept, "\(error)", [(.line, name)]))
         }
     }
 }

@@ -21,17 +21,17 @@ extension Frontend {
             parts.reader.ask(exchange, try conversationMessages(text, request.head))
         case .contacts: parts.reader.ask(exchange, try contacts(request.head))
         case .contact(let text): parts.reader.ask(exchange, .contact(try contactID(text)))
-        case .retry(let text): writer.post(.retry(exchange, try id(text)))
-        case .cancel(let text): writer.post(.cancel(exchange, try id(text)))
+        case .retry(let text): ask(.retry(exchange, try id(text)), request)
+        case .cancel(let text): ask(.cancel(exchange, try id(text)), request)
         case .resolve(let text):
-            writer.post(
-                .resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: who(request.peer)))
+            let who = who(request.peer)
+            ask(.resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: who), request)
         case .lines: parts.reader.ask(exchange, .lines)
         case .line(let name): parts.reader.ask(exchange, .line(name))
-        case .putLine(let name): try putLine(name, request.body, exchange)
+        case .putLine(let name): try putLine(name, request, exchange)
         case .deleteLine(let name):
             try beginChange(of: name, exchange)
-            writer.post(.removeLine(exchange, name: name))
+            ask(.removeLine(exchange, name: name), request)
         case .why(let text): parts.reader.ask(exchange, .why(try id(text)))
         case .lineWhy(let name): parts.reader.ask(exchange, .lineWhy(name))
         case .lineHealth(let name):
@@ -42,29 +42,29 @@ extension Frontend {
         case .pools: parts.reader.ask(exchange, .pools(nil))
         case .pool(let name): parts.reader.ask(exchange, .pools(name))
         case .putPool(let name):
-            writer.post(.putPool(exchange, name: name, try PoolBody.read(try parse(request.body), name: name)))
+            ask(.putPool(exchange, name: name, try PoolBody.read(try parse(request.body), name: name)), request)
         case .pauses: parts.reader.ask(exchange, .pauses)
-        case .pause: writer.post(.pause(exchange, try pauseBody(request.body), who: who(request.peer)))
+        case .pause: ask(.pause(exchange, try pauseBody(request.body), who: who(request.peer)), request)
         case .resume(let text):
             guard let id = Int64(text) else { throw APIError(.notFound, "there is no such pause") }
-            writer.post(.resume(exchange, id: id, who: who(request.peer)))
+            ask(.resume(exchange, id: id, who: who(request.peer)), request)
         case .retention: parts.reader.ask(exchange, .retention)
         case .putRetention(let name):
             guard let kind = RetentionKind(name: name) else {
                 let names = RetentionKind.allCases.map(\.name).joined(separator: ", ")
                 throw APIError(.notFound, "nothing of that name is kept for a while; there are \(names)")
             }
-            writer.post(.putRetention(exchange, kind, try RetentionRule.read(try parse(request.body))))
+            ask(.putRetention(exchange, kind, try RetentionRule.read(try parse(request.body))), request)
         case .events: try readLog(request, exchange)
         case .cursors: parts.reader.ask(exchange, .cursors)
         case .cursor(let name): parts.reader.ask(exchange, .cursor(name))
         case .putCursor(let name): try putCursor(name, request.body, exchange)
         case .deleteCursor(let name): writer.post(.removeCursor(exchange, name: name))
         case .subscriptions: parts.reader.ask(exchange, .subscriptions)
-        case .subscribe: try subscribe(request.body, exchange)
+        case .subscribe: try subscribe(request, exchange)
         case .subscription(let text): parts.reader.ask(exchange, .subscription(try subscriptionID(text)))
-        case .putSubscription(let text): try putSubscription(try subscriptionID(text), request.body, exchange)
-        case .deleteSubscription(let text): writer.post(.unsubscribe(exchange, try subscriptionID(text)))
+        case .putSubscription(let text): try putSubscription(try subscriptionID(text), request, exchange)
+        case .deleteSubscription(let text): ask(.unsubscribe(exchange, try subscriptionID(text)), request)
         case .deliveries(let text):
             guard let parameters = request.head.query else {
                 throw APIError(.malformed, "the query holds a broken % escape")
@@ -84,7 +84,7 @@ extension Frontend {
                 exchange, HTTPResponse(status: 200, headers: [HTTPResponse.jsonType], body: Documents.openAPI))
         case .llms: server.respond(exchange, .text(200, Documents.llms))
         case .reload:
-            try reload()
+            try reload(by: who(request.peer))
             server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
         case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
         }
@@ -110,16 +110,20 @@ extension Frontend {
         return body
     }
 
+    /// Has the writer do what a caller asked for; the journal names the caller.
+    func ask(_ input: WriterInput, _ request: HTTPRequest) { writer.post(.asked(input, by: who(request.peer))) }
+
     /// The caller, as the kernel knows it: the user's name, or its number.
-    private func who(_ peer: Peer) -> String {
+    func who(_ peer: Peer) -> String {
         guard case .local(_, let uid, _, _) = peer else { return "unknown" }
         return getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "uid \(uid)"
     }
 
-    private func reload() throws(APIError) {
+    private func reload(by who: String) throws(APIError) {
         do {
-            try parts.reload()
+            try parts.reload(who)
         } catch {
+            journal.write(LogLine(.error, .reloadFailed, "nothing was reloaded: \(error)", [(.actor, who)]))
             throw APIError(.conflict, "nothing was changed: \(error)")
         }
     }

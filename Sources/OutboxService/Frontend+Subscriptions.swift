@@ -20,16 +20,16 @@ extension Frontend {
         return id
     }
 
-    func subscribe(_ body: [UInt8], _ exchange: Exchange) throws(APIError) {
-        let body = try SubscriptionBody.read(try parse(body), isNew: true, allowsHTTP: parts.caller.takesHTTP)
+    func subscribe(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+        let body = try SubscriptionBody.read(try parse(request.body), isNew: true, allowsHTTP: parts.caller.takesHTTP)
         let (name, secret) = try parts.subscriptionSecrets.make(body.secret)
         secretsChanging[exchange] = .made(name: name, secret)
-        writer.post(.subscribe(exchange, body, secret: name))
+        ask(.subscribe(exchange, body, secret: name), request)
     }
 
-    func putSubscription(_ id: Int64, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
-        let body = try SubscriptionBody.read(try parse(body), isNew: false, allowsHTTP: parts.caller.takesHTTP)
-        writer.post(.changeSubscription(exchange, id, body.settings))
+    func putSubscription(_ id: Int64, _ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+        let body = try SubscriptionBody.read(try parse(request.body), isNew: false, allowsHTTP: parts.caller.takesHTTP)
+        ask(.changeSubscription(exchange, id, body.settings), request)
     }
 
     func rotateSecret(_ id: Int64, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {

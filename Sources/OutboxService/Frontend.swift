@@ -87,7 +87,7 @@ final class Frontend: HTTPHandler {
         var access: Access
         /// A sign of life.
         var pong: @Sendable (UInt64) -> Void
-        var reload: @Sendable () throws -> Void
+        var reload: @Sendable (_ who: String) throws -> Void
     }
 
     init(server: HTTPServer, mailbox: Mailbox<Mail>, _ parts: Parts) {

@@ -27,62 +27,19 @@ package enum LogLevel: Int, Comparable, Sendable {
     }
 }
 
-/// Kinds of lines; the journal's MESSAGE_ID. `journalctl MESSAGE_ID=…` finds all of a kind.
-package enum LogKind: String, Sendable {
-    case started = "7f427fd8adc0a3540612b7550e41b18a"
-    case stopping = "90377902b4c6b744d5b89e1017a969fe"
-    case stopped = "b50499780c3ee30311a6353e67f6b8a4"
-    case reloaded = "ed5c939e79243696d59980a2bb777a59"
-    case upgraded = "6c0e6f0b1f6f4f0e9a5d3c1b7a28e94d"
-    case recovered = "5e1114d26d390f7d783f294afcafdb3f"
-    case startFailed = "e91c056c57677b537f42ca798eb785aa"
-    case storage = "4155fc4e32fbb8c6454e09b95d564b73"
-    case messageAccepted = "c21541b4dfb72ddae1cae8274e0fc0b3"
-    case messageSent = "a643ed0a21778ecc48640de6dcf97a22"
-    case messageDelivered = "98f2ad1ab526bdb0cb8c2ab11ffcf3f3"
-    case messageRead = "f7a8af1fd875ce7d5d2edb66c1147a32"
-    case messageFailed = "bbb0efcd8cf8db93e1789218facf4dc5"
-    case messageRetrying = "c5f510ebed63be2c87d6a96d1b76bdf1"
-    case messageCancelled = "836cfc6e11a7870f0a231e7f7d9a5afa"
-    case outcomeUnknown = "a9449d2026aab7c3a57b8ea25af91168"
-    case outcomeResolved = "c7a6b6a5c9d54d0f8e0e8f9e1f2a7b31"
-    case messageDuplicate = "5d0b1c3e7f7a4a52b86c1be0c6b0d9f4"
-    case retentionChanged = "2f0c9a7de3b14c0b9a1cf4be0d6a5c1e"
-    case pruned = "8be1c0f4a76d4d5e9b2a3c7f1e60d482"
-    case messageReceived = "3f0a9c1c5d8e4b7f9a2361f0c4be7d15"
-    case catchUp = "8c5b2e07d4f94a6db1e63a70529cf318"
-    case messageNoted = "b9d6e0d3625ca9124c0457fe8779bf58"
-    case messageRequeued = "b3664b86010ce223f952a9b00697bac7"
-    case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"
-    case lineHeld = "34fbf449f545c61b0392993bd88e75f9"
-    case lineReleased = "c480eb96ff1ef1813a1054891f7e2926"
-    case lineNotRead = "02159c6000da56f06dfc5ce0872639bc"
-    case accountNews = "160be3ca71fb0dda5dd3ade5c9fa0dde"
-    case metaHeld = "7bc4e3d9666c83bc4b5d4bc495b6ad2a"
-    case metaReleased = "d7e800180fc67d2817c19283f8d8ce38"
-    case paused = "343c015c9417fdd96d3cf2ee37d7fa24"
-    case resumed = "e98b792373948d4ccdf69ca974ce8b9c"
-    case poolChanged = "6919fbf7b33b7af7ca5c1f404a282a80"
-    case secretMissing = "72382e9187c0af59044b911a53cbb7b9"
-    case webhookRefused = "66f785960fb7562a9ec0eabbee96517d"
-    case webhookKept = "eb1e9b74851b5063aa482f7e8fe84d3d"
-    case subscriptionChanged = "3bdf3ed485ad26a148ef286c90a3c3b5"
-    case subscriptionDisabled = "fc67ffad329d6638ca8a8716fccb90d3"
-    case endpointHeld = "bd0497c0ab1372e467428ed719a96e47"
-    case endpointReleased = "d56ad61b5f16ffd8ad4a9ab08ab42423"
-    case eventGivenUp = "aa1f978c5e5e6f28f50ca5e9b77755ad"
-    case callerRefused = "621231c942acc80c97c305374d4dbd0a"
-}
-
 /// One fact for the journal. Never a body, a whole phone number or a secret.
 package struct LogLine: Sendable {
-    package enum Field: String, Sendable {
+    package enum Field: String, CaseIterable, Sendable {
         case message = "OUTBOXD_MESSAGE"
         case line = "OUTBOXD_LINE"
         case attempt = "OUTBOXD_ATTEMPT"
         case code = "OUTBOXD_CODE"
         case to = "OUTBOXD_TO"
         case peer = "OUTBOXD_PEER"
+        /// Who asked for it.
+        case actor = "OUTBOXD_ACTOR"
+        /// What a message waits on, by the name it has in `outboxctl why`.
+        case gate = "OUTBOXD_GATE"
         case subscription = "OUTBOXD_SUBSCRIPTION"
     }
 
@@ -182,7 +139,7 @@ package final class Journal: @unchecked Sendable {
             }
             for line in lines { emit(line) }
             if lost > 0 {
-                emit(LogLine(.warning, .storage, "\(lost) lines are missing here: the journal did not keep up"))
+                emit(LogLine(.warning, .journalBehind, "\(lost) lines are missing here: the journal did not keep up"))
             }
             if ended { return }
             if lines.isEmpty {

@@ -119,7 +119,7 @@ final class ReaderThread: Sendable {
         } catch let error as APIError {
             return .error(error)
         } catch {
-            journal.write(LogLine(.error, .storage, "a question could not be answered: \(error)"))
+            journal.write(LogLine(.error, .readFailed, "a question could not be answered: \(error)"))
             return .error(APIError(.internalError, "the database could not be read; the journal says why"))
         }
     }

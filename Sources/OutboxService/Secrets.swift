@@ -41,6 +41,27 @@ package final class Secrets: Sendable {
     /// Forgets what was read, so that changed files count from now on.
     package func reload() { values.withLock { $0 = [:] } }
 
+    /// Throws `StateProblem` when a credential was handed over and cannot be read: to go on without it would look as if
+    /// it had never been given.
+    package func checkCredentials() throws {
+        guard let credentials, let entries = opendir(credentials) else { return }
+        defer { closedir(entries) }
+        while let entry = readdir(entries) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            let path = "\(credentials)/\(name)"
+            guard isSecretName(name), readFile(path, bytesMax: Self.bytesMax, followsLinks: true) == nil else {
+                continue
+            }
+            let reason =
+                errno == EFBIG
+                ? "it has more than \(Self.bytesMax) bytes: a secret is one short line"
+                : String(cString: strerror(errno))
+            throw StateProblem(status: .notOurs, description: "the credential \(name) cannot be read: \(reason)")
+        }
+    }
+
     /// What in the folder will not be read, and what to do about it.
     package func problems() -> [String] {
         guard let entries = opendir(folder) else {

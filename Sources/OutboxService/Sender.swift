@@ -72,6 +72,9 @@ final class Sender: Sendable {
             .lineLater(askedFor: .seconds(5)))
     }
 
+    /// Calls `body` on the thread that talks to Meta.
+    func call(_ body: @escaping @Sendable () -> Void) { client.call(body) }
+
     /// Lets what is under way end; what takes longer is broken off, its outcome unknown.
     func finish(within patience: Duration) { client.finish(within: patience) }
 }

@@ -3,16 +3,16 @@ import Glibc
 
 /// What systemd hands in and is told.
 enum Systemd {
-    /// The sockets of the socket units, by `FileDescriptorName=`.
-    static func sockets() -> [String: Int32] {
+    /// The sockets of the socket units, by `FileDescriptorName=`; a unit may listen in several places.
+    static func sockets() -> [String: [Int32]] {
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = sd_listen_fds_with_names(1, &names)
         defer { names.map { free($0) } }
         guard count > 0, let names else { return [:] }
-        var sockets: [String: Int32] = [:]
+        var sockets: [String: [Int32]] = [:]
         for index in 0..<Int(count) {
             guard let name = names[index] else { continue }
-            sockets[String(cString: name)] = SD_LISTEN_FDS_START + Int32(index)
+            sockets[String(cString: name), default: []].append(SD_LISTEN_FDS_START + Int32(index))
             free(name)
         }
         return sockets

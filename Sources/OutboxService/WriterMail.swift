@@ -42,6 +42,8 @@ enum WriterInput: Sendable {
     case markRead(Exchange, MessageID, typing: Bool)
     case caughtUp(CatchUpNews)
     case webhook(Exchange?, ReceivedWebhook)
+    /// What somebody asked for; the journal names them.
+    indirect case asked(WriterInput, by: String)
     /// Claim no more: the end is near.
     case stopClaiming
     /// Something was mended: lines that are held may try at once.

@@ -21,7 +21,7 @@ extension WriterStep {
         if case .done(let submitted) = result {
             try queue.keep(key, account: defaultAccount, for: submitted, now: now)
         }
-        return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
+        return Effect(reply: (exchange, .submitted(result)))
     }
 
     // MARK: Bulks
@@ -57,7 +57,6 @@ extension WriterStep {
     private func store(
         _ slice: KeyedSlice, _ batch: MessageID, isAnswered: Bool, _ exchange: Exchange, _ now: Timestamp
     ) throws -> Effect {
-        var submitted: [SubmitResult<Submitted>] = []
         var (queued, failed): (Int64, Int64) = (0, 0)
         let results = try slice.items.map { item -> KeyedSlice.Result in
             let index = Int64(item.index)
@@ -81,7 +80,6 @@ extension WriterStep {
             if message != nil { queued += 1 }
             if wasRefused != (message == nil) { failed += wasRefused ? -1 : 1 }
             guard let result else { return .wrong }
-            submitted.append(result)
             if case .refused(let refusal) = result { return .refused(refusal) }
             return .queued
         }
@@ -90,7 +88,7 @@ extension WriterStep {
         if isAnswered, queued > 0 { try queue.setAnswer(nil, to: slice.key, account: defaultAccount) }
         let forecast = try forecast(of: slice.items.compactMap(\.draft).map(\.line), now)
         return Effect(
-            reply: (exchange, .keyedStored(batch: batch, results, forecast)), log: words.submitted(submitted))
+            reply: (exchange, .keyedStored(batch: batch, results, forecast)))
     }
 
     /// All of a bulk was looked at: keeps its answer for repeats, or says the earlier one's.

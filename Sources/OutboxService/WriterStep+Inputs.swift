@@ -10,7 +10,7 @@ extension WriterStep {
         case .submit(let exchange, let draft, let key?): return try submit(draft, key, exchange, now)
         case .submit(let exchange, let draft, nil):
             let result = try submit(draft, batch: nil, now)
-            return Effect(reply: (exchange, .submitted(result)), log: words.submitted([result]))
+            return Effect(reply: (exchange, .submitted(result)))
         case .estimate(let exchange, let drafts): return Effect(reply: (exchange, try estimate(drafts, now)))
         case .recall(let exchange, let key, let error):
             return Effect(reply: (exchange, try recall(key, now) ?? .refused(error)))
@@ -20,14 +20,14 @@ extension WriterStep {
             return try end(key, batch, answer, exchange, now)
         case .cancel(let exchange, let id):
             let result = try queue.cancel(id, account: defaultAccount, now: now)
-            return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageCancelled))
+            return Effect(reply: (exchange, .request(result)))
         case .retry(let exchange, let id):
             let result = try queue.retry(id, account: defaultAccount, now: now)
-            return Effect(reply: (exchange, .request(result)), log: words.requested(id, result, .messageRequeued))
+            return Effect(reply: (exchange, .request(result)))
         case .resolve(let exchange, let id, let body, let who):
             let result = try queue.resolve(
                 id, as: body.resolution, wamid: body.wamid, by: who, account: defaultAccount, now: now)
-            return Effect(reply: (exchange, .request(result)), log: words.resolved(id, result, by: who))
+            return Effect(reply: (exchange, .request(result)), log: words.resolved(id, result))
         case .putLine(let exchange, let settings): return try put(settings, exchange, now)
         case .removeLine(let exchange, let name):
             let removal = try queue.removeLine(named: name, account: defaultAccount, now: now)
@@ -64,14 +64,18 @@ extension WriterStep {
         case .caughtUp(let news): return try apply(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
+        case .asked(let input, let who):
+            var effect = try queue.asked(by: who) { try perform(input, now) }
+            for index in effect.log.indices { effect.log[index].fields.append((.actor, who)) }
+            return effect
         case .stopClaiming, .releaseLines, .lookedAt, .ping, .measure, .barrier: return Effect()
         }
     }
 
     private func record(_ outcome: AttemptOutcome, _ now: Timestamp) throws -> Effect {
         let attempt = outcome.attempt
-        let recorded = try queue.record(outcome.outcome, attempt, now: now, chance: &chance)
-        return Effect(log: [words.recorded(outcome, recorded)])
+        _ = try queue.record(outcome.outcome, attempt, now: now, chance: &chance)
+        return Effect()
     }
 }
 
@@ -80,6 +84,7 @@ extension WriterInput {
     var comesOnce: Bool {
         switch self {
         case .outcome, .callbacks, .caughtUp: true
+        case .asked(let input, _): input.comesOnce
         default: false
         }
     }
@@ -106,6 +111,7 @@ extension WriterInput {
             exchange
         case .webhook(let exchange, _): exchange
         case .measure(let exchange): exchange
+        case .asked(let input, _): input.exchange
         case .callbacks, .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
         }
     }

@@ -12,6 +12,7 @@ extension WriterStep {
         if case .nothing(let error) = queue.together(1, { _ in unknown = try queue.recoverClaimed(now: now) }) {
             throw error
         }
+        told = queue.takeTold()
         let parser = JSONParser()
         var after: Int64 = 0
         while case let stored = try queue.unappliedWebhooks(after: after, limit: 1000), let last = stored.last {
@@ -31,7 +32,7 @@ extension WriterStep {
         for status in webhook.statuses {
             let applied = try queue.apply(status, now: now)
             count(applied)
-            if let line = words.applied(status, applied) { effect.log.append(line) }
+            if applied == .parked { effect.log.append(words.early(status)) }
         }
         for message in webhook.inbound { effect.log += try apply(message, now) }
         for news in webhook.news { effect.log += try apply(news, now) }
@@ -45,7 +46,7 @@ extension WriterStep {
         for status in news.reports {
             let applied = try queue.apply(status, now: now)
             if case .moved = applied { changed = true }
-            if let line = words.applied(status, applied) { effect.log.append(line) }
+            if applied == .parked { effect.log.append(words.early(status)) }
         }
         try queue.save(news.state, changed: changed ? 1 : 0)
         return effect

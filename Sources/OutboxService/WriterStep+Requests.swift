@@ -73,7 +73,7 @@ extension WriterStep {
         let failed = results.count - queued + slice.refusedBefore
         try queue.addToBatch(batch, queued: Int64(queued), failed: Int64(failed))
         let forecast = try forecast(of: slice.drafts.map(\.line), now)
-        return Effect(reply: (exchange, .sliceStored(batch: batch, results, forecast)), log: words.submitted(results))
+        return Effect(reply: (exchange, .sliceStored(batch: batch, results, forecast)))
     }
 
     /// When all that waits on some lines will have left.

@@ -57,6 +57,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     var toApply: [StoredNews] = []
     /// When what has ended long ago is looked through again, on the steady clock; nil: once the first turn is over.
     var pruneAt: UInt64?
+    /// What happened to messages and nobody was told of yet.
+    var told: [Told] = []
     /// Removed in this pass.
     var pruned: Int64 = 0
     /// What nobody will say again and a full disk did not let us record: outcomes, reports of calls, statuses asked for.
@@ -75,7 +77,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// `shown` masks phone numbers; `room` is asked before messages are taken.
     init(
         queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String,
-        debugs: @escaping () -> Bool = { true }, room: @escaping () -> (free: UInt64, size: UInt64)? = { nil }
+        writes: @escaping (LogLevel) -> Bool = { _ in true },
+        room: @escaping () -> (free: UInt64, size: UInt64)? = { nil }
     ) throws {
         self.queue = queue
         self.slotsMax = slotsMax
@@ -83,7 +86,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         self.room = room
         gates = LineGates(try queue.breakers())
         metrics = WriterMetrics(queue)
-        words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, debugs: debugs)
+        words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, writes: writes)
     }
 
     func close() throws { try queue.close() }
@@ -98,6 +101,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let ending = queue.together(operations.count) { index in
             results[index] = try perform(operations[index], now, tick)
         }
+        told += queue.takeTold()
         switch ending {
         case .nothing(let error): failed(operations, error, now, &outputs)
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
@@ -167,10 +171,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             let text =
                 "the disk is nearly full, \(megabytes(free)) are left: new messages are refused with 507 until "
                 + "\(megabytes(needed)) are free; what is in the queue goes on. Free some space"
-            outputs.log.append(LogLine(.error, .storage, text))
+            outputs.log.append(LogLine(.error, .diskFilling, text))
         case .began(let free):
             let text = "the disk has room again, \(megabytes(free)): new messages are taken"
-            outputs.log.append(LogLine(.notice, .storage, text))
+            outputs.log.append(LogLine(.notice, .diskHasRoom, text))
         }
     }
 
@@ -259,6 +263,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if effect.prunesNow { pruneAt = tick }
             if let step = effect.pruned { plan(after: step, tick, &outputs) }
         }
+        outputs.log += words.told(told) { queue.line($0)?.name }
+        told = []
         pruneAt = pruneAt ?? tick + Self.firstPruning
         underWay += outputs.attempts.count
         outputs.goOn = outputs.goOn || !toApply.isEmpty || !gates.unsaved.isEmpty
@@ -316,7 +322,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
 
     /// One operation was undone; the others hold.
     private func refused(_ operation: Operation, _ error: StoreError, _ outputs: inout Outputs) {
-        outputs.log.append(LogLine(.error, .storage, "a write was refused: \(error)"))
+        outputs.log.append(LogLine(.error, .writeRefused, "a write was refused: \(error)"))
         switch operation {
         case .input(let input):
             if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(error.trouble))) }
@@ -354,7 +360,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             case .clock, .breakers, .claim, .prune: break
             }
         }
-        outputs.log.append(LogLine(.error, .storage, "nothing could be written: \(error)"))
+        outputs.log.append(LogLine(.error, .writeFailed, "nothing could be written: \(error)"))
         outputs.wake = now + Self.retryAfterFailure
         if error.isFatal { outputs.fatal = error }
     }

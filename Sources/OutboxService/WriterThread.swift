@@ -96,7 +96,7 @@ final class WriterThread: Sendable {
         do {
             try step.close()
         } catch {
-            journal.write(LogLine(.warning, .storage, "the log could not be emptied into the database: \(error)"))
+            journal.write(LogLine(.warning, .logNotEmptied, "the log could not be emptied into the database: \(error)"))
         }
     }
 

@@ -38,8 +38,8 @@ struct WriterWords {
     let idText: (MessageID) -> String
     /// Masks phone numbers.
     let shown: (String) -> String
-    /// Lines that nobody would see are not made.
-    var debugs: () -> Bool = { true }
+    /// Lines of messages that nobody would see are not made.
+    var writes: (LogLevel) -> Bool = { _ in true }
 
     func line(_ outcome: AttemptOutcome, _ change: LineGates.Change) -> LogLine {
         let failure: Failure? =
@@ -58,11 +58,12 @@ struct WriterWords {
         case .held:
             return LogLine(
                 .warning, .lineHeld, "nothing of this line gets through; one message at a time will try\(reason)",
-                line + code)
+                line + code + [(.gate, "line")])
         case .released: return LogLine(.notice, .lineReleased, "messages of this line get through again", line)
         case .metaHeld:
             return LogLine(
-                .warning, .metaHeld, "nothing gets through to Meta; one message at a time will try\(reason)", code)
+                .warning, .metaHeld, "nothing gets through to Meta; one message at a time will try\(reason)",
+                code + [(.gate, "meta")])
         case .metaReleased: return LogLine(.notice, .metaReleased, "messages get through to Meta again")
         }
     }
@@ -76,7 +77,7 @@ struct WriterWords {
         guard let stop = health.stop else {
             return LogLine(.notice, .lineReleased, "Meta says that the line can send", [(.line, line.name)])
         }
-        return LogLine(.warning, .lineHeld, stop, [(.line, line.name)])
+        return LogLine(.warning, .lineHeld, stop, [(.line, line.name), (.gate, "line")])
     }
 
     func notRead(_ line: Line, _ failure: Failure) -> LogLine {
@@ -92,27 +93,12 @@ struct WriterWords {
     func paused(_ pause: Pause) -> LogLine {
         let until = pause.until.map { " until \($0.rfc3339)" } ?? ""
         let reason = pause.reason.map { ": \($0)" } ?? ""
-        return LogLine(.notice, .paused, "\(pause.words) paused\(until) by \(pause.who)\(reason)")
+        return LogLine(.notice, .paused, "\(pause.words) paused\(until) by \(pause.who)\(reason)", [(.gate, "pause")])
     }
 
     /// `who` is nil when its time was over.
     func resumed(_ pause: Pause, by who: String?) -> LogLine {
         LogLine(.notice, .resumed, "\(pause.words) resumed \(who.map { "by \($0)" } ?? "at the end of its time")")
-    }
-
-    func submitted(_ results: [SubmitResult<Submitted>]) -> [LogLine] {
-        guard debugs() else { return [] }
-        return results.compactMap { result in
-            guard case .done(let submitted) = result else { return nil }
-            return LogLine(
-                .debug, .messageAccepted, "message \(submitted.state)",
-                [(.message, idText(submitted.id))])
-        }
-    }
-
-    func requested(_ id: MessageID, _ result: RequestResult, _ kind: LogKind) -> [LogLine] {
-        guard case .done(let state) = result else { return [] }
-        return [LogLine(.info, kind, "message \(state) on request", [(.message, idText(id))])]
     }
 
     func retention(_ kind: RetentionKind, _ rule: RetentionRule) -> LogLine {
@@ -126,66 +112,22 @@ struct WriterWords {
         LogLine(.info, .pruned, "\(count) messages and log entries that ended long ago were removed")
     }
 
-    func resolved(_ id: MessageID, _ result: RequestResult, by who: String) -> [LogLine] {
+    func resolved(_ id: MessageID, _ result: RequestResult) -> [LogLine] {
         guard case .done(let state) = result else { return [] }
         return [
             LogLine(
-                .notice, .outcomeResolved, "unknown outcome settled by \(who): message \(state)",
+                .notice, .outcomeResolved, "somebody said what became of an unknown outcome: message \(state)",
                 [(.message, idText(id))])
         ]
     }
 
-    func recorded(_ outcome: AttemptOutcome, _ recorded: Recorded) -> LogLine {
-        let attempt = outcome.attempt
-        var fields: [(LogLine.Field, String)] = [
-            (.message, idText(attempt.message)), (.line, attempt.lineName), (.attempt, String(attempt.number)),
-            (.to, shown(attempt.to)),
-        ]
-        switch outcome.outcome {
-        case .accepted: break
-        case .refused(let failure, _), .unknown(let failure): fields.append((.code, failure.code))
-        }
-        switch (recorded, outcome.outcome) {
-        case (.moved(.sent), _): return LogLine(.info, .messageSent, "message sent", fields)
-        case (.moved(.failed), .refused(let failure, _)):
-            return LogLine(.warning, .messageFailed, "message failed: \(failure.message)", fields)
-        case (.moved, .refused(let failure, _)):
-            return LogLine(.info, .messageRetrying, "message will be tried again: \(failure.message)", fields)
-        case (.unknown, .unknown(let failure)):
-            return LogLine(.warning, .outcomeUnknown, "outcome unknown: \(failure.message)", fields)
-        case (.duplicate, _):
-            return LogLine(
-                .warning, .messageDuplicate,
-                "a second copy of the message reached Meta: an attempt thought lost arrived",
-                fields)
-        default: return LogLine(.debug, .messageNoted, "an answer came late and changed nothing", fields)
-        }
+    func early(_ status: StatusReport) -> LogLine {
+        LogLine(.debug, .statusEarly, "status \(status.report) waits for its message")
     }
 
     func received(_ message: StoredInbound, id: String) -> LogLine {
         LogLine(
             .info, .messageReceived, "message received: \(message.type.prefix(32))",
             [(.message, id), (.line, message.line), (.to, shown(message.correspondent.replyTo ?? "unknown"))])
-    }
-
-    func applied(_ status: StatusReport, _ applied: Applied) -> LogLine? {
-        switch applied {
-        case .moved(let id, let state):
-            let fields: [(LogLine.Field, String)] = [(.message, idText(id))]
-            switch state {
-            case .failed:
-                return LogLine(
-                    .warning, .messageFailed, "message failed: \(status.failure?.message ?? "Meta gave no reason")",
-                    fields + [(.code, status.failure?.code ?? "UNKNOWN")])
-            case .delivered: return LogLine(.info, .messageDelivered, "message delivered", fields)
-            case .read: return LogLine(.info, .messageRead, "message read", fields)
-            default: return LogLine(.info, .messageSent, "message sent, says Meta", fields)
-            }
-        case .noted(let id):
-            return LogLine(
-                .debug, .messageNoted, "status \(status.report) came late and changed nothing",
-                [(.message, idText(id))])
-        case .parked: return LogLine(.debug, .messageNoted, "status \(status.report) waits for its message")
-        }
     }
 }

@@ -7,6 +7,10 @@ extension Queue {
     /// Takes a message off its class's queue until its gate opens.
     func park(_ record: Record, _ gate: Gate, until: Timestamp?, _ now: Timestamp) throws {
         try move(record.id, record.line, record.priority, from: .none, to: gate, now)
+        var told = Told(.waits(gate), record.id, record.line, .queued, person: record.person, at: now)
+        told.attempt = record.standing.attempt
+        told.gate = gate
+        tell(told)
         if let until {
             try change(record.line, record.person) { $0.wakeAt = min($0.wakeAt ?? until, until) }
         }

@@ -77,6 +77,10 @@ package final class Queue {
         var clockUsed = false
         /// No idempotency key in the file was first used before then; nil: there is none.
         var oldestKey: Timestamp?
+        /// Not yet taken by whoever tells people of it.
+        var told: [Told] = []
+        /// Who asked for what is being done.
+        var actor: String?
     }
 
     struct LineClass: Hashable {
@@ -181,6 +185,8 @@ package final class Queue {
     /// One that throws is undone alone: the transaction is run again with a savepoint around each. An operation may
     /// therefore run twice, and must have no effect but on this queue and on its own place in the answers.
     package func together(_ count: Int, _ operation: (Int) throws -> Void) -> Ending {
+        // Nobody asked for it: it shall not pile up.
+        memory.told = []
         let before = memory
         do {
             try statements.begin.run()

@@ -158,6 +158,7 @@ extension Queue {
             account: record.account, line: record.line, message: record.id, previous: record.lastEvent, at: now,
             kind: kind, state: record.standing.state, attempt: record.standing.attempt, detail: detail)
         try store(&record)
+        tell(Told(kind, record, at: now))
     }
 
     /// Writes a changed record alone. Whoever waited for it to go first is let go.

@@ -100,6 +100,9 @@ extension Queue {
             .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()))
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
+        var told = Told(.event(.accepted), id, line.id, state, person: person, at: now)
+        told.gate = gate
+        tell(told)
         return .done(Submitted(id: id, state: state, sendAt: later))
     }
 

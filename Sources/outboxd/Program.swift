@@ -7,6 +7,7 @@ private let options =
     [
         Arguments.Option(
             "config", value: "FILE", "settings file, lines NAME = VALUE (default: \(Settings.defaultFile), if there)"),
+        Arguments.Option("journal-catalog", "print what each kind of journal line means, for journalctl -x, and end"),
         Arguments.Option("version", "print the version and end"),
         Arguments.Option("help", short: "h", "print this and end"),
     ] + Settings.known.map { Arguments.Option($0.name, value: $0.value, $0.help) }
@@ -44,6 +45,10 @@ func runOutboxd(_ words: [String]) -> Int32 {
         print("outboxd \(outboxVersion)")
         return 0
     }
+    if arguments.has("journal-catalog") {
+        print(journalCatalog(), terminator: "")
+        return 0
+    }
     if let word = arguments.words.first {
         complain("outboxd: \(word): outboxd takes options only; see --help")
         return ExitStatus.usage.rawValue
@@ -64,7 +69,9 @@ private func serve(_ arguments: Arguments) -> Int32 {
         return 0
     } catch {
         let status = ExitStatus(error)
-        journal.write(LogLine(.error, .startFailed, "outboxd cannot start: \(error)"))
+        journal.write(
+            LogLine(
+                .error, status.kind, "outboxd cannot start: \(error)", [(.code, String(status.rawValue))]))
         return status.rawValue
     }
 }

@@ -269,7 +269,7 @@ final class Simulation {
         life += 1
         let queue = try Queue(path: path, reading: reading())
         let step = try WriterStep(
-            queue: queue, slotsMax: 16, chance: Dice(seed: dice.next()), shown: { $0 }, debugs: { false })
+            queue: queue, slotsMax: 16, chance: Dice(seed: dice.next()), shown: { $0 }, writes: { _ in false })
         self.step = step
         secrets = try Self.secrets(folder)
         secrets.sweep(inUse: try queue.secretsInUse())
