@@ -28,7 +28,7 @@ struct Command: Sendable {
     var run: @Sendable (Arguments, Client) throws -> Void
 }
 
-private let commands = [
+let commands = [
     sendCommand, showCommand, listCommand, tailCommand, cursorListCommand, cursorSetCommand, cursorRemoveCommand,
     conversationListCommand, conversationShowCommand, contactListCommand, contactShowCommand, readCommand,
     cancelCommand, retryCommand, lineAddCommand, lineListCommand, lineRemoveCommand, lineHealthCommand,
@@ -37,14 +37,17 @@ private let commands = [
     webhookListCommand, webhookAddCommand, webhookSetCommand, webhookRemoveCommand, webhookTestCommand,
     webhookRotateCommand, webhookDeliveriesCommand, webhookReplayCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, explainCodeCommand,
+    completionCommand,
 ]
 
-private let commonOptions = [
+let commonOptions = [
     Arguments.Option(
         "socket", short: "s", value: "PATH", "outboxd's socket (default: $OUTBOXD_SOCKET or \(Client.defaultSocket))"),
     Arguments.Option("json", "print what outboxd answers, as JSON"),
     Arguments.Option("help", short: "h", "print this and end"),
 ]
+
+let versionOption = Arguments.Option("version", "print the version and end")
 
 private func list(_ commands: [Command]) -> String {
     let width = commands.map { "\($0.name) \($0.words)".count }.max() ?? 0
@@ -68,7 +71,7 @@ private var usage: String {
         usage: outboxctl COMMAND [options]      outboxctl COMMAND --help
 
         \(list)
-        \(Arguments.help(commonOptions + [Arguments.Option("version", "print the version and end")]))
+        \(Arguments.help(commonOptions + [versionOption]))
         exit status: 0 done; 1 failed; 3 outboxd does not run; 4 not found; 5 refused; 6 the message failed;
         7 the time was over; 64 wrong usage
 
@@ -76,7 +79,7 @@ private var usage: String {
 }
 
 /// Common options may also stand before the command.
-private func commandFirst(_ words: [String]) -> [String] {
+func commandFirst(_ words: [String]) -> [String] {
     var rest = words[...]
     var leading: [String] = []
     while let word = rest.first, word == "-s" || word == "--json" || word.hasPrefix("--socket") {
@@ -88,6 +91,7 @@ private func commandFirst(_ words: [String]) -> [String] {
 }
 
 func runOutboxctl(_ words: [String]) -> Int32 {
+    if words.first == "complete" { return runComplete(Array(words.dropFirst(words.dropFirst().first == "--" ? 2 : 1))) }
     let words = commandFirst(words)
     if words.first == "--version" {
         print("outboxctl \(outboxVersion)")

@@ -1,0 +1,56 @@
+import OutboxCore
+
+/// What may stand for a word or an option's value, where that can be known.
+enum CompletionValues {
+    case words([String])
+    case list(List)
+
+    /// A list of outboxd's whose entries' field is meant.
+    struct List {
+        var path: String
+        var field: String
+        var described: [String] = []
+    }
+
+    private static let lines = CompletionValues.list(
+        List(path: "/v1/lines", field: "line", described: ["phoneNumberId"]))
+    private static let pools = CompletionValues.list(List(path: "/v1/pools", field: "pool", described: ["tier"]))
+    private static let messages = recent("")
+    private static let subscriptions = CompletionValues.list(
+        List(path: "/v1/subscriptions", field: "id", described: ["url"]))
+    private static let cursors = CompletionValues.list(List(path: "/v1/cursors", field: "cursor"))
+    private static let pauses = CompletionValues.list(
+        List(path: "/v1/pauses", field: "id", described: ["scope", "target", "reason"]))
+
+    private static func recent(_ filter: String) -> CompletionValues {
+        .list(List(path: "/v1/messages?limit=20\(filter)", field: "id", described: ["status", "to"]))
+    }
+
+    private static func names(_ type: (some NamedCase).Type) -> CompletionValues { .words(type.allCases.map(\.name)) }
+
+    /// By command.
+    static let ofWords: [String: CompletionValues] = [
+        "show": messages, "why": messages, "cancel": recent("&status=scheduled,queued,retrying"),
+        "retry": recent("&status=failed"), "unknown resolve": recent("&gate=outcome_unknown"),
+        "line add": lines, "line rm": lines, "line health": lines, "line catch-up": lines, "template ls": lines,
+        "pool show": pools, "pool set": pools, "cursor set": cursors, "cursor rm": cursors, "resume": pauses,
+        "webhook set": subscriptions, "webhook rm": subscriptions, "webhook test": subscriptions,
+        "webhook rotate": subscriptions, "webhook deliveries": subscriptions, "webhook replay": subscriptions,
+        "conversation show": .list(List(path: "/v1/conversations?limit=20", field: "id", described: ["line"])),
+        "contact show": .list(List(path: "/v1/contacts?limit=20", field: "id", described: ["name"])),
+        "retention set": names(RetentionKind.self), "completion": .words(CompletionScript.allCases.map(\.rawValue)),
+    ]
+
+    /// By option, or by command and option.
+    static let ofOptions: [String: CompletionValues] = [
+        "--line": lines, "--pool": pools, "--status": names(MessageState.self), "--gate": .words(WaitsAt.names),
+        "webhook deliveries --status": .words(["waiting", "delivered", "failed"]),
+        "--priority": names(Priority.self), "--on-unknown": names(UnknownPolicy.self), "--tier": names(Tier.self),
+        "--when-full": names(WhenFull.self), "--when-down": names(WhenDown.self),
+        "--when-stopped": names(WhenStopped.self), "--closed-window": names(ClosedWindow.self),
+        "--pair-limit": .words(["on", "off"]), "--active": .words(["yes", "no"]), "--as": names(Resolution.self),
+        "--wait": .words(["sent", "delivered", "read"]), "--output": .words(["text", "json"]),
+        "tail --cursor": cursors, "--event": .words(EventKind.publicNames), "--events": .words(EventKind.publicNames),
+        "webhook replay --event": .words([]),
+    ]
+}
