@@ -255,11 +255,10 @@ private func openListeners(_ settings: Settings) throws -> [Listener] {
         if let descriptors = given[name] { return descriptors.map { Listener(descriptor: $0, tag: door.rawValue) } }
         return [try .unix(path: path, mode: 0o666, tag: door.rawValue)]
     }
-    let api = try listeners("api", .api, settings.socket)
-    let webhook = try listeners("webhook", .webhook, settings.webhookSocket)
     // Somebody asked for it with a unit of its own.
     let metrics = (given["metrics"] ?? []).map { Listener(descriptor: $0, tag: Door.metrics.rawValue) }
-    return api + webhook + metrics
+    return try listeners("api", .api, settings.socket)
+        + listeners("webhook", .webhook, settings.webhookSocket) + metrics
 }
 
 private func startFront(

@@ -32,7 +32,7 @@ struct SubscriptionSecrets: Sendable {
         do {
             try files.remove(name)
         } catch {
-            log(LogLine(.warning, .storage, "\(error)"))
+            log(LogLine(.warning, .secretNotKept, "\(error)"))
         }
     }
 
@@ -76,7 +76,7 @@ struct SubscriptionSecrets: Sendable {
             }
             try files.removeUnfinished()
         } catch {
-            log(LogLine(.warning, .storage, "\(error)"))
+            log(LogLine(.warning, .secretNotKept, "\(error)"))
         }
     }
 
@@ -97,7 +97,7 @@ struct SubscriptionSecrets: Sendable {
         do {
             try files.store(name, list.map { $0.text + "\n" }.joined())
         } catch {
-            log(LogLine(.error, .storage, "\(error)"))
+            log(LogLine(.error, .secretNotKept, "\(error)"))
             throw APIError(.internalError, "the secret could not be stored; the journal says why")
         }
     }

