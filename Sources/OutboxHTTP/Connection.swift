@@ -49,11 +49,15 @@ final class Connection {
     private(set) var output: [UInt8] = []
     private var outputStart = 0
     var body: [UInt8] = []
+    /// When the head of this request was read.
+    var askedAt: UInt64 = 0
     var inputEnded = false
     /// The server is working through what was read.
     var isAdvancing = false
     var closesAfterOutput = false
     var deadline: UInt64 = .max
+    /// When its deadline was set: the moment of its last progress.
+    var waitsSince: UInt64 = 0
     /// What epoll was last told to look for.
     var interest: UInt32 = 0
 

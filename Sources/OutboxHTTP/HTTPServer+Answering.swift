@@ -4,6 +4,7 @@ import Glibc
 /// From answers to bytes.
 extension HTTPServer {
     package func respond(_ exchange: Exchange, _ response: HTTPResponse) {
+        release(exchange)
         guard let connection = find(exchange) else { return }
         switch connection.stage {
         case .answering: break
@@ -37,6 +38,7 @@ extension HTTPServer {
     /// Ends an exchange without a proper answer: writes `bytes` as they are, then closes, or resets the connection.
     /// For those who play a broken server.
     package func breakOff(_ exchange: Exchange, writing bytes: [UInt8] = [], reset: Bool = false) {
+        release(exchange)
         guard let connection = find(exchange) else { return }
         connection.append(bytes)
         // What it does not take is part of the break.

@@ -1,4 +1,5 @@
 import Glibc
+import OutboxSystem
 
 /// From bytes to requests.
 extension HTTPServer {
@@ -67,6 +68,7 @@ extension HTTPServer {
         lastSerial += 1
         connection.serial = lastSerial
         connection.hasAsked = true
+        connection.askedAt = steadyNanoseconds()
         connection.keepAlive = head.keepAlive && drainsUntil == nil
         connection.isHead = head.method == "HEAD"
         connection.isOld = head.isOld
@@ -108,8 +110,12 @@ extension HTTPServer {
         }
         connection.consume(used)
         bodyBytes[connection.listener, default: 0] += connection.body.count - before
+        if bodyBytes[connection.listener, default: 0] > limits.bodyBytesInMemoryMax {
+            refuse(connection, HTTPRefusal(status: 503, message: "too many bodies in memory; try again"))
+            return false
+        }
         if decoder.isDone {
-            bodyBytes[connection.listener, default: 0] -= connection.body.count
+            hold(connection)
             let request = HTTPRequest(
                 head: head, body: connection.body, peer: connection.peer, listener: connection.listener)
             connection.body = []
@@ -122,13 +128,34 @@ extension HTTPServer {
             refuse(connection, tooLarge(bytesMax))
             return false
         }
-        if bodyBytes[connection.listener, default: 0] > limits.bodyBytesInMemoryMax {
-            refuse(connection, HTTPRefusal(status: 503, message: "too many bodies in memory; try again"))
-            return false
-        }
         connection.stage = .collecting(head, decoder, bytesMax: bytesMax)
-        if used > 0 { setDeadline(connection, limits.stallSeconds) }
+        if used > 0 { setBodyDeadline(connection) }
         return false
+    }
+
+    /// Who goes on sending gets more time, but not for a byte now and then.
+    private func setBodyDeadline(_ connection: Connection) {
+        setDeadline(connection, limits.stallSeconds)
+        let seconds = limits.bodySeconds + Double(connection.body.count) / limits.bodyBytesPerSecondMin
+        connection.deadline = min(connection.deadline, connection.askedAt + UInt64(seconds * 1e9))
+        sweepAt = min(sweepAt, connection.deadline)
+    }
+
+    /// What the handler makes of a body takes as much memory as the body, also when its client has gone. Small ones
+    /// are bounded by the number of connections.
+    private func hold(_ connection: Connection) {
+        if connection.body.count >= Self.heldBytesMin {
+            heldBodies[exchange(connection)] = (connection.listener, connection.body.count)
+        } else {
+            bodyBytes[connection.listener, default: 0] -= connection.body.count
+        }
+    }
+
+    private static var heldBytesMin: Int { 4096 }
+
+    func release(_ exchange: Exchange) {
+        guard !heldBodies.isEmpty, let held = heldBodies.removeValue(forKey: exchange) else { return }
+        bodyBytes[held.listener, default: 0] -= held.count
     }
 
     func decode(_ connection: Connection, _ decoder: inout BodyDecoder, room: Int) throws(HTTPRefusal) -> Int {

@@ -6,6 +6,7 @@ extension HTTPServer {
     /// answer has no end of its own, and ends when the server drains; any other that is not ended by then is broken
     /// off, which a client of HTTP/1.1 can tell from an end.
     package func begin(_ exchange: Exchange, _ response: HTTPResponse, endless: Bool) -> Bool {
+        release(exchange)
         guard let connection = find(exchange), case .answering = connection.stage else { return false }
         let chunked = !connection.isOld
         if !chunked || response.closes || !keeps(connection) { connection.keepAlive = false }

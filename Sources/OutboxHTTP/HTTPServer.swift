@@ -25,8 +25,12 @@ package final class HTTPServer {
     var running = true
     /// Takes no more connections; ends when the last one has gone, at this moment of the steady clock at the latest.
     var drainsUntil: UInt64?
-    /// Given up to tell one more client that all descriptors are used.
+    /// Given up to tell one more client that all descriptors are used; -1 while there is none to have.
     var spareDescriptor: Int32
+    /// No connections are taken until this moment of the steady clock.
+    var acceptsAgainAt: UInt64?
+    /// Bytes of bodies the handler has and has not answered.
+    var heldBodies: [Exchange: (listener: Int, count: Int)] = [:]
     var serving: (any HTTPHandler)?
     let bell: Bell
 
@@ -37,7 +41,8 @@ package final class HTTPServer {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         precondition(epoll >= 0, "no epoll: errno \(errno)")
         scratch = .allocate(byteCount: 65_536, alignment: 16)
-        spareDescriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        spareDescriptor = -1
+        takeSpareDescriptor()
         watch(bell.descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
         for listener in listeners {
             self.listeners[listener.descriptor] = listener
@@ -71,6 +76,7 @@ package final class HTTPServer {
             tellDrained()
             let now = steadyNanoseconds()
             if now >= sweepAt { sweep(now) }
+            if let at = acceptsAgainAt, now >= at { acceptAgain() }
             if let at = handlerWakesAt, now >= at { handlerWakesAt = handler.timeUp(nowNanoseconds: now) }
             if let drainsUntil, connections.isEmpty || now >= drainsUntil { running = false }
         }
@@ -90,6 +96,7 @@ package final class HTTPServer {
     package func drain() {
         guard drainsUntil == nil else { return }
         drainsUntil = steadyNanoseconds() + UInt64(limits.drainSeconds * 1e9)
+        acceptsAgainAt = nil
         for descriptor in listeners.keys { watch(descriptor, 0, EPOLL_CTL_DEL) }
         for connection in Array(connections.values) {
             if case .sending(_, endless: true) = connection.stage { cutShort(connection) }
@@ -108,7 +115,7 @@ package final class HTTPServer {
     package var connectionCount: Int { connections.count }
 
     func timeoutMilliseconds() -> Int32 {
-        let next = min(sweepAt, handlerWakesAt ?? .max, drainsUntil ?? .max)
+        let next = min(sweepAt, handlerWakesAt ?? .max, drainsUntil ?? .max, acceptsAgainAt ?? .max)
         if !drainedNow.isEmpty { return 0 }
         if next == .max { return -1 }
         let now = steadyNanoseconds()
@@ -145,63 +152,9 @@ package final class HTTPServer {
 
     // MARK: Connections
 
-    func accept(on listener: Listener) {
-        for _ in 0..<64 {
-            let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-            let descriptor = accept4(listener.descriptor, nil, nil, flags)
-            if descriptor < 0 {
-                if errno == EMFILE || errno == ENFILE { turnAwayWithoutDescriptor(listener) }
-                return
-            }
-            let connection = Connection(descriptor: descriptor, listener: listener.tag, peer: Peer(socket: descriptor))
-            if let refusal = refusal(of: connection) {
-                turnAway(descriptor, listener, refusal)
-                continue
-            }
-            connections[descriptor] = connection
-            openConnections[connection.owner, default: 0] += 1
-            if connection.isStranger { openToStrangers[connection.listener, default: 0] += 1 }
-            connection.interest = EPOLLIN.rawValue
-            watch(descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
-            setDeadline(connection, limits.idleSeconds)
-        }
-    }
-
-    /// Why there is no room for one more; nil when there is.
-    func refusal(of connection: Connection) -> HTTPRefusal? {
-        let open = openConnections.reduce(0) { $1.key.listener == connection.listener ? $0 + $1.value : $0 }
-        if open >= limits.connectionsMax { return HTTPRefusal(status: 503, message: "too many connections") }
-        let ownMax = handler.connectionsMax(for: connection.peer, listener: connection.listener)
-        if openConnections[connection.owner, default: 0] >= ownMax {
-            return HTTPRefusal(status: 503, message: "too many connections of one user")
-        }
-        guard let together = handler.strangersMax(for: connection.peer, listener: connection.listener) else {
-            return nil
-        }
-        connection.isStranger = true
-        guard openToStrangers[connection.listener, default: 0] >= together else { return nil }
-        return HTTPRefusal(status: 503, message: "too many connections of users without a role")
-    }
-
-    /// Says so and closes; whether the client takes it is its own affair.
-    func turnAway(_ descriptor: Int32, _ listener: Listener, _ refusal: HTTPRefusal) {
-        let bytes = encode(handler.answer(to: refusal, listener: listener.tag), keepAlive: false, isHead: false)
-        _ = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        close(descriptor)
-    }
-
-    /// All descriptors are used: the next client is told so by way of the spare one.
-    func turnAwayWithoutDescriptor(_ listener: Listener) {
-        close(spareDescriptor)
-        let descriptor = accept4(listener.descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue))
-        if descriptor >= 0 {
-            turnAway(descriptor, listener, HTTPRefusal(status: 503, message: "no file descriptors left"))
-        }
-        spareDescriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
-    }
-
     func setDeadline(_ connection: Connection, _ seconds: Double) {
-        connection.deadline = steadyNanoseconds() + UInt64(seconds * 1e9)
+        connection.waitsSince = steadyNanoseconds()
+        connection.deadline = connection.waitsSince + UInt64(seconds * 1e9)
         sweepAt = min(sweepAt, connection.deadline)
     }
 

@@ -106,7 +106,7 @@ package final class Daemon: Sendable {
         self.events = events
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
-            patience: Double(settings.stopTimeout.components.seconds),
+            limits: httpLimits(settings, sockets: listeners.count, journal),
             Frontend.Parts(
                 writer: inbox, reader: reader, events: events, caller: caller, secrets: secrets,
                 subscriptionSecrets: subscriptionSecrets, journal: journal,
@@ -261,13 +261,29 @@ private func openListeners(_ settings: Settings) throws -> [Listener] {
         + listeners("webhook", .webhook, settings.webhookSocket) + metrics
 }
 
+/// Each socket has its share of the descriptors, so that a crowd on one keeps nobody from the other, and enough is
+/// left for calls and files.
+private func httpLimits(_ settings: Settings, sockets: Int, _ journal: Journal) -> HTTPLimits {
+    var limits = HTTPLimits()
+    // Whoever waits for what Meta or an endpoint says gets to hear it, as long as those are waited for.
+    limits.drainSeconds += Double(settings.stopTimeout.components.seconds)
+    let own = settings.connections + CallerStep<Dice>.callsMax + GraphCalls.connections + Descriptors.ownFiles
+    let most = Descriptors.raiseMax()
+    let share = (most - own) / sockets
+    limits.connectionsMax = min(limits.connectionsMax, max(Descriptors.connectionsMin, share))
+    if share < Descriptors.connectionsMin {
+        let text =
+            "there are only \(most) file descriptors, and \(own) of them may be needed for calls and files: "
+            + "raise LimitNOFILE= or ulimit -n"
+        journal.write(LogLine(.warning, .started, text))
+    }
+    return limits
+}
+
 private func startFront(
-    listeners: [Listener], bell: Bell, mailbox: Mailbox<Frontend.Mail>, patience: Double, _ parts: Frontend.Parts
+    listeners: [Listener], bell: Bell, mailbox: Mailbox<Frontend.Mail>, limits: HTTPLimits, _ parts: Frontend.Parts
 ) -> Thread {
     Thread("sockets") {
-        var limits = HTTPLimits()
-        // Whoever waits for what Meta or an endpoint says gets to hear it, as long as those are waited for.
-        limits.drainSeconds += patience
         let server = HTTPServer(listeners: listeners, bell: bell, limits: limits)
         server.run(Frontend(server: server, mailbox: mailbox, parts))
     }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A named thread that runs `body` once; `join` waits for its end.
+/// A named thread that runs `body` once; `join` waits for its end. Dropped without that, it goes on by itself.
 package final class Thread: @unchecked Sendable {
     private var handle = pthread_t()
     private let joined = Lock(false)
@@ -21,6 +21,8 @@ package final class Thread: @unchecked Sendable {
         let code = pthread_create(&handle, nil, runThread, start.toOpaque())
         precondition(code == 0, "a thread could not be started: error \(code)")
     }
+
+    deinit { if !joined.withLock({ $0 }) { pthread_detach(handle) } }
 
     package func join() {
         let already = joined.withLock { joined in

@@ -15,17 +15,19 @@ private final class Echo: HTTPHandler {
 
     private let ownMax: Int
     private let strangersMax: Int?
+    private let bodyBytesMax: Int
 
-    init(server: HTTPServer, ending: Lock<Ending>, ownMax: Int, strangersMax: Int?) {
+    init(server: HTTPServer, ending: Lock<Ending>, ownMax: Int, strangersMax: Int?, bodyBytesMax: Int) {
         self.ownMax = ownMax
         self.strangersMax = strangersMax
+        self.bodyBytesMax = bodyBytesMax
         self.server = server
         self.ending = ending
     }
 
     func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
         if head.path == "/refuse" { return .refuse(HTTPResponse(status: 403, body: Array("no".utf8))) }
-        return head.path == "/stream" ? .stream : .collect(bytesMax: 1000)
+        return head.path == "/stream" ? .stream : .collect(bytesMax: bodyBytesMax)
     }
 
     func received(_ request: HTTPRequest, _ exchange: Exchange) {
@@ -75,7 +77,9 @@ private final class Running {
     var other: String { folder.file("o") }
 
     /// It listens at `path` and, under another tag, at `other`.
-    init(_ limits: HTTPLimits = HTTPLimits(), ownMax: Int = .max, strangersMax: Int? = nil) throws {
+    init(
+        _ limits: HTTPLimits = HTTPLimits(), ownMax: Int = .max, strangersMax: Int? = nil, bodyBytesMax: Int = 1000
+    ) throws {
         let listeners = [
             try Listener.unix(path: folder.file("s"), mode: 0o600, tag: 0),
             try Listener.unix(path: folder.file("o"), mode: 0o666, tag: 1),
@@ -83,7 +87,10 @@ private final class Running {
         let (bell, ending) = (bell, ending)
         thread = OutboxSystem.Thread("echo") {
             let server = HTTPServer(listeners: listeners, bell: bell, limits: limits)
-            server.run(Echo(server: server, ending: ending, ownMax: ownMax, strangersMax: strangersMax))
+            server.run(
+                Echo(
+                    server: server, ending: ending, ownMax: ownMax, strangersMax: strangersMax,
+                    bodyBytesMax: bodyBytesMax))
         }
     }
 
@@ -232,6 +239,20 @@ private final class Running {
         #expect(client.hear()?.status == 408)
     }
 
+    @Test func aDrippedBodyDoesNotProlongItsTimeForEver() throws {
+        var limits = HTTPLimits()
+        limits.bodySeconds = 0.5
+        let running = try Running(limits)
+        let client = RawClient(running.path)
+        client.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        var said = 0
+        while client.say("x"), said < 400 {
+            said += 1
+            usleep(20_000)
+        }
+        #expect(client.hear()?.status == 408)
+    }
+
     @Test func halfClosedClientsGetTheirAnswer() throws {
         let running = try Running()
         let client = RawClient(running.path)
@@ -272,6 +293,46 @@ private final class Running {
         #expect(fourth.hear()?.status == 503)
         first[0].say("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(first[0].hear()?.status == 200)
+    }
+
+    @Test func whoIdlesMakesRoomForWhoAsks() throws {
+        var limits = HTTPLimits()
+        (limits.connectionsMax, limits.spareIdleSeconds) = (3, 0.05)
+        let running = try Running(limits)
+        let busy = RawClient(running.path)
+        busy.say("GET /never HTTP/1.1\r\nHost: x\r\n\r\n")
+        let idle = (0..<2).map { _ in RawClient(running.path) }
+        for client in idle {
+            client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(client.hear()?.status == 200)
+        }
+        usleep(100_000)
+        idle[0].say("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(idle[0].hear()?.body == "GET /1 ")
+        let fourth = RawClient(running.path)
+        fourth.say("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(fourth.hear()?.body == "GET /2 ")
+        #expect(idle[1].isEnded(), "the one that idled longest")
+        busy.setPatience(milliseconds: 50)
+        #expect(!busy.isClosed(), "its answer is awaited")
+    }
+
+    @Test func bodiesCountUntilTheyAreAnsweredAlsoWhenTheirClientHasGone() throws {
+        var limits = HTTPLimits()
+        limits.bodyBytesInMemoryMax = 20_000
+        let running = try Running(limits, bodyBytesMax: 10_000)
+        func post(_ path: String) -> RawClient {
+            let client = RawClient(running.path)
+            let body = String(repeating: "x", count: 9000)
+            client.say("POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n\(body)")
+            return client
+        }
+        for _ in 0..<10 { #expect(post("/").hear()?.status == 200) }
+        let waiting = post("/never")
+        // One that went: its body is still with the handler.
+        do { _ = post("/never") }
+        _ = waiting
+        #expect(post("/").hear()?.status == 503)
     }
 
     @Test func whoDoesNotTakeAnswersMayNotAskForMore() throws {
