@@ -18,6 +18,10 @@ namespace {
 
 constexpr size_t kept_max = 1 << 20;
 
+// Each takes 16 bytes here and 16 in the caller's copy, more than it may take in the text.
+constexpr size_t nodes_max = 2'000'000;
+constexpr int too_many_values = -1;
+
 bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 // `text` points at the opening quote. Returns the offset behind the closing one.
@@ -34,13 +38,15 @@ uint32_t string_end(const uint8_t *text, uint32_t start, bool &escaped) {
 
 bool ends_scalar(uint8_t c) { return c == ',' || c == ']' || c == '}' || is_space(c); }
 
-void index_valid(ob_json_parser &parser, const uint8_t *text, uint32_t length) {
+// False when there are more than nodes_max of them.
+bool index_valid(ob_json_parser &parser, const uint8_t *text, uint32_t length) {
     auto &nodes = parser.nodes;
     auto &open = parser.open;
     nodes.clear();
     open.clear();
     uint32_t at = 0;
     while (at < length) {
+        if (nodes.size() > nodes_max) return false;
         const uint8_t c = text[at];
         if (is_space(c) || c == ',' || c == ':') {
             at++;
@@ -69,6 +75,7 @@ void index_valid(ob_json_parser &parser, const uint8_t *text, uint32_t length) {
             at = end;
         }
     }
+    return true;
 }
 
 }  // namespace
@@ -95,7 +102,7 @@ int ob_json_parse(ob_json_parser *parser, const uint8_t *bytes, size_t length, s
         simdjson::dom::element root;
         const auto error = parser->dom.parse(bytes, length, false).get(root);
         if (error) return error;
-        index_valid(*parser, bytes, static_cast<uint32_t>(length));
+        if (!index_valid(*parser, bytes, static_cast<uint32_t>(length))) return too_many_values;
     } catch (const std::bad_alloc &) {
         return simdjson::MEMALLOC;
     }
@@ -104,4 +111,7 @@ int ob_json_parse(ob_json_parser *parser, const uint8_t *bytes, size_t length, s
     return 0;
 }
 
-const char *ob_json_error(int code) { return simdjson::error_message(static_cast<simdjson::error_code>(code)); }
+const char *ob_json_error(int code) {
+    if (code == too_many_values) return "it holds more than 2,000,000 values";
+    return simdjson::error_message(static_cast<simdjson::error_code>(code));
+}

@@ -23,12 +23,12 @@ void ob_json_parser_free(ob_json_parser *parser);
 
 /// Checks all of `bytes` as one JSON text (RFC 8259, UTF-8) of at most `depth_max` nested containers and
 /// lays its nodes out in document order; an object's keys and values alternate.
-/// `bytes` must be readable for 64 bytes behind `length`. Returns 0, or simdjson's error code.
+/// `bytes` must be readable for 64 bytes behind `length`. Returns 0, or a code for ob_json_error.
 /// `nodes` stays valid until the next call.
 int ob_json_parse(ob_json_parser *parser, const uint8_t *bytes, size_t length, size_t depth_max,
                   const ob_json_node **nodes, size_t *count);
 
-/// simdjson's words for an error code.
+/// Words for a code.
 const char *ob_json_error(int code);
 
 #ifdef __cplusplus
