@@ -25,8 +25,8 @@ struct BulkJob {
     private var refusedSinceSlice = 0
     /// When it brings an idempotency key: takes the place of `waiting`.
     var keyed: KeyedBulk?
-    /// NDJSON: the beginning of a line whose end has not come.
-    var partial: [UInt8] = []
+    /// NDJSON: where the lines end.
+    var splitter: LineSplitter
     /// NDJSON: lines read, blank ones included.
     var lines = 0
     var bodyEnded = false
@@ -37,6 +37,7 @@ struct BulkJob {
     init(stream: Bool, limits: Frontend.Limits) {
         self.stream = stream
         self.limits = limits
+        splitter = LineSplitter(bytesMax: limits.ndjsonLineBytesMax)
     }
 
     mutating func refuse(_ index: Int, _ error: APIError) {
@@ -133,14 +134,12 @@ extension Frontend {
 
     func streamPiece(_ piece: [UInt8], _ exchange: Exchange) {
         guard var job = bulks[exchange] else { return }
-        var rest = piece[...]
-        while let end = rest.firstIndex(of: 0x0A) {
-            takeLine((job.partial + rest[..<end])[...], &job)
-            job.partial = []
-            rest = rest[(end + 1)...]
-        }
-        job.partial += rest
-        guard job.partial.count <= limits.ndjsonLineBytesMax else {
+        // Apart from the job, which each line changes.
+        var splitter = job.splitter
+        do throws(LineSplitter.TooLong) {
+            try splitter.take(piece) { takeLine($0, &job) }
+            job.splitter = splitter
+        } catch {
             bulks[exchange] = nil
             let error = APIError(
                 .tooLarge, "line \(job.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes")
@@ -153,11 +152,6 @@ extension Frontend {
     private func takeLine(_ line: ArraySlice<UInt8>, _ job: inout BulkJob) {
         job.lines += 1
         if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
-        guard line.count <= limits.ndjsonLineBytesMax else {
-            return job.refuseNext(
-                FieldError("body", "line \(job.lines) of the body is longer than \(limits.ndjsonLineBytesMax) bytes"),
-                line: line)
-        }
         do throws(APIError) {
             job.take(try parse(line), path: "", now: now, line: line)
         } catch {
@@ -167,8 +161,7 @@ extension Frontend {
 
     func streamEnded(_ exchange: Exchange) {
         guard var job = bulks[exchange] else { return }
-        takeLine(job.partial[...], &job)
-        job.partial = []
+        takeLine(job.splitter.end(), &job)
         job.bodyEnded = true
         bulks[exchange] = job
         storeNextSlice(exchange)
