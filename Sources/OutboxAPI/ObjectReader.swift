@@ -24,7 +24,7 @@ struct ObjectReader {
                 let words = unknown == 1 ? "is not known here; known are \(known.joined(separator: ", "))" : "neither"
                 refuse(String(name.prefix(64)), words)
             } else if members.contains(where: { $0.name == name }) {
-                refuse(name, "is given twice")
+                if !errors.contains(where: { $0.field == path + name }) { refuse(name, "is given twice") }
             } else {
                 members.append((name, member))
             }
