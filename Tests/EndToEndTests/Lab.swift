@@ -73,6 +73,8 @@ final class Lab: @unchecked Sendable {
     /// Where the daemon finds Meta: the sandbox, or whoever stands between (`between` is told the sandbox's port).
     private var graphPort = 0
     private let daemonArguments: [String]
+    /// How many descriptors the daemon may have; nil: as many as the test.
+    private let descriptorsMax: Int?
 
     /// Settings of a line that sends what it is given, to anybody and at once.
     static let freely = #""messagesPerSecond":5000,"pairLimit":false,"closedWindow":"leave""#
@@ -83,10 +85,11 @@ final class Lab: @unchecked Sendable {
 
     init(
         sandbox: [String] = [], daemon: [String] = [],
-        line: String? = #"{"phoneNumberId":"106","token":"t",\#(Lab.freely)}"#,
+        line: String? = #"{"phoneNumberId":"106","token":"t",\#(Lab.freely)}"#, descriptorsMax: Int? = nil,
         between: ((_ sandboxPort: Int) throws -> Int)? = nil
     ) throws {
         daemonArguments = daemon
+        self.descriptorsMax = descriptorsMax
         try FileManager.default.createDirectory(
             atPath: folder.file("state/secrets"), withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700])
@@ -130,7 +133,8 @@ final class Lab: @unchecked Sendable {
 
     /// `before` are words that end in running a program, such as `prlimit --fsize=4096`.
     func startDaemon(environment: [String: String] = [:], before: [String] = []) throws {
-        let words = before + ["\(programFolder)/outboxd"] + arguments
+        let limits = descriptorsMax.map { ["/usr/bin/prlimit", "--nofile=\($0):\($0)"] } ?? []
+        let words = before + limits + ["\(programFolder)/outboxd"] + arguments
         let program = try Program(
             words[0], Array(words.dropFirst()), environment: environment, output: folder.file("outboxd.log"))
         daemon = program
