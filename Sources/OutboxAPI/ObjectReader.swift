@@ -22,7 +22,7 @@ struct ObjectReader {
                 // An answer is for reading: it does not grow with what a caller makes up.
                 if unknown > Self.unknownListedMax { continue }
                 let words = unknown == 1 ? "is not known here; known are \(known.joined(separator: ", "))" : "neither"
-                refuse(String(name.prefix(64)), words)
+                refuse(beginning(of: name), words)
             } else if members.contains(where: { $0.name == name }) {
                 if !errors.contains(where: { $0.field == path + name }) { refuse(name, "is given twice") }
             } else {
@@ -98,3 +98,6 @@ struct ObjectReader {
         return number
     }
 }
+
+/// As much as an answer repeats of a word somebody made up. Of its scalars, for a character may have any number of them.
+func beginning(of word: String) -> String { String(String.UnicodeScalarView(word.unicodeScalars.prefix(64))) }

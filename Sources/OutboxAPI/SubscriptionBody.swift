@@ -49,7 +49,7 @@ package struct SubscriptionBody: Equatable, Sendable {
         }
         for name in Set(names).sorted() where !EventKind.publicNames.contains(name) {
             let known = EventKind.publicNames.joined(separator: ", ")
-            reader.refuse("events", "\"\(name.prefix(64))\" is no event; there are \(known)")
+            reader.refuse("events", "\"\(beginning(of: name))\" is no event; there are \(known)")
             return nil
         }
         return EventKind.publicNames.filter { names.contains($0) }

@@ -34,7 +34,7 @@ func parsed(_ bytes: some Collection<UInt8>) -> JSONValue? { try? otherParser.pa
 func check(_ error: APIError) {
     let body = parsed(error.body)
     precondition(body?["error"]?["code"]?.string == error.code.rawValue, "an error's answer is broken JSON")
-    precondition((400...599).contains(error.status) && error.body.count < 1 << 20)
+    precondition((400...599).contains(error.status) && error.body.count < 1 << 16)
 }
 
 func check(_ errors: [FieldError]) {

@@ -144,4 +144,37 @@ private func wrongFields(_ text: String) throws -> [String] {
         #expect(throws: APIError.self) { try ListQuery.read([("page", "9223372036854775807")]) }
         #expect(throws: APIError.self) { try ListQuery.read([("limit", "-1")]) }
     }
+
+    @Test func anAnswerDoesNotGrowWithTheNamesItRefuses() throws {
+        let accents = String(repeating: "\u{0301}", count: 50_000)
+        for text in [
+            "{" + Array(repeating: #""to":"0""#, count: 5000).joined(separator: ",") + "}",
+            "{" + (0..<5000).map { "\"k\($0)\":0" }.joined(separator: ",") + "}", "{\"a\(accents)\":0}",
+        ] {
+            let value = try JSONParser().parse(text.utf8)
+            guard case .wrong(let errors) = MessageBody.read(value, now: Timestamp(milliseconds: 0)) else {
+                Issue.record("not refused")
+                continue
+            }
+            #expect(APIError.validation(errors).body.count < 8192)
+        }
+    }
+
+    @Test(arguments: [1, 2, 5, 100]) func linesAreTheSameHoweverTheyAreCut(_ step: Int) throws {
+        func lines(_ text: String, bytesMax: Int = 10) throws -> [String] {
+            var splitter = LineSplitter(bytesMax: bytesMax)
+            var lines: [String] = []
+            let bytes = Array(text.utf8)
+            for start in stride(from: 0, to: bytes.count, by: step) {
+                try splitter.take(Array(bytes[start..<min(start + step, bytes.count)])) {
+                    lines.append(String(decoding: $0, as: UTF8.self))
+                }
+            }
+            return lines + [String(decoding: splitter.end(), as: UTF8.self)]
+        }
+        #expect(try lines("ab\n\r\ncd") == ["ab", "\r", "cd"])
+        #expect(try lines("1234567890\n") == ["1234567890", ""])
+        #expect(throws: LineSplitter.TooLong.self) { try lines("a\n12345678901\nb\n") }
+        #expect(throws: LineSplitter.TooLong.self) { try lines("12345678901") }
+    }
 }

@@ -56,19 +56,14 @@ class Running:
         self.processes = []
         self.sandbox_port = self.start_sandbox()
         self.daemon = self.start_daemon()
-        status, answer = self.client().call(
-            "PUT",
-            "/v1/lines/main",
-            {
-                "phoneNumberId": "106",
-                "token": "t",
-                "messagesPerSecond": 10000,
-                "pairLimit": False,
-                "closedWindow": "leave",
-            },
-        )
+        self.add_line("main", "106")
+
+    def add_line(self, name, number):
+        """One that sends what it is given, to anybody and at once."""
+        line = {"phoneNumberId": number, "token": "t", "messagesPerSecond": 10000, "pairLimit": False}
+        status, answer = self.client().call("PUT", f"/v1/lines/{name}", line | {"closedWindow": "leave"})
         assert status == 201, answer
-        assert self.client().call("PUT", "/v1/pools/main", {"tier": "TIER_UNLIMITED"})[0] == 200
+        assert self.client().call("PUT", f"/v1/pools/{name}", {"tier": "TIER_UNLIMITED"})[0] == 200
 
     def file(self, name):
         return os.path.join(self.folder.name, name)
@@ -108,12 +103,12 @@ class Running:
         except OSError:
             return False
 
-    def wait(self, holds, what):
+    def wait(self, holds, what, pause=0.05):
         end = time.monotonic() + self.patience
         while not holds():
             if time.monotonic() > end:
                 raise SystemExit(f"{what}: {self.words()}")
-            time.sleep(0.05)
+            time.sleep(pause)
 
     def client(self):
         return Client(UnixConnection(self.file("a")))

@@ -110,6 +110,7 @@ class Load:
 
     def follow_with_cursor(self):
         client = self.running.client()
+        assert client.call("PUT", "/v1/cursors/soak", {"after": 0})[0] in (200, 201)
         while not self.ending.is_set():
             last = self.read("/v1/events?follow=true&cursor=soak", {}, 5)
             if last:
@@ -121,6 +122,7 @@ class Load:
         connection = self.running.client().connection
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
         end = time.monotonic() + seconds
         last = None
         while time.monotonic() < end and not self.ending.is_set():
