@@ -28,6 +28,8 @@ GROWTH_MAX = 1.10
 KEPT = 5000  # ended messages of each kind; all others are pruned
 WAITING_MAX = 4000  # messages on their way, and events nobody was told of: full load, not a growing backlog
 BULK = 200
+KEYS = 50  # idempotency keys, used again and again: each is kept for a day
+PEOPLE = 5000  # written to in turn: each is kept for the 24 hours Meta counts people over
 
 
 class Load:
@@ -61,16 +63,17 @@ class Load:
         for thread in self.threads:
             thread.join(30)
 
-    def message(self):
-        number = next(self.numbers)
-        return {"to": f"1415{number % 10_000_000:07d}", "message": f"Hello {number}", "metadata": {"n": number}}
+    def message(self, number=None):
+        number = next(self.numbers) if number is None else number
+        return {"to": f"1415{number % PEOPLE:07d}", "message": f"Hello {number}", "metadata": {"n": number}}
 
     def single(self):
         client = self.running.client()
         dice = random.Random()
         while self.room.wait() and not self.ending.is_set():
-            item = self.message()
-            headers = {"Idempotency-Key": f"k{item['metadata']['n']}"} if dice.random() < 0.5 else {}
+            key = dice.randrange(KEYS) if dice.random() < 0.1 else None
+            item = self.message(key)
+            headers = {} if key is None else {"Idempotency-Key": f"single-{key}"}
             status, answer = client.call("POST", "/v1/messages", item, headers)
             assert status == 202, answer
             self.counts["single"] += 1
@@ -83,11 +86,15 @@ class Load:
             self.room.wait()
             if self.ending.is_set():
                 return
-            items = [self.message() for _ in range(BULK)]
+            # Array, lines, array, lines with a key in turn.
+            key = turn // 4 % KEYS if turn % 4 == 3 else None
+            items = [self.message(None if key is None else key * BULK + index) for index in range(BULK)]
             body, headers = {"messages": items}, {}
             if turn % 2:
                 body = "\n".join(json.dumps(item) for item in items).encode()
-                headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": f"bulk-{turn}"}
+                headers = {"Content-Type": "application/x-ndjson"}
+            if key is not None:
+                headers["Idempotency-Key"] = f"bulk-{key}"
             status, answer = client.call("POST", "/v1/messages/bulk", body, headers)
             assert status == 202 and answer["data"]["queued"] == BULK, answer
             self.counts["bulk"] += BULK
