@@ -408,6 +408,7 @@ CREATE TABLE subscription (
     active       INTEGER NOT NULL CHECK (active IN (0, 1)),
     reason       TEXT,                          -- why outboxd made it inactive
     revision     INTEGER NOT NULL,              -- raised by every change that was asked for
+    replays      INTEGER NOT NULL DEFAULT 0,    -- raised by every replay
     cursor       INTEGER NOT NULL,              -- events up to here have their delivery, or do not concern it
     failures     INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),  -- CallbackBreaker
     failing_since INTEGER,
@@ -428,6 +429,7 @@ CREATE TABLE delivery (
     message      INTEGER,           -- its events go in order
     status       INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),  -- DeliveryStatus
     attempts     INTEGER NOT NULL,  -- tries of its schedule
+    replay       INTEGER NOT NULL DEFAULT 0,  -- the last that asked for it: calls begun before say nothing of it
     next_at      INTEGER,           -- null: as soon as it may
     http_status  INTEGER,           -- of the last answer
     error        TEXT,

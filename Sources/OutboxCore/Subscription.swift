@@ -11,6 +11,8 @@ package struct Subscription: Equatable, Sendable {
     package var reason: String?
     /// Raised by every change somebody asked for: what was found out about an older one does not count.
     package var revision: Int64
+    /// How often events were asked for again.
+    package var replays: Int64 = 0
     /// Every event up to here has its delivery, or does not concern it.
     package var cursor: Int64
     package var breaker: CallbackBreaker.State?
@@ -100,6 +102,8 @@ package struct Delivery: Equatable, Sendable {
 package struct CallbackReport: Equatable, Sendable {
     package var subscription: Int64
     package var revision: Int64
+    /// Replays that were known when the calls began: of what was asked for since they say nothing.
+    package var replays: Int64
     package var cursor: Int64
     package var breaker: CallbackBreaker.State?
     package var deliveries: [Delivery]
@@ -107,11 +111,12 @@ package struct CallbackReport: Equatable, Sendable {
     package var disable: String?
 
     package init(
-        subscription: Int64, revision: Int64, cursor: Int64, breaker: CallbackBreaker.State?, deliveries: [Delivery],
-        disable: String? = nil
+        subscription: Int64, revision: Int64, replays: Int64, cursor: Int64, breaker: CallbackBreaker.State?,
+        deliveries: [Delivery], disable: String? = nil
     ) {
         self.subscription = subscription
         self.revision = revision
+        self.replays = replays
         self.cursor = cursor
         self.breaker = breaker
         self.deliveries = deliveries

@@ -363,8 +363,9 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         else { return }
         outputs.reports.append(
             CallbackReport(
-                subscription: id, revision: endpoint.subscription.revision, cursor: cursor, breaker: breaker,
-                deliveries: endpoint.results, disable: endpoint.disable))
+                subscription: id, revision: endpoint.subscription.revision,
+                replays: endpoint.subscription.replays, cursor: cursor, breaker: breaker, deliveries: endpoint.results,
+                disable: endpoint.disable))
         endpoints[id]?.results = []
         endpoints[id]?.disable = nil
         endpoints[id]?.unconfirmed += 1

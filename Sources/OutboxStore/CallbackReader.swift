@@ -4,7 +4,7 @@ extension Subscription {
     static let columns = """
         s.id, s.account, s.url, s.line, s.events, s.secret, s.active, s.reason, s.revision, s.cursor, s.failures,
         s.failing_since, s.open_until, s.last_error, s.last_delivered_at, s.created_at, s.updated_at,
-        (SELECT name FROM line WHERE id = s.line)
+        (SELECT name FROM line WHERE id = s.line), s.replays
         """
 
     init(_ row: Row) {
@@ -18,6 +18,7 @@ extension Subscription {
             lineID: row.optionalInteger(3), secret: row.text(5), revision: row.integer(8), cursor: row.integer(9),
             createdAt: Timestamp(milliseconds: row.integer(15)), updatedAt: Timestamp(milliseconds: row.integer(16)))
         reason = row.optionalText(7)
+        replays = row.integer(18)
         lastDeliveredAt = time(14)
         guard row.integer(10) > 0, let since = time(11) else { return }
         breaker = CallbackBreaker.State(

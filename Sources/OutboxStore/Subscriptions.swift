@@ -100,7 +100,8 @@ extension Queue {
                 .integer(report.subscription), .integer(delivery.event), .optional(delivery.message?.rawValue),
                 .integer(delivery.status.rawValue), .integer(delivery.attempts),
                 .optional(delivery.nextAt?.milliseconds), .optional(delivery.httpStatus), .optional(delivery.error),
-                .optional(delivery.firstAt?.milliseconds), .optional(delivery.endedAt?.milliseconds))
+                .optional(delivery.firstAt?.milliseconds), .optional(delivery.endedAt?.milliseconds),
+                .integer(report.replays))
             if delivery.status == .delivered { delivered = max(delivered ?? now, delivery.endedAt ?? now) }
         }
         guard revision == report.revision else { return }
@@ -130,6 +131,8 @@ extension Queue {
         -> Replayed
     {
         let id = subscription.id
+        let number = subscription.replays + 1
+        try callbacks.countReplay.run(.integer(number), .integer(id))
         if failedOnly {
             let failed = try database.prepare(
                 """
@@ -142,7 +145,7 @@ extension Queue {
                 .integer(Self.replayedAtOnce + 1)
             ) { $0.integer(0) }
             for event in failed.prefix(Int(Self.replayedAtOnce)) {
-                try callbacks.replayFailed.run(.integer(id), .integer(event))
+                try callbacks.replayFailed.run(.integer(number), .integer(id), .integer(event))
             }
             let next = failed.count > Self.replayedAtOnce ? failed.last : nil
             return Replayed(count: Int64(failed.count) - (next == nil ? 0 : 1), next: next)
@@ -152,7 +155,7 @@ extension Queue {
         guard first <= last else { return Replayed(count: 0, next: nil) }
         let end = min(last, first + Self.replayedAtOnce - 1)
         let count = try callbacks.replay.run(
-            .integer(id), .integer(first), .integer(end), .integer(subscription.account),
+            .integer(id), .integer(number), .integer(first), .integer(end), .integer(subscription.account),
             .optional(subscription.lineID), .integer(subscription.settings.kindsMask), .integer(subscription.cursor))
         return Replayed(count: Int64(count), next: end < last ? end + 1 : nil)
     }
@@ -175,6 +178,8 @@ final class CallbackStatements {
     let progress: Statement
     /// One row by primary key.
     let replayFailed: Statement
+    /// One row by primary key.
+    let countReplay: Statement
     /// A slice of the log, and as many rows of delivery.
     let replay: Statement
     /// A row at most for each subscription, by primary key.
@@ -199,6 +204,7 @@ final class CallbackStatements {
             ON CONFLICT (subscription, event) DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
                 next_at = excluded.next_at, http_status = excluded.http_status, error = excluded.error,
                 first_at = excluded.first_at, ended_at = excluded.ended_at
+            WHERE delivery.replay <= :replays
             """)
         progress = try database.prepare(
             """
@@ -210,18 +216,20 @@ final class CallbackStatements {
             """)
         replayFailed = try database.prepare(
             """
-            UPDATE delivery SET status = 0, attempts = 0, next_at = NULL, first_at = NULL, ended_at = NULL
+            UPDATE delivery SET status = 0, attempts = 0, next_at = NULL, first_at = NULL, ended_at = NULL,
+                replay = :replay
             WHERE subscription = :subscription AND event = :event
             """)
+        countReplay = try database.prepare("UPDATE subscription SET replays = :replays WHERE id = :id")
         replay = try database.prepare(
             """
-            INSERT INTO delivery (subscription, event, message, status, attempts)
-            SELECT :subscription, e.seq, e.message, 0, 0 FROM event AS e
+            INSERT INTO delivery (subscription, event, message, status, attempts, replay)
+            SELECT :subscription, e.seq, e.message, 0, 0, :replay FROM event AS e
             WHERE e.seq BETWEEN :first AND :last AND e.account = :account AND (:line IS NULL OR e.line = :line)
                 AND (:kinds >> e.kind) & 1 AND (e.seq <= :cursor
                     OR EXISTS (SELECT 1 FROM delivery WHERE subscription = :subscription AND event = e.seq))
             ON CONFLICT (subscription, event) DO UPDATE SET status = 0, attempts = 0, next_at = NULL, first_at = NULL,
-                ended_at = NULL
+                ended_at = NULL, replay = excluded.replay
             """)
         deleteOfEvent = try database.prepare(
             "DELETE FROM delivery WHERE subscription IN (SELECT id FROM subscription) AND event = :event")

@@ -16,6 +16,8 @@ private let steps: [(version: Int64, sql: String)] = [
         ALTER TABLE message ADD COLUMN lot INTEGER NOT NULL DEFAULT 0;
         DROP INDEX message_recipient;
         CREATE INDEX message_recipient ON message (lot, recipient);
+        ALTER TABLE subscription ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE delivery ADD COLUMN replay INTEGER NOT NULL DEFAULT 0;
         """
     )
 ]

@@ -174,10 +174,12 @@ import Testing
             reading.withLock { $0 = false }
             reader.join()
         }
-        for _ in 0..<8 {
+        var kills = 0
+        while kills < 8 || kills < 100 && accepted.withLock({ $0.count }) <= 50 {
             usleep(150_000)
             lab.killDaemon()
             try lab.startDaemon()
+            kills += 1
         }
         running.withLock { $0 = false }
         caller.join()

@@ -102,7 +102,8 @@ extension Acknowledged {
             var delivery = Delivery(event: event, message: nil, status: .delivered, attempts: 1)
             delivery.endedAt = now
             let report = CallbackReport(
-                subscription: id, revision: row.revision, cursor: event, breaker: nil, deliveries: [delivery])
+                subscription: id, revision: row.revision, replays: .max, cursor: event, breaker: nil,
+                deliveries: [delivery])
             try together(queue) { try queue.record(report, now: now) }
             let after = try read(queue) { try queue.subscription(id, account: 1) }
             if after?.cursor != event { problems.append("a report of subscription \(id) changed nothing") }

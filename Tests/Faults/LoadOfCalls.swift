@@ -81,7 +81,8 @@ extension Load {
                 return delivery
             }
             let report = CallbackReport(
-                subscription: id, revision: known.revision, cursor: last, breaker: nil, deliveries: deliveries)
+                subscription: id, revision: known.revision, replays: .max, cursor: last, breaker: nil,
+                deliveries: deliveries)
             try queue.record(report, now: self.now)
             let isThere = try queue.subscription(id, account: 1) != nil
             return {

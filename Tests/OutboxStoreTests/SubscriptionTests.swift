@@ -31,7 +31,7 @@ import Testing
         try bench.run {
             try $0.record(
                 CallbackReport(
-                    subscription: one.id, revision: 1, cursor: 10, breaker: nil,
+                    subscription: one.id, revision: 1, replays: .max, cursor: 10, breaker: nil,
                     deliveries: [waiting] + delivered(5...10, bench.now)), now: bench.now)
         }
         #expect(try bench.queue.oldestNeededEvent() == 4)
@@ -57,7 +57,7 @@ import Testing
         try bench.run {
             try $0.record(
                 CallbackReport(
-                    subscription: one.id, revision: 1, cursor: 1, breaker: nil,
+                    subscription: one.id, revision: 1, replays: .max, cursor: 1, breaker: nil,
                     deliveries: delivered(1...2, bench.now)), now: bench.now)
         }
         let reader = try CallbackReader(QueueReader(path: bench.path))
@@ -76,7 +76,7 @@ import Testing
         try bench.run {
             try $0.record(
                 CallbackReport(
-                    subscription: one.id, revision: 1, cursor: 3, breaker: breaker,
+                    subscription: one.id, revision: 1, replays: .max, cursor: 3, breaker: breaker,
                     deliveries: delivered(1...3, bench.now), disable: "410"), now: bench.now)
         }
         let reader = try CallbackReader(QueueReader(path: bench.path))
@@ -90,7 +90,8 @@ import Testing
             try bench.run {
                 try $0.record(
                     CallbackReport(
-                        subscription: one.id, revision: 2, cursor: cursor, breaker: breaker, deliveries: [],
+                        subscription: one.id, revision: 2, replays: .max, cursor: cursor, breaker: breaker,
+                        deliveries: [],
                         disable: cursor == 4 ? "gone" : nil), now: bench.now)
             }
         }
@@ -108,7 +109,8 @@ import Testing
         try bench.run {
             try $0.record(
                 CallbackReport(
-                    subscription: one.id, revision: 1, cursor: 6, breaker: nil, deliveries: delivered(5...6, bench.now)),
+                    subscription: one.id, revision: 1, replays: .max, cursor: 6, breaker: nil,
+                    deliveries: delivered(5...6, bench.now)),
                 now: bench.now)
         }
         try bench.run { try $0.set(RetentionRule(ageMax: .seconds(1), countMax: nil), for: .cancelled) }
@@ -125,7 +127,8 @@ import Testing
         #expect(try CallbackReader(reader).deliveries(one.id, status: nil, before: .max, limit: 10).isEmpty)
         try bench.run {
             try $0.record(
-                CallbackReport(subscription: one.id, revision: 1, cursor: 12, breaker: nil, deliveries: []),
+                CallbackReport(
+                    subscription: one.id, revision: 1, replays: .max, cursor: 12, breaker: nil, deliveries: []),
                 now: bench.now)
         }
         try prune()
@@ -154,7 +157,8 @@ import Testing
         }
         try bench.run {
             try $0.record(
-                CallbackReport(subscription: one.id, revision: 1, cursor: last, breaker: nil, deliveries: failed),
+                CallbackReport(
+                    subscription: one.id, revision: 1, replays: .max, cursor: last, breaker: nil, deliveries: failed),
                 now: bench.now)
         }
         let again = try bench.run { try $0.replay(1...Int64.max, failedOnly: true, of: one) }
