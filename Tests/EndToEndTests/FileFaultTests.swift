@@ -302,7 +302,8 @@ import Testing
             try lab.call("POST", "/v1/messages", #"{"to":"14155550100","line":"main","message":"hi"}"#).status
         }
         #expect(try submit() == 507)
-        #expect(lab.daemon?.words.contains("new messages are refused with 507") == true)
+        // The caller hears it first.
+        #expect(eventually { lab.daemon?.words.contains("new messages are refused with 507") == true })
         #expect(try lab.call("DELETE", "/v1/pauses/\(pause)").status == 204)
         for id in ids { try lab.wait(id, for: "read") }
         #expect(try submit() == 507)
@@ -313,7 +314,7 @@ import Testing
         try fill("rm '\(filler)' '\(filler).2'")
         let taken = try eventually { try submit() == 202 }
         #expect(taken)
-        #expect(lab.daemon?.words.contains("new messages are taken") == true)
+        #expect(eventually { lab.daemon?.words.contains("new messages are taken") == true })
         try lab.wait(try lab.submit(to: "14155550177"), for: "read")
         #expect(lab.stopDaemon() == 0)
     }

@@ -188,7 +188,9 @@ extension Simulation {
         case (.replay(let number, let range, let failed, let at), .eventsReplayed(let replayed)):
             let last = replayed.next.map { $0 - 1 } ?? range.upperBound
             if last >= range.lowerBound {
-                told.tellsAgain(number, range.lowerBound...last, failed: failed, askedAt: at)
+                told.tellsAgain(number, range.lowerBound...last, failed: failed, askedAt: at) { [open] event in
+                    (try? open?.log.event(event)) != nil
+                }
             }
         case (.markRead, .markedRead(let id, _)): received.isMarked(id)
         case (.moveCursor, .cursor(.done(let cursor, _))): history.moved(cursor.name, to: cursor.position)

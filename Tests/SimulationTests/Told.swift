@@ -122,12 +122,18 @@ struct Told {
 
     mutating func askedAgain(_ number: Int, _ range: ClosedRange<Int64>) { subscribers[number].replays.append(range) }
 
-    /// Of what was certainly over when it was asked for again, every event is told again.
-    mutating func tellsAgain(_ number: Int, _ range: ClosedRange<Int64>, failed: [Int64]?, askedAt: Int64) {
+    /// Of what was certainly over when it was asked for again, and was still in the log, every event is told again.
+    mutating func tellsAgain(
+        _ number: Int, _ range: ClosedRange<Int64>, failed: [Int64]?, askedAt: Int64, isInLog: (Int64) -> Bool
+    ) {
         let over =
             failed?.filter(range.contains)
             ?? subscribers[number].takenAt.filter { range.contains($0.key) && $0.value < askedAt - 60_000 }.map(\.key)
-        for event in over { subscribers[number].again[event] = askedAt }
+        for event in over where isInLog(event) {
+            // What was given up is so no longer when it was asked for again just before.
+            if failed != nil, let before = subscribers[number].again[event], askedAt - before < 60_000 { continue }
+            subscribers[number].again[event] = askedAt
+        }
     }
 
     // MARK: A call arrives
