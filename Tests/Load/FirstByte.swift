@@ -48,7 +48,7 @@ func measureFirstByte(socket path: String, folder: String, count: Int) -> Int32 
     return 0
 }
 
-private func connectUnix(_ path: String) -> Int32 {
+func connectUnix(_ path: String) -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     guard withUnixAddress(path, { connect(descriptor, $0, $1) == 0 }) ?? false else {
         print("no connection to \(path)")
@@ -57,7 +57,7 @@ private func connectUnix(_ path: String) -> Int32 {
     return descriptor
 }
 
-private func sendAll(_ descriptor: Int32, _ bytes: [UInt8]) {
+func sendAll(_ descriptor: Int32, _ bytes: [UInt8]) {
     var at = 0
     while at < bytes.count {
         let count = bytes[at...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -81,7 +81,7 @@ private func receiveAnswer(_ descriptor: Int32) {
     }
 }
 
-private func fatalExit(_ words: String) -> Never {
+func fatalExit(_ words: String) -> Never {
     print(words)
     exit(1)
 }

@@ -1,0 +1,21 @@
+"""Celery on Redis. Run: submits so many messages."""
+
+import os
+import sys
+
+from celery import Celery
+
+from road_post import body, post
+
+app = Celery("bench", broker=os.environ["BENCH_QUEUE"])
+app.conf.update(task_ignore_result=True, task_acks_late=True, broker_connection_retry_on_startup=True)
+
+
+@app.task(name="send", autoretry_for=(Exception,), max_retries=10)
+def send(words):
+    post(words)
+
+
+if __name__ == "__main__":
+    for number in range(int(sys.argv[1])):
+        send.delay(body(number))
