@@ -26,7 +26,7 @@ FROM (SELECT n, :since + n * :apart AS at, printf('1416%07d', n % 1000003) AS re
 """
 EVENTS = """
 INSERT INTO event (seq, account, line, message, previous, at, kind, state, attempt, detail)
-SELECT last_event - 4 + k.value, 1, line, id, iif(k.value = 0, NULL, last_event - 5 + k.value),
+SELECT last_event - 4 + k.value, 1, line, message.id, iif(k.value = 0, NULL, last_event - 5 + k.value),
     created_at + k.value * 1000,
     CASE WHEN k.value = 4 THEN iif(message.state = 7, 6, iif(message.state = 5, 11, 5)) ELSE
         CASE k.value WHEN 0 THEN 0 WHEN 1 THEN 2 WHEN 2 THEN 3 ELSE iif(message.state = 7, 11, 4) END END,

@@ -7,9 +7,11 @@ import argparse
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from contextlib import contextmanager
 
 from accepting import Accept, Bulk
@@ -93,8 +95,8 @@ class Bench:
 
 def groups(options):
     everything = [
-        FirstByte(), Idle(), Accept(), Accept(2), Accept(10), Bulk(), Drain(), Road(), Pace(), Start(),
-        Sizes(options.history), Reads(options.history),
+        FirstByte(), Idle(), Accept(), Bulk(), Drain(), Road(), Pace(), Start(options.waiting),
+        Sizes(options.history, options.waiting), Reads(options.history), Accept(2), Accept(10),
     ]
     names = [group.name for group in everything]
     unknown = [name for name in options.rows if name not in names]
@@ -112,6 +114,8 @@ def parse(words):
     parser.add_argument("--seconds", type=float, default=3, help="of each load (default: 3)")
     parser.add_argument("--history", type=int, default=1_000_000, metavar="N",
                         help="ended messages on disk for sizes and reads (default: 1000000)")
+    parser.add_argument("--waiting", type=int, default=1_000_000, metavar="N",
+                        help="queued messages for start and sizes (default: 1000000)")
     parser.add_argument("--connections", type=int, default=64, help="to Meta's side (default: 64)")
     parser.add_argument("--folder", default="/tmp", help="where queues are made: the disk that is measured")
     parser.add_argument("--lock", metavar="FILE", help="hold a lock on it during each measurement")
@@ -122,6 +126,7 @@ def parse(words):
 
 def main():
     options = parse(sys.argv[1:])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started ends too
     chosen = groups(options)
     bench = Bench(options)
     failed = []
@@ -134,9 +139,12 @@ def main():
                         if number == 0 and hasattr(group, "prepare"):
                             group.prepare(bench)
                         group.round(bench)
-                except (OSError, RuntimeError, TimeoutError, subprocess.SubprocessError) as error:
+                except Exception as error:  # whatever one lacks, the others can be measured
+                    traceback.print_exc()
                     bench.figures.note(f"{group.name} failed and is left out from here on: {error}")
                     failed.append(group)
+    except KeyboardInterrupt:
+        bench.figures.note("ended early: medians of what there is")
     finally:
         bench.close()
     rows = [row for group in chosen for row in group.rows]

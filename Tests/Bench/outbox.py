@@ -116,12 +116,12 @@ class Outboxd:
         finally:
             connection.close()
 
-    def add_lines(self, count=1, pool=None, tier="TIER_UNLIMITED", first=0, per_second=10000, pair_limit=False):
+    def add_lines(self, count=1, pool=None, tier="TIER_UNLIMITED", first=0, per_second=10000, burst=1):
         """Lines l0, l1, ... of the numbers 106, 107, ...; each in a pool of its own if none is named."""
         for index in range(first, first + count):
             self.call("PUT", f"/v1/lines/l{index}", {
                 "phoneNumberId": str(106 + index), "token": "token", "messagesPerSecond": per_second,
-                "pairLimit": pair_limit, "pool": pool or f"l{index}"})
+                "burst": burst, "pairLimit": False, "pool": pool or f"l{index}"})
         for name in {pool} if pool else {f"l{index}" for index in range(first, first + count)}:
             self.call("PUT", f"/v1/pools/{name}", {"tier": tier})
         time.sleep(0.5)  # until Meta's stand-in was asked about all of them

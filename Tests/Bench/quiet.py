@@ -12,7 +12,6 @@ from outbox import Outboxd, Sandbox, ndjson
 
 MESSAGES = 100
 IDLE_SECONDS = 20
-QUEUED = 1_000_000
 
 
 class FirstByte:
@@ -94,10 +93,13 @@ class Start:
     """Ended by SIGKILL with a million in the queue, and started again."""
 
     name = "start"
-    rows = [
-        Row("start", f"start to first send, {QUEUED:,} queued", "s", "", ("<=", 1)),
-        Row("start.rss", f"resident with {QUEUED:,} queued", "MB", "", ("<=", 200)),
-    ]
+
+    def __init__(self, queued):
+        self.queued = queued
+        self.rows = [
+            Row("start", f"start to first send, {queued:,} queued", "s", "", ("<=", 1)),
+            Row("start.rss", f"resident with {queued:,} queued", "MB", "", ("<=", 200)),
+        ]
 
     def prepare(self, bench):
         sandbox = Sandbox(bench)
@@ -105,9 +107,9 @@ class Start:
         try:
             daemon.add_lines()
             sandbox.halt()
-            first = bench.new_people(QUEUED)
-            for done in range(0, QUEUED, 100_000):
-                daemon.bulk(ndjson(first + done, 100_000))
+            first = bench.new_people(self.queued)
+            for done in range(0, self.queued, 100_000):
+                daemon.bulk(ndjson(first + done, min(self.queued - done, 100_000)))
             bench.figures.add("start.rss", "after-queueing-MB", daemon.program.resident())
         finally:
             daemon.stop(signal.SIGKILL)

@@ -87,13 +87,13 @@ class Road:
         python = bench.made("venv/bin/python")
         worker = {
             "huey": [python, "-m", "huey.bin.huey_consumer", "road_huey.queue", "-w", str(WORKERS), "-k", "process",
-                     "-d", "0.01", "-n", "-q"],
+                     "-d", "0.01", "-m", "0.05", "-n", "-q"],
             "celery": [python, "-m", "celery", "-A", "road_celery", "worker", "-c", str(WORKERS), "-l", "error",
                        "--without-gossip", "--without-mingle", "--without-heartbeat"],
         }[peer]
         consumer = Program(worker, bench.path(f"{peer}.log"), env=env)
         try:
-            submit = [python, "-m", f"road_{peer}"]
+            submit = [python, "-c", f"import road_{peer}, sys; road_{peer}.submit(int(sys.argv[1]))"]
             output(submit + [str(WORKERS)], env)  # everybody is awake and connected
             wait_until(lambda: sandbox.accepted() >= WORKERS, peer, 60)
             time.sleep(1)

@@ -1,7 +1,6 @@
-"""Celery on Redis. Run: submits so many messages."""
+"""Celery on Redis."""
 
 import os
-import sys
 
 from celery import Celery
 
@@ -16,6 +15,6 @@ def send(words):
     post(words)
 
 
-if __name__ == "__main__":
-    for number in range(int(sys.argv[1])):
+def submit(count):
+    for number in range(count):
         send.delay(body(number))

@@ -9,21 +9,21 @@ from draining import LINES, drain
 from figures import Row
 from outbox import Outboxd, Sandbox, ndjson
 
-DRAINED = 50_000
-WAITING = 1_000_000
+DRAINED = 20_000
 QUESTIONS = ("status", "get", "list", "list failed", "list to", "why", "events page")
 
 
-def _filled(bench, folder, sandbox):
-    """A queue in which a million wait for a place in the tier of a line of its own."""
+def _filled(bench, folder, sandbox, count):
+    """A queue in which so many wait for a place in the tier of a line of its own."""
     daemon = Outboxd(bench, sandbox.url, folder=folder)
     daemon.add_lines(LINES, pool="bench")
     daemon.add_lines(1, tier="TIER_250", first=LINES)
     daemon.call("PUT", f"/v1/pools/l{LINES}", {"used": 250})
-    first = bench.new_people(WAITING)
-    for done in range(0, WAITING, 100_000):
-        daemon.bulk(ndjson(first + done, 100_000, first_line=LINES))
-    bench.figures.note(f"{WAITING:,} wait on a full tier: {daemon.call('GET', f'/v1/pools/l{LINES}')['data']['waiting']}")
+    first = bench.new_people(count)
+    for done in range(0, count, 100_000):
+        daemon.bulk(ndjson(first + done, min(count - done, 100_000), first_line=LINES))
+    waiting = daemon.call("GET", f"/v1/pools/l{LINES}")["data"]["waiting"]
+    bench.figures.note(f"{waiting:,} of {count:,} wait at the full tier")
     bench.figures.add("waiting.rss", "MB", daemon.program.resident())
     daemon.stop()
     return folder
@@ -34,9 +34,10 @@ class Sizes:
 
     name = "sizes"
 
-    def __init__(self, count):
+    def __init__(self, count, waiting):
         self.count = count
-        self.sizes = {"history": f"{count:,} ended", "waiting": f"{WAITING:,} at a full tier"}
+        self.waiting = waiting
+        self.sizes = {"history": f"{count:,} ended", "waiting": f"{waiting:,} at a full tier"}
         self.rows = [
             Row(f"{size}.{key}", f"{what}, {words}", "/s", "empty queue", (">=", 0.9))
             for size, words in self.sizes.items()
@@ -48,7 +49,7 @@ class Sizes:
         self.folders = {"history": history.folder(bench, self.count, LINES)}
         sandbox = Sandbox(bench)
         try:
-            self.folders["waiting"] = _filled(bench, "waiting", sandbox)
+            self.folders["waiting"] = _filled(bench, "waiting", sandbox, self.waiting)
         finally:
             sandbox.stop()
 
