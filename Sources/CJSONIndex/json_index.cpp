@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kept_max = 1 << 20;
 
 // Each takes 16 bytes here and 16 in the caller's copy, more than it may take in the text.
-constexpr size_t nodes_max = 2'000'000;
+constexpr size_t nodes_max = 4'000'000;
 constexpr int too_many_values = -1;
 
 bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -112,6 +112,6 @@ int ob_json_parse(ob_json_parser *parser, const uint8_t *bytes, size_t length, s
 }
 
 const char *ob_json_error(int code) {
-    if (code == too_many_values) return "it holds more than 2,000,000 values";
+    if (code == too_many_values) return "it holds more than 4,000,000 values";
     return simdjson::error_message(static_cast<simdjson::error_code>(code));
 }

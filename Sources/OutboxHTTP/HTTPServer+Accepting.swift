@@ -40,18 +40,19 @@ extension HTTPServer {
         {
             return HTTPRefusal(status: 503, message: "too many connections of one user")
         }
+        if let together = handler.strangersMax(for: connection.peer, listener: connection.listener) {
+            connection.isStranger = true
+            if openToStrangers[connection.listener, default: 0] >= together,
+                !dropQuietest(where: { $0.isStranger && $0.listener == connection.listener })
+            {
+                return HTTPRefusal(status: 503, message: "too many connections of users without a role")
+            }
+        }
         let open = openConnections.reduce(0) { $1.key.listener == connection.listener ? $0 + $1.value : $0 }
         if open >= limits.connectionsMax, !dropQuietest(where: { $0.listener == connection.listener }) {
             return HTTPRefusal(status: 503, message: "too many connections")
         }
-        guard let together = handler.strangersMax(for: connection.peer, listener: connection.listener) else {
-            return nil
-        }
-        connection.isStranger = true
-        guard openToStrangers[connection.listener, default: 0] >= together,
-            !dropQuietest(where: { $0.isStranger && $0.listener == connection.listener })
-        else { return nil }
-        return HTTPRefusal(status: 503, message: "too many connections of users without a role")
+        return nil
     }
 
     /// Closes the connection that has idled longest of whoever has most of them open, so that nobody is kept out by

@@ -50,7 +50,8 @@ class Running:
         self.before = list(before)
         self.patience = patience
         self.state = self.file("state")
-        os.makedirs(self.state + "/secrets", mode=0o700)
+        os.umask(0o077)  # outboxd takes no folder and no secret that others may read
+        os.makedirs(self.state + "/secrets")
         with open(self.state + "/secrets/app.default.secret", "w", encoding="ascii") as file:
             file.write(SECRET)
         self.processes = []
