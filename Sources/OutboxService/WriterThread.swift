@@ -64,15 +64,25 @@ final class WriterThread: Sendable {
         var ending = false
         var goOn = true
         var wakeTick: UInt64?
+        var gathering = Gathering()
         while true {
             if !goOn { sleep(inbox.bell, timer, until: wakeTick) }
+            var mails = inbox.mailbox.take()
+            if let deadline = gathering.deadline(have: mails.count, now: steadyNanoseconds()) {
+                while !gathering.isEnough(mails.count), steadyNanoseconds() < deadline {
+                    usleep(gatheringPause)
+                    mails += inbox.mailbox.take()
+                }
+                gathering.gathered(mails.count)
+            }
             var inputs: [WriterInput] = []
-            for mail in inbox.mailbox.take() {
+            for mail in mails {
                 switch mail {
                 case .input(let input): inputs.append(input)
                 case .end: ending = true
                 }
             }
+            let began = steadyNanoseconds()
             let outputs = step.turn(
                 inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds(),
                 isSynchronised: wallClockIsSynchronised())
@@ -82,6 +92,7 @@ final class WriterThread: Sendable {
                 outlets.subscriptions(outputs.changedSubscriptions, outputs.recordedReports)
             }
             if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
+            gathering.ended(replies: outputs.replies.count, took: steadyNanoseconds() - began)
             if let end = outputs.logEnd { outlets.logged(end) }
             for line in outputs.log { journal.write(line) }
             if !outputs.refresh.isEmpty { outlets.refresh(outputs.refresh) }
@@ -99,6 +110,9 @@ final class WriterThread: Sendable {
             journal.write(LogLine(.warning, .logNotEmptied, "the log could not be emptied into the database: \(error)"))
         }
     }
+
+    /// Microseconds.
+    private static let gatheringPause: UInt32 = 30
 
     private static func sleep(_ bell: Bell, _ timer: WallTimer, until tick: UInt64?) {
         var waits = [

@@ -88,10 +88,9 @@ extension Load {
             return {
                 guard isThere else { return }
                 for delivery in deliveries { self.note(.call(.delivery(id, delivery.event, delivery.status))) }
-                if self.known[id]?.revision == known.revision {
-                    self.known[id]?.cursor = last
-                    self.note(.call(.cursor(id, last)))
-                }
+                // Not told of a second time: what is stored of a report without an answer could not be told apart.
+                self.known[id]?.cursor = last
+                if self.known[id]?.revision == known.revision { self.note(.call(.cursor(id, last))) }
             }
         }
     }
