@@ -43,14 +43,18 @@ class Figures:
         return statistics.median(values) if values else None
 
     def table(self, rows):
-        lines = [f"{'median of the rounds':50} {'n':>2} {'ours':>10} {'peer':>10}   {'unit, peer':26} {'ratio':>6}  {'to reach':9} met"]
+        lines = [
+            f"{'median of the rounds':50} {'n':>2} {'ours':>10} {'peer':>10}   {'unit, peer':26} "
+            f"{'ratio':>6}  {'to reach':9} met"
+        ]
         for row in rows:
             ours, peer = self.median(row.key, "ours"), self.median(row.key, "peer")
             if ours is None or (row.peer and peer is None):
                 continue
             ratio = ours / peer if row.peer and peer else None
             lines.append(
-                f"{row.what:50} {len(self.values[row.key, 'ours']):>2} {_short(ours):>10} {_short(peer):>10}   {f'{row.unit}, {row.peer}'.rstrip(', '):26} "
+                f"{row.what:50} {len(self.values[row.key, 'ours']):>2} {_short(ours):>10} {_short(peer):>10}   "
+                f"{f'{row.unit}, {row.peer}'.rstrip(', '):26} "
                 f"{'-' if ratio is None else f'{ratio:.2f}':>6}  "
                 f"{f'{row.reach[0]} {row.reach[1]:g}' if row.reach else '-':9} {_met(row, ours, ratio)}"
             )

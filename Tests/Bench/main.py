@@ -109,7 +109,8 @@ def parse(words):
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--peers", action="store_true", help="install redis-server, beanstalkd, huey and celery first")
     parser.add_argument("--rows", type=lambda text: text.split(","), default=[], metavar="NAME,...",
-                        help="first, idle, accept, accept+2ms, accept+10ms, bulk, drain, road, pace, start, sizes, reads")
+                        help="first, idle, accept, accept+2ms, accept+10ms, bulk, drain, road, pace, start, sizes, "
+                        "reads")
     parser.add_argument("--rounds", type=int, default=3, help="medians of so many (default: 3)")
     parser.add_argument("--seconds", type=float, default=3, help="of each load (default: 3)")
     parser.add_argument("--history", type=int, default=1_000_000, metavar="N",
