@@ -64,7 +64,7 @@ let package = Package(
                 "CSystemd", "CLinux",
             ]),
         module("OutboxCommandLine", ["OutboxCore"]),
-        program("outboxd", ["OutboxService", "OutboxCore", "OutboxSystem", "OutboxCommandLine"]),
+        program("outboxd", ["OutboxService", "OutboxCore", "OutboxStore", "OutboxSystem", "OutboxCommandLine"]),
         program(
             "outboxctl",
             ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "OutboxCommandLine", "CLinux"]),

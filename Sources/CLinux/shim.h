@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <sys/timex.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 
 // Hidden behind _GNU_SOURCE, which no module may define.
 int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);

@@ -14,6 +14,8 @@ package enum Route: Equatable, Sendable {
     case retry(String)
     case cancel(String)
     case resolve(String)
+    case move(String)
+    case queue
     case lines
     case line(String)
     case putLine(String)
@@ -47,6 +49,8 @@ package enum Route: Equatable, Sendable {
     case testCallback(String)
     case status
     case reload
+    case backup
+    case doctor
     case health
     case metrics
     case openAPI
@@ -58,10 +62,11 @@ package enum Route: Equatable, Sendable {
         case .health, .openAPI, .llms: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact, .subscriptions, .subscription, .deliveries, .metrics:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries, .metrics, .queue, .doctor:
             .read
-        case .submit, .submitBulk, .retry, .cancel, .markRead, .putCursor, .deleteCursor: .send
-        case .catchUp, .putLine, .deleteLine, .reload, .putPool, .pause, .resume, .resolve, .putRetention, .subscribe,
+        case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
+        case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
+            .subscribe,
             .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback:
             .admin
         }
@@ -123,6 +128,7 @@ package enum Route: Equatable, Sendable {
         Place("/v1/messages/{id}/why", ["GET": { .why($0) }]),
         Place("/v1/messages/{id}/cancel", ["POST": { .cancel($0) }]),
         Place("/v1/messages/{id}/retry", ["POST": { .retry($0) }]),
+        Place("/v1/messages/{id}/move", ["POST": { .move($0) }]),
         Place("/v1/messages/{id}/resolve", ["POST": { .resolve($0) }]),
         Place("/v1/messages/{id}/read", ["POST": { .markRead($0) }]),
         Place("/v1/conversations", ["GET": { _ in .conversations }]),
@@ -157,8 +163,11 @@ package enum Route: Equatable, Sendable {
         Place("/v1/subscriptions/{id}/old-secret", ["DELETE": { .deleteOldSecret($0) }]),
         Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
         Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
+        Place("/v1/queue", ["GET": { _ in .queue }]),
         Place("/v1/status", ["GET": { _ in .status }]),
         Place("/v1/reload", ["POST": { _ in .reload }]),
+        Place("/v1/doctor", ["GET": { _ in .doctor }]),
+        Place("/v1/backup", ["POST": { _ in .backup }]),
         Place("/healthz", ["GET": { _ in .health }]),
         Place("/metrics", ["GET": { _ in .metrics }]),
         Place("/openapi.json", ["GET": { _ in .openAPI }]),

@@ -22,6 +22,8 @@ package struct OutgoingRequest: Sendable {
     /// What speaks against connecting to an address, 4 or 16 bytes in network order; nil: nothing. Asked about the
     /// address itself in the moment before the connection is made (of a proxy's, where one stands between).
     package var refusesAddress: (@Sendable ([UInt8]) -> String?)?
+    /// Told how many bytes of the body have been handed over, whenever some were; for a look at how far it is.
+    package var tellsSent: (@Sendable (Int) -> Void)?
     /// Whatever the environment says of proxies.
     package var bypassesProxy = false
 

@@ -22,6 +22,7 @@ final class Transfer {
     /// Takes the body's pieces of an answer that is no refusal, as they come, and says whether to go on. The first is
     /// empty and comes with the head.
     private let hear: (([UInt8]) -> Bool)?
+    private let tellsSent: (@Sendable (Int) -> Void)?
 
     /// Of all heads of one answer, those of 1xx included.
     private static let headBytesMax = 65_536
@@ -44,6 +45,7 @@ final class Transfer {
         body = request.body
         answerBytesMax = request.answerBytesMax
         cutsAnswer = request.cutsAnswer
+        tellsSent = request.tellsSent
         refusesAddress = request.refusesAddress
         headSuffices = request.headSuffices
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -121,6 +123,7 @@ final class Transfer {
             if count > 0, let start = bytes.baseAddress { memcpy(buffer, start + bodySent, count) }
         }
         bodySent += count
+        tellsSent?(bodySent)
         return count
     }
 

@@ -20,6 +20,7 @@ package final class Daemon: Sendable {
     private let reader: ReaderThread
     private let events: EventsThread
     private let calls: GraphCalls
+    private let backups: BackupThread
     private let front: Thread
     private let pulse = Lock(Pulse())
 
@@ -104,11 +105,17 @@ package final class Daemon: Sendable {
         ) { frontMail.post(.answers($0)) }
         let events = try EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
         self.events = events
+        let backups = BackupThread(
+            path: directory.database,
+            examination: Examination(
+                path: directory.database, settings: settings, secrets: secrets, graph: { sender.endpoint }),
+            journal: journal, orders: { frontMail.post(.streams($0)) }, answers: { frontMail.post(.answers($0)) })
+        self.backups = backups
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
             limits: httpLimits(settings, sockets: listeners.count, journal),
             Frontend.Parts(
-                writer: inbox, reader: reader, events: events, caller: caller, secrets: secrets,
+                writer: inbox, reader: reader, events: events, caller: caller, backups: backups, secrets: secrets,
                 subscriptionSecrets: subscriptionSecrets, journal: journal,
                 idKey: queue.idKey,
                 clock: queue.clock,
@@ -181,6 +188,7 @@ package final class Daemon: Sendable {
         frontMail.post(.drain)
         inbox.post(.stopClaiming)
         caller.stop()
+        backups.finish()
         let end = steadyNanoseconds() + UInt64(settings.stopTimeout.components.seconds) * 1_000_000_000
         waitForWriter()
         sender.finish(within: settings.stopTimeout)

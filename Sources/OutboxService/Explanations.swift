@@ -268,6 +268,15 @@ extension LogKind {
             .init(
                 subject: "What has ended long ago was removed", cause: "Retention asks for it.",
                 remedy: "outboxctl retention ls shows the rules.")
+        case .backupTaken:
+            .init(
+                subject: "A copy of the queue is handed over",
+                cause: "@OUTBOXD_ACTOR@ asked for it. It is whole when outboxctl backup says so.", remedy: nothingToDo)
+        case .backupFailed:
+            .init(
+                subject: "A backup could not be made",
+                cause: "The database could not be read or the copy not be written. Sends go on.",
+                remedy: "Free some space for a copy beside the database; look at the kernel's log if the disk fails.")
         default: nil
         }
     }

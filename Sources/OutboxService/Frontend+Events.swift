@@ -21,18 +21,28 @@ extension Frontend {
         events.post(.follow(exchange, query, message: message, user: user))
     }
 
-    func drained(_ exchange: Exchange) { events.post(.drained(exchange)) }
+    func drained(_ exchange: Exchange) {
+        if backups.contains(exchange) { parts.backups.drained(exchange) } else { events.post(.drained(exchange)) }
+    }
 
-    func cutOff(_ exchange: Exchange) { events.post(.gone(exchange)) }
+    func cutOff(_ exchange: Exchange) {
+        if backups.remove(exchange) != nil { parts.backups.gone(exchange) } else { events.post(.gone(exchange)) }
+    }
 
     func carryOut(_ order: StreamOrder) {
         switch order {
-        case .refuse(let exchange, let error): server.respond(exchange, .error(error))
+        case .refuse(let exchange, let error):
+            backups.remove(exchange)
+            server.respond(exchange, .error(error))
         case .begin(let exchange, let head, let endless):
-            if !server.begin(exchange, head, endless: endless) { events.post(.gone(exchange)) }
+            if !server.begin(exchange, head, endless: endless) { cutOff(exchange) }
         case .piece(let exchange, let bytes): server.write(exchange, bytes)
-        case .end(let exchange): server.end(exchange)
-        case .breakOff(let exchange): server.breakOff(exchange)
+        case .end(let exchange):
+            backups.remove(exchange)
+            server.end(exchange)
+        case .breakOff(let exchange):
+            backups.remove(exchange)
+            server.breakOff(exchange)
         }
     }
 

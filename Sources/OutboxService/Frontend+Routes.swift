@@ -23,6 +23,10 @@ extension Frontend {
         case .contact(let text): parts.reader.ask(exchange, .contact(try contactID(text)))
         case .retry(let text): ask(.retry(exchange, try id(text)), request)
         case .cancel(let text): ask(.cancel(exchange, try id(text)), request)
+        case .move(let text):
+            let who = who(request.peer)
+            ask(.move(exchange, try id(text), try MoveBody.read(try parse(request.body)), who: who), request)
+        case .queue: parts.reader.ask(exchange, .queue)
         case .resolve(let text):
             let who = who(request.peer)
             ask(.resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: who), request)
@@ -86,6 +90,10 @@ extension Frontend {
         case .reload:
             try reload(by: who(request.peer))
             server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
+        case .doctor: parts.backups.examine(exchange, facts)
+        case .backup:
+            backups.insert(exchange)
+            parts.backups.start(exchange, by: who(request.peer))
         case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
         }
     }

@@ -66,6 +66,9 @@ final class Frontend: HTTPHandler {
     /// Subscriptions the writer is asked about.
     var secretsChanging: [Exchange: SecretChange] = [:]
 
+    /// Copies of the database that are made or handed over.
+    var backups: Set<Exchange> = []
+
     /// A line whose change the writer has, and the token to go back to if nothing comes of it.
     struct LineChange {
         var line: String
@@ -79,6 +82,7 @@ final class Frontend: HTTPHandler {
         var reader: ReaderThread
         var events: EventsThread
         var caller: Caller
+        var backups: BackupThread
         var secrets: Secrets
         var subscriptionSecrets: SubscriptionSecrets
         var journal: Journal

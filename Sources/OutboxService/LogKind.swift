@@ -52,6 +52,8 @@ package enum LogKind: String, CaseIterable, Sendable {
     case statusEarly = "247f64fc84ffc756d46b8346921862fa"
     case retentionChanged = "2f0c9a7de3b14c0b9a1cf4be0d6a5c1e"
     case pruned = "8be1c0f4a76d4d5e9b2a3c7f1e60d482"
+    case backupTaken = "7028278b4a234d2bba3cd2dee8a18d7e"
+    case backupFailed = "3b128b1bc37c423f981f1a56aa5e49fc"
 
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"
     case lineHeld = "34fbf449f545c61b0392993bd88e75f9"

@@ -21,6 +21,7 @@ enum Question: Sendable {
     case status(ProcessFacts)
     case why(MessageID)
     case lineWhy(String)
+    case queue
     case health(String)
     case templates(String)
     /// One, or all.
@@ -174,6 +175,7 @@ struct Answerer {
         case .status(let facts): return try status(facts)
         case .why(let id): return try why(id)
         case .lineWhy(let name): return try why(line: name)
+        case .queue: return try queueShape()
         case .health(let name): return try health(name)
         case .templates(let name): return try templates(name)
         case .pools(let name): return try pools(name)

@@ -31,6 +31,7 @@ struct ReplyWords {
                 }
             }
         case .request(let result): return requestResponse(result)
+        case .moved(let result): return movedResponse(result)
         case .line(let line, let isNew): return .json(isNew ? 201 : 200) { line.write(to: &$0, name: "data") }
         case .lineRemoved(let removal, _): return removalResponse(removal)
         case .pool(nil):
@@ -61,6 +62,26 @@ struct ReplyWords {
         case .measured: return .error(APIError(.internalError, "the metrics have no page"))
         case .sliceStored, .sliceRefused, .keyedStored, .keyedRefused, .bulkAnswer:
             return .error(APIError(.internalError, "a bulk's answer has no bulk"))
+        }
+    }
+
+    private func movedResponse(_ result: MoveResult) -> HTTPResponse {
+        switch result {
+        case .done(let state, let line):
+            .json(202) {
+                $0.object("data") {
+                    $0.field("status", state.name)
+                    $0.field("line", line)
+                }
+            }
+        case .notFound: .error(APIError(.notFound, "there is no such message"))
+        case .notWaiting(let state):
+            .error(
+                APIError(
+                    .tooLate,
+                    "only a message that waits can go to another line; this one is \(state.name)"))
+        case .same: .error(APIError(.conflict, "the message is on this line already"))
+        case .refused(let refusal): .error(refusal.error)
         }
     }
 

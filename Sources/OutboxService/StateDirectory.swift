@@ -18,8 +18,9 @@ struct StateDirectory {
     var database: String { "\(path)/outboxd.db" }
     var secrets: String { "\(path)/secrets" }
 
-    /// Makes the folder when it is not there.
-    init(path: String) throws {
+    /// Makes the folder when it is not there. `replaces`: whatever database stands there is about to be replaced, and
+    /// is not looked at.
+    init(path: String, replaces: Bool = false) throws {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw StateProblem(path, "mkdir", errno: errno) }
         // SQLite follows no symbolic link anywhere in a path; the folder itself may lie behind one.
         guard let real = realpath(path, nil) else { throw StateProblem(path, "realpath", errno: errno) }
@@ -28,7 +29,7 @@ struct StateDirectory {
         try Self.inspect(self.path)
         let folder = try Self.locked(self.path, O_RDONLY | O_DIRECTORY, path)
         locks = [folder, try Self.locked("\(self.path)/outboxd.lock", O_RDWR | O_CREAT, path)]
-        try Self.inspectDatabase(database)
+        if !replaces { try Self.inspectDatabase(database) }
     }
 
     private static func locked(_ file: String, _ flags: Int32, _ path: String) throws -> Int32 {
@@ -118,6 +119,13 @@ struct StateDirectory {
         func size(_ file: String) -> Int {
             var info = stat()
             return lstat(file, &info) == 0 ? Int(info.st_size) : 0
+        }
+        if access(Restoration.marker(path), F_OK) == 0 {
+            throw StateProblem(
+                status: .damaged,
+                description:
+                    "a restore into \(path) did not come to its end: run outboxd restore FILE again; nothing is lost, "
+                    + "what was there before lies beside it")
         }
         let length = size(path)
         if length == 0, size("\(path)-wal") > 0 {

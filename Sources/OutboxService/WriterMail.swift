@@ -19,6 +19,7 @@ enum WriterInput: Sendable {
     case endBulk(Exchange, IdempotencyKey, batch: MessageID, answer: [UInt8])
     case cancel(Exchange, MessageID)
     case retry(Exchange, MessageID)
+    case move(Exchange, MessageID, MoveBody, who: String)
     case resolve(Exchange, MessageID, ResolveBody, who: String)
     case putLine(Exchange, LineSettings)
     case removeLine(Exchange, name: String)
@@ -121,6 +122,7 @@ enum WriterReply: Sendable {
     /// The body of a bulk's answer; `replayed`: an earlier call's.
     case bulkAnswer([UInt8], replayed: Bool)
     case request(RequestResult)
+    case moved(MoveResult)
     case markedRead(MessageID, typing: Bool)
     case line(Line, isNew: Bool)
     case lineRemoved(LineRemoval, name: String)

@@ -24,6 +24,10 @@ extension WriterStep {
         case .retry(let exchange, let id):
             let result = try queue.retry(id, account: defaultAccount, now: now)
             return Effect(reply: (exchange, .request(result)))
+        case .move(let exchange, let id, let body, let who):
+            let result = try queue.move(
+                id, to: body.line, dryRun: body.dryRun, by: who, account: defaultAccount, now: now)
+            return Effect(reply: (exchange, .moved(result)))
         case .resolve(let exchange, let id, let body, let who):
             let result = try queue.resolve(
                 id, as: body.resolution, wamid: body.wamid, by: who, account: defaultAccount, now: now)
@@ -104,7 +108,8 @@ extension WriterInput {
             .slice(let exchange, _), .keyedSlice(let exchange, _), .endBulk(let exchange, _, _, _),
             .cancel(let exchange, _), .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
             .putPool(let exchange, _, _), .pause(let exchange, _, _), .resume(let exchange, _, _),
-            .resolve(let exchange, _, _, _), .putRetention(let exchange, _, _), .moveCursor(let exchange, _, _),
+            .resolve(let exchange, _, _, _), .move(let exchange, _, _, _), .putRetention(let exchange, _, _),
+            .moveCursor(let exchange, _, _),
             .removeCursor(let exchange, _), .markRead(let exchange, _, _),
             .subscribe(let exchange, _, _), .changeSubscription(let exchange, _, _), .unsubscribe(let exchange, _),
             .findSubscription(let exchange, _), .replay(let exchange, _, _):

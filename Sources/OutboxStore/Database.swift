@@ -77,6 +77,12 @@ final class Database {
         return Statement(handle: statement, sql: sql, database: self)
     }
 
+    /// Begins a copy of all of it into `other`; the caller steps it on and ends it.
+    func copying(into other: Database) throws -> OpaquePointer {
+        guard let copy = sqlite3_backup_init(other.handle, "main", handle, "main") else { throw other.error("backup") }
+        return copy
+    }
+
     /// The first column of the first row as a number; 0 when there is none.
     func integer(_ sql: String) throws -> Int64 {
         try prepare(sql).first { $0.integer(0) } ?? 0

@@ -58,7 +58,7 @@ extension Database {
         }
     }
 
-    private func hasOurTables() throws -> Bool {
+    func hasOurTables() throws -> Bool {
         guard try integer("SELECT count(*) FROM sqlite_schema") > 0 else { return false }
         guard try integer("PRAGMA application_id") == applicationID else { throw OpenRefusal.foreign }
         let version = try integer("PRAGMA user_version")

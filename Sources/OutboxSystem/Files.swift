@@ -13,7 +13,11 @@ package func sync(file path: String, mode: UInt32) -> Bool {
 
 /// Renames within a folder, which then knows it durably.
 package func rename(file path: String, to name: String) -> Bool {
-    guard Glibc.rename(path, name) == 0 else { return false }
+    Glibc.rename(path, name) == 0 && syncFolder(of: name)
+}
+
+/// Waits until a folder durably knows the names in it; `name` is one of them.
+package func syncFolder(of name: String) -> Bool {
     let folder = name.lastIndex(of: "/").map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? "."
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }

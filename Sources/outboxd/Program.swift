@@ -16,6 +16,7 @@ private let usage = """
     outboxd - the durable WhatsApp outbox of this machine
 
     usage: outboxd [options]
+           outboxd restore FILE [--verify]      see outboxd restore --help
 
     \(Arguments.help(options))
     Flags count over the settings file, that over the environment (OUTBOXD_GRAPH_URL for --graph-url, and so on).
@@ -30,6 +31,7 @@ private let usage = """
     """
 
 func runOutboxd(_ words: [String]) -> Int32 {
+    if words.first == "restore" { return runRestore(Array(words.dropFirst())) }
     let arguments: Arguments
     do {
         arguments = try Arguments(words, options: options)
