@@ -8,18 +8,30 @@ struct Client {
     static let defaultSocket = "/run/outboxd/outboxd.sock"
 
     private let socket: String
-    private(set) var wantsJSON: Bool
+    /// What standard output gets.
+    enum Output: String, CaseIterable { case text, json, id }
 
-    init(_ arguments: Arguments) {
+    private(set) var output: Output
+    /// Answers are printed as they come.
+    var wantsJSON: Bool { output == .json }
+
+    init(_ arguments: Arguments) throws {
         let environment = getenv("OUTBOXD_SOCKET").map { String(cString: $0) }
         socket = arguments["socket"] ?? environment ?? Self.defaultSocket
-        wantsJSON = arguments.has("json")
+        let word = arguments["output"] ?? (arguments.has("json") ? "json" : "text")
+        guard let output = Output(rawValue: word) else {
+            throw Arguments.Problem("--output must be \(Output.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        if arguments.has("json"), output != .json {
+            throw Arguments.Problem("--json and --output \(word) exclude each other")
+        }
+        self.output = output
     }
 
     /// The same without printing answers.
     func quietly<Value>(_ body: (Client) throws -> Value) rethrows -> Value {
         var client = self
-        client.wantsJSON = false
+        client.output = .text
         return try body(client)
     }
 
@@ -122,19 +134,28 @@ func words(_ arguments: Arguments, _ names: String...) throws -> [String] {
 
 /// Standard input to its end.
 func readStandardInput(bytesMax: Int) throws -> String {
+    try readText(STDIN_FILENO, "standard input", bytesMax: bytesMax)
+}
+
+/// A whole file; `name` is what it is called in errors.
+func readText(_ descriptor: Int32, _ name: String, bytesMax: Int) throws -> String {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {
-        let count = read(STDIN_FILENO, &buffer, buffer.count)
-        if count <= 0 {
+        let count = read(descriptor, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count >= 0 else {
+            throw Arguments.Problem("\(name) cannot be read: \(String(cString: strerror(errno)))")
+        }
+        if count == 0 {
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw Arguments.Problem("standard input is not UTF-8")
+                throw Arguments.Problem("\(name) is not UTF-8")
             }
             return text
         }
         bytes += buffer[..<count]
         guard bytes.count <= bytesMax else {
-            throw Arguments.Problem("standard input is longer than \(bytesMax) bytes")
+            throw Arguments.Problem("\(name) is longer than \(bytesMax) bytes")
         }
     }
 }

@@ -125,7 +125,9 @@ struct Completion {
     static var strangers: [String] {
         let names = Set(commands.map(\.name))
         let options = Set(
-            commands.flatMap { command in command.options.flatMap { ["--\($0.name)", "\(command.name) --\($0.name)"] } }
+            commands.flatMap { command in
+                (command.options + commonOptions).flatMap { ["--\($0.name)", "\(command.name) --\($0.name)"] }
+            }
         )
         return CompletionValues.ofWords.keys.filter { !names.contains($0) }
             + CompletionValues.ofOptions.keys.filter { !options.contains($0) }

@@ -31,6 +31,7 @@ enum CompletionValues {
     /// By command.
     static let ofWords: [String: CompletionValues] = [
         "show": messages, "why": messages, "cancel": recent("&status=scheduled,queued,retrying"),
+        "move": recent("&status=scheduled,queued,retrying"),
         "retry": recent("&status=failed"), "unknown resolve": recent("&gate=outcome_unknown"),
         "line add": lines, "line rm": lines, "line health": lines, "line catch-up": lines, "template ls": lines,
         "pool show": pools, "pool set": pools, "cursor set": cursors, "cursor rm": cursors, "resume": pauses,
@@ -43,13 +44,14 @@ enum CompletionValues {
 
     /// By option, or by command and option.
     static let ofOptions: [String: CompletionValues] = [
-        "--line": lines, "--pool": pools, "--status": names(MessageState.self), "--gate": .words(WaitsAt.names),
+        "--line": lines, "--line-to": lines, "--format": .words(SendFile.formats), "--pool": pools,
+        "--status": names(MessageState.self), "--gate": .words(WaitsAt.names),
         "webhook deliveries --status": .words(["waiting", "delivered", "failed"]),
         "--priority": names(Priority.self), "--on-unknown": names(UnknownPolicy.self), "--tier": names(Tier.self),
         "--when-full": names(WhenFull.self), "--when-down": names(WhenDown.self),
         "--when-stopped": names(WhenStopped.self), "--closed-window": names(ClosedWindow.self),
         "--pair-limit": .words(["on", "off"]), "--active": .words(["yes", "no"]), "--as": names(Resolution.self),
-        "--wait": .words(["sent", "delivered", "read"]), "--output": .words(["text", "json"]),
+        "--wait": .words(["sent", "delivered", "read"]), "--output": .words(Client.Output.allCases.map(\.rawValue)),
         "tail --cursor": cursors, "--event": .words(EventKind.publicNames), "--events": .words(EventKind.publicNames),
         "webhook replay --event": .words([]),
     ]

@@ -6,7 +6,8 @@ let conversationListCommand = Command(
     options: [
         .init("line", short: "l", value: "LINE", "with this line"),
         .init("contact", value: "ID", "of this contact"),
-    ] + pageOptions
+    ] + pageOptions,
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     try page(
@@ -43,7 +44,8 @@ let contactListCommand = Command(
         .init("phone", value: "NUMBER", "who has this number"),
         .init("user-id", value: "ID", "who has this user id of Meta's"),
         .init("username", value: "NAME", "who has this username"),
-    ] + pageOptions
+    ] + pageOptions,
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     try page(

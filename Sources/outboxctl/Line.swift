@@ -82,7 +82,8 @@ private func trimmed(_ text: String) -> String {
 }
 
 let lineListCommand = Command(
-    name: "line ls", words: "", summary: "the lines"
+    name: "line ls", words: "", summary: "the lines",
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     guard let lines = try client.call("GET", "/v1/lines"), !client.wantsJSON else { return }
@@ -97,7 +98,7 @@ let lineListCommand = Command(
             ]
             .map { plain(line[$0]) })
     }
-    table.show()
+    table.show(client)
 }
 
 let lineRemoveCommand = Command(

@@ -1,7 +1,8 @@
 import OutboxCommandLine
 import OutboxJSON
 
-private let filters: [(option: Arguments.Option, field: String)] = [
+/// What chooses messages, as an option and as a parameter of the socket.
+let messageFilters: [(option: Arguments.Option, field: String)] = [
     (
         .init(
             "status", value: "STATE",
@@ -19,35 +20,66 @@ private let filters: [(option: Arguments.Option, field: String)] = [
     (.init("batch", value: "ID", "submitted together in this batch"), "batchId"),
     (.init("since", value: "TIME", "accepted then or later, RFC 3339 with offset"), "since"),
     (.init("until", value: "TIME", "accepted before then"), "until"),
-    (.init("cursor", value: "CURSOR", "go on where a page ended"), "cursor"),
 ]
+
+/// The filters given, as parameters.
+func messageQuery(_ arguments: Arguments) -> [String] {
+    messageFilters.compactMap { option, field in arguments[option.name].map { "\(field)=\(escaped($0))" } }
+}
 
 let listCommand = Command(
     name: "ls", words: "[filters]", summary: "messages, newest first",
-    options: filters.map(\.option) + [.init("limit", short: "n", value: "N", "how many (default: 20, at most 200)")]
+    options: messageFilters.map(\.option) + [
+        .init("cursor", value: "CURSOR", "go on where a page ended"),
+        .init("limit", short: "n", value: "N", "how many (default: 20, at most 200)"),
+        .init("all", "all of them, however many"), .init("long", "more columns: gate, priority, batch, type"),
+    ],
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
-    var query: [String] = []
-    for (option, field) in filters {
-        if let value = arguments[option.name] { query.append("\(field)=\(escaped(value))") }
+    if arguments.has("all"), arguments.has("limit") { throw Arguments.Problem("--all and --limit exclude each other") }
+    if arguments.has("all"), client.wantsJSON {
+        throw Arguments.Problem("--all prints no JSON: outboxd answers in pages; take --cursor, or the log (tail)")
     }
-    let limit = try arguments.integer("limit", in: 1...200) ?? 20
-    var table = Table(["ID", "STATUS", "LINE", "TO", "CREATED", "ATTEMPTS", "ERROR"])
+    let query = messageQuery(arguments)
+    let limit = arguments.has("all") ? Int.max : try arguments.integer("limit", in: 1...200) ?? 20
+    let columns = arguments.has("long") ? longColumns : shortColumns
+    var table = Table(columns.map(\.heading))
     var shown = 0
-    var cursor: String?
+    var cursor = arguments["cursor"]
     // A filter that matches little gets short pages; they are joined here.
     repeat {
-        let page = (query + ["limit=\(limit - shown)"] + (cursor.map { ["cursor=\(escaped($0))"] } ?? []))
-            .joined(separator: "&")
-        guard let answer = try client.whole("GET", "/v1/messages?\(page)"), !client.wantsJSON else { return }
+        let page = query + ["limit=\(min(limit - shown, 200))"] + (cursor.map { ["cursor=\(escaped($0))"] } ?? [])
+        let answer = try client.whole("GET", "/v1/messages?\(page.joined(separator: "&"))")
+        guard let answer, !client.wantsJSON else { return }
         for message in answer["data"]?.elements.map({ $0 }) ?? [] {
-            table.add(
-                ["id", "status", "line", "to", "createdAt", "attempts", "errorCode"].map { plain(message[$0]) })
+            table.add(columns.map { plain(message[$0.field]) })
             shown += 1
         }
-        query.removeAll { $0.hasPrefix("cursor=") }
         cursor = answer["meta"]?["pagination"]?["cursor"]?.string
     } while cursor != nil && shown < limit
-    table.show()
+    table.show(client)
     if let cursor { complain("more: --cursor \(cursor)") }
+}
+
+private let shortColumns: [(heading: String, field: String)] = [
+    ("ID", "id"), ("STATUS", "status"), ("LINE", "line"), ("TO", "to"), ("CREATED", "createdAt"),
+    ("ATTEMPTS", "attempts"), ("ERROR", "errorCode"),
+]
+
+private let longColumns: [(heading: String, field: String)] = [
+    ("ID", "id"), ("STATUS", "status"), ("GATE", "gate"), ("LINE", "line"), ("TO", "to"),
+    ("PRIORITY", "priority"), ("CREATED", "createdAt"), ("DUE", "scheduledFor"), ("NEXT TRY", "nextAttemptAt"),
+    ("ATTEMPTS", "attempts"), ("ERROR", "errorCode"), ("REASON", "errorMessage"), ("BATCH", "batchId"),
+]
+
+/// Every message a query finds, newest first, page by page.
+func eachMessage(_ client: Client, _ query: [String], _ body: (JSONValue) throws -> Void) throws {
+    var cursor: String?
+    repeat {
+        let page = query + ["limit=200"] + (cursor.map { ["cursor=\(escaped($0))"] } ?? [])
+        let answer = try client.whole("GET", "/v1/messages?\(page.joined(separator: "&"))")
+        for message in answer?["data"]?.elements.map({ $0 }) ?? [] { try body(message) }
+        cursor = answer?["meta"]?["pagination"]?["cursor"]?.string
+    } while cursor != nil
 }

@@ -22,6 +22,6 @@ func page(
     }
     var table = Table(header)
     for item in answer["data"]?.elements.map({ $0 }) ?? [] { table.add(row(item)) }
-    table.show()
+    table.show(client)
     if let cursor = answer["meta"]?["pagination"]?["cursor"]?.string { complain("more: --cursor \(cursor)") }
 }

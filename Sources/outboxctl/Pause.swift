@@ -46,7 +46,8 @@ private func checkScope(_ arguments: Arguments) throws {
     if arguments.has("for"), arguments.has("until") { throw Arguments.Problem("--for and --until exclude each other") }
 }
 
-let pauseListCommand = Command(name: "pause ls", words: "", summary: "what is paused, by whom and why") {
+let pauseListCommand = Command(name: "pause ls", words: "", summary: "what is paused, by whom and why", printsIDs: true)
+{
     arguments, client in
     _ = try words(arguments)
     guard let pauses = try client.call("GET", "/v1/pauses"), !client.wantsJSON else { return }
@@ -56,7 +57,7 @@ let pauseListCommand = Command(name: "pause ls", words: "", summary: "what is pa
             [plain(pause["id"]), words(of: pause)]
                 + ["pausedBy", "pausedAt", "until", "reason"].map { plain(pause[$0]) })
     }
-    table.show()
+    table.show(client)
 }
 
 let resumeCommand = Command(

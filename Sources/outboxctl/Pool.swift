@@ -2,7 +2,8 @@ import OutboxCommandLine
 import OutboxJSON
 
 let poolListCommand = Command(
-    name: "pool ls", words: "", summary: "the pools of lines, their tiers and how much of them is used"
+    name: "pool ls", words: "", summary: "the pools of lines, their tiers and how much of them is used",
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     guard let pools = try client.call("GET", "/v1/pools"), !client.wantsJSON else { return }
@@ -11,7 +12,7 @@ let poolListCommand = Command(
         table.add(
             ["pool", "tier", "tierFrom", "limit", "used", "free", "waiting", "nextFreeAt"].map { plain(pool[$0]) })
     }
-    table.show()
+    table.show(client)
 }
 
 let poolShowCommand = Command(

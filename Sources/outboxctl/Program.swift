@@ -15,6 +15,8 @@ enum ExitStatus: Int32, Error {
     case messageFailed = 6
     /// `send --wait`: the time was over first.
     case timedOut = 7
+    /// `doctor`: something is wrong.
+    case unhealthy = 8
     case usage = 64
 }
 
@@ -25,25 +27,30 @@ struct Command: Sendable {
     var words: String
     var summary: String
     var options: [Arguments.Option] = []
+    /// Knows `--output id`.
+    var printsIDs = false
     var run: @Sendable (Arguments, Client) throws -> Void
 }
 
 let commands = [
-    sendCommand, showCommand, listCommand, tailCommand, cursorListCommand, cursorSetCommand, cursorRemoveCommand,
+    sendCommand, showCommand, listCommand, queueCommand, topCommand, tailCommand, cursorListCommand, cursorSetCommand,
+    cursorRemoveCommand,
     conversationListCommand, conversationShowCommand, contactListCommand, contactShowCommand, readCommand,
-    cancelCommand, retryCommand, lineAddCommand, lineListCommand, lineRemoveCommand, lineHealthCommand,
+    cancelCommand, retryCommand, moveCommand, lineAddCommand, lineListCommand, lineRemoveCommand, lineHealthCommand,
     lineCatchUpCommand, templateListCommand, whyCommand, pauseListCommand, pauseCommand, resumeCommand,
     unknownListCommand, unknownResolveCommand, retentionListCommand, retentionSetCommand,
     webhookListCommand, webhookAddCommand, webhookSetCommand, webhookRemoveCommand, webhookTestCommand,
     webhookRotateCommand, webhookDeliveriesCommand, webhookReplayCommand,
-    poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, explainCodeCommand,
-    completionCommand,
+    poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, backupCommand,
+    doctorCommand, explainCodeCommand, completionCommand,
 ]
 
 let commonOptions = [
     Arguments.Option(
         "socket", short: "s", value: "PATH", "outboxd's socket (default: $OUTBOXD_SOCKET or \(Client.defaultSocket))"),
-    Arguments.Option("json", "print what outboxd answers, as JSON"),
+    Arguments.Option("json", "print what outboxd answers, as JSON; the same as --output json"),
+    Arguments.Option(
+        "output", short: "o", value: "FORMAT", "text, json, or id: ids alone, one a line, for other commands"),
     Arguments.Option("help", short: "h", "print this and end"),
 ]
 
@@ -73,7 +80,7 @@ private var usage: String {
         \(list)
         \(Arguments.help(commonOptions + [versionOption]))
         exit status: 0 done; 1 failed; 3 outboxd does not run; 4 not found; 5 refused; 6 the message failed;
-        7 the time was over; 64 wrong usage
+        7 the time was over; 8 a check found a problem; 64 wrong usage
 
         """
 }
@@ -82,8 +89,10 @@ private var usage: String {
 func commandFirst(_ words: [String]) -> [String] {
     var rest = words[...]
     var leading: [String] = []
-    while let word = rest.first, word == "-s" || word == "--json" || word.hasPrefix("--socket") {
-        let count = word == "-s" || word == "--socket" ? 2 : 1
+    while let word = rest.first,
+        word == "-s" || word == "-o" || word == "--json" || word.hasPrefix("--socket") || word.hasPrefix("--output")
+    {
+        let count = ["-s", "-o", "--socket", "--output"].contains(word) ? 2 : 1
         leading += rest.prefix(count)
         rest = rest.dropFirst(count)
     }
@@ -120,7 +129,11 @@ func runOutboxctl(_ words: [String]) -> Int32 {
             print(Arguments.help(command.options + commonOptions), terminator: "")
             return 0
         }
-        try command.run(arguments, Client(arguments))
+        let client = try Client(arguments)
+        guard client.output != .id || command.printsIDs else {
+            throw Arguments.Problem("\(command.name) has no ids to print")
+        }
+        try watching(arguments, client) { try command.run(arguments, $0) }
         return 0
     } catch let status as ExitStatus {
         return status.rawValue

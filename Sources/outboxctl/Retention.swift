@@ -2,13 +2,14 @@ import OutboxCommandLine
 import OutboxJSON
 
 let retentionListCommand = Command(
-    name: "retention ls", words: "", summary: "how long what has ended is kept"
+    name: "retention ls", words: "", summary: "how long what has ended is kept",
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     guard let rules = try client.call("GET", "/v1/retention"), !client.wantsJSON else { return }
     var table = Table(["KIND", "MAX AGE S", "MAX COUNT"])
     for rule in rules.elements { table.add(["kind", "maxAgeSeconds", "maxCount"].map { plain(rule[$0]) }) }
-    table.show()
+    table.show(client)
 }
 
 let retentionSetCommand = Command(

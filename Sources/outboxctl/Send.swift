@@ -4,7 +4,7 @@ import OutboxJSON
 
 let sendCommand = Command(
     name: "send", words: "TO [TEXT]",
-    summary: "queue one message: a text (- reads standard input) or a template; prints its id",
+    summary: "queue a message: a text (- reads standard input) or a template; or with --from all of a file",
     options: [
         .init("line", short: "l", value: "LINE", "the line to send from, when there are several"),
         .init("template", short: "t", value: "NAME", "an approved template instead of a text"),
@@ -26,8 +26,13 @@ let sendCommand = Command(
             "wait until it is sent, delivered or read (default: delivered)"),
         .init("timeout", value: "SPAN", "with --wait: how long: 90s, 30m, 2h, 1d (default: 60s)"),
         .init("dry-run", "check everything and say when it would leave; queue nothing"),
-    ]
+        .init("from", value: "FILE", "instead of TO and TEXT: CSV with a header row, or NDJSON; - is standard input"),
+        .init("format", value: "FORMAT", "of --from: csv or ndjson (default: by its name or first character)"),
+    ],
+    printsIDs: true
 ) { arguments, client in
+    if arguments.has("from") { return try SendFile(arguments, client).run() }
+    if arguments.has("format") { throw Arguments.Problem("--format belongs to --from") }
     guard (1...2).contains(arguments.words.count) else {
         throw Arguments.Problem("send takes TO and TEXT, or TO and --template; see --help")
     }

@@ -2,7 +2,8 @@ import OutboxCore
 import OutboxJSON
 
 let showCommand = Command(
-    name: "show", words: "ID", summary: "everything about one message, sent or received"
+    name: "show", words: "ID", summary: "everything about one message, sent or received",
+    options: [watchOption]
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
     guard let message = try client.call("GET", "/v1/messages/\(escaped(id))"), !client.wantsJSON else { return }

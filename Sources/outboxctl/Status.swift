@@ -1,14 +1,15 @@
 import OutboxJSON
 
 let statusCommand = Command(
-    name: "status", words: "", summary: "how many messages stand where; exits 3 when outboxd does not run"
+    name: "status", words: "", summary: "how many messages stand where; exits 3 when outboxd does not run",
+    options: [watchOption]
 ) { arguments, client in
     _ = try words(arguments)
     guard let status = try client.call("GET", "/v1/status"), !client.wantsJSON else { return }
     print("outboxd \(plain(status["version"])), serving since \(plain(status["startedAt"]))")
     var table = Table(["STATE", "MESSAGES"])
     for (state, count) in status["messages"]?.members.map({ $0 }) ?? [] { table.add([state, plain(count)]) }
-    table.show()
+    table.show(client)
     showWebhooks(status["webhooks"])
     if let unknown = status["unknownOutcomes"]?.integer, unknown > 0 {
         print(

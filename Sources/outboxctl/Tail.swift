@@ -18,12 +18,9 @@ let tailCommand = Command(
             .init("after", value: "SEQ", "begin behind this event"),
             .init("cursor", value: "NAME", "begin where this cursor stands, and move it on behind what was printed"),
             .init("keep-cursor", "leave it where it stands: outboxctl cursor set moves it when the work is done"),
-            .init("output", short: "o", value: "FORMAT", "text, or json: one object a line"),
         ]
 ) { arguments, client in
     _ = try words(arguments)
-    let format = arguments["output"] ?? (client.wantsJSON ? "json" : "text")
-    guard ["text", "json"].contains(format) else { throw Arguments.Problem("--output must be text or json") }
     // A reader that has seen enough ends it.
     signal(SIGPIPE, SIG_IGN)
     var query: [String] = []
@@ -41,7 +38,7 @@ let tailCommand = Command(
     var output = StandardOutput()
     let table = EventTable()
     let ending = try follower.run { event, line in
-        if format == "json" {
+        if client.wantsJSON {
             output.add(shown(json: line))
         } else if event["event"]?.string == "log.gap" {
             let (from, to) = (plain(event["data"]?["from"]), plain(event["data"]?["to"]))
@@ -140,13 +137,14 @@ struct EventTable {
 }
 
 let cursorListCommand = Command(
-    name: "cursor ls", words: "", summary: "cursors in the log: where each stands and how far that is behind"
+    name: "cursor ls", words: "", summary: "cursors in the log: where each stands and how far that is behind",
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     guard let cursors = try client.call("GET", "/v1/cursors"), !client.wantsJSON else { return }
     var table = Table(["CURSOR", "AFTER", "BEHIND", "UPDATED"])
     for cursor in cursors.elements { table.add(["cursor", "after", "behind", "updatedAt"].map { plain(cursor[$0]) }) }
-    table.show()
+    table.show(client)
 }
 
 let cursorSetCommand = Command(

@@ -3,7 +3,8 @@ import OutboxJSON
 
 let unknownListCommand = Command(
     name: "unknown ls", words: "", summary: "messages nobody knows the outcome of, newest first",
-    options: [.init("line", short: "l", value: "LINE", "of this line")] + pageOptions
+    options: [.init("line", short: "l", value: "LINE", "of this line")] + pageOptions,
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     try page(

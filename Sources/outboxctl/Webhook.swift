@@ -8,7 +8,8 @@ private let settings: [Arguments.Option] = [
 ]
 
 let webhookListCommand = Command(
-    name: "webhook ls", words: "", summary: "subscriptions: who is told of events, and how that goes"
+    name: "webhook ls", words: "", summary: "subscriptions: who is told of events, and how that goes",
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     guard let all = try client.call("GET", "/v1/subscriptions"), !client.wantsJSON else { return }
@@ -20,7 +21,7 @@ let webhookListCommand = Command(
             [plain(one["id"]), plain(one["url"]), one["line"]?.string ?? "*", events.isEmpty ? "*" : events]
                 + ["active", "behind", "waiting", "givenUp"].map { plain(one[$0]) } + [error])
     }
-    table.show()
+    table.show(client)
 }
 
 let webhookAddCommand = Command(

@@ -73,7 +73,8 @@ let lineHealthCommand = Command(
 }
 
 let templateListCommand = Command(
-    name: "template ls", words: "LINE", summary: "the templates of a line, as Meta last listed them"
+    name: "template ls", words: "LINE", summary: "the templates of a line, as Meta last listed them",
+    printsIDs: true
 ) { arguments, client in
     let name = try words(arguments, "LINE")[0]
     guard let templates = try client.call("GET", "/v1/lines/\(escaped(name))/templates"), !client.wantsJSON else {
@@ -86,5 +87,5 @@ let templateListCommand = Command(
     for template in templates.elements {
         table.add(["name", "language", "status", "category"].map { plain(template[$0]) })
     }
-    table.show()
+    table.show(client)
 }
