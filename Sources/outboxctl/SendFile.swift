@@ -75,7 +75,7 @@ struct SendFile {
         request.tellsSent = { [ends] sent in progress?.show(ends.partitioningIndex { $0 > sent }) }
         let answer = try untilAnswered(request, progress)
         progress?.end()
-        try tell(answer)
+        try tell(answer, key)
     }
 
     /// What was stored before a restart is not stored again: it is the same call with the same key.
@@ -108,7 +108,7 @@ struct SendFile {
         }
     }
 
-    private func tell(_ answer: JSONValue) throws {
+    private func tell(_ answer: JSONValue, _ key: String) throws {
         let data = answer["data"]
         for error in data?["errors"]?.elements.map({ $0 }) ?? [] { tell(error: error) }
         let failed = data?["failedCount"]?.integer ?? 0
@@ -122,8 +122,8 @@ struct SendFile {
         }
         if failed > 0 {
             complain(
-                "outboxctl: \(failed) of \(messages.count) were refused; mend their lines and send the file again "
-                    + "with --idempotency-key: what is queued is not queued twice")
+                "outboxctl: \(failed) of \(messages.count) were refused; mend their lines and send the file again with "
+                    + "--idempotency-key \(key): what is queued is not queued twice")
             throw ExitStatus.refused
         }
     }

@@ -32,7 +32,9 @@ struct Table {
         let gaps = 2 * (widths.count - 1)
         while widths.reduce(gaps, +) > width {
             let floor = zip(widths, header).map { max(Self.narrowest, $1.count) }
-            let candidates = widths.indices.filter { widths[$0] > floor[$0] }
+            // An id that is cut is none: the first column gives way last.
+            let wide = widths.indices.filter { widths[$0] > floor[$0] }
+            let candidates = wide.filter { $0 > 0 || wide.count == 1 }
             guard let widest = candidates.max(by: { widths[$0] < widths[$1] }) else { break }
             let excess = widths.reduce(gaps, +) - width
             let second = candidates.filter { $0 != widest }.map { widths[$0] }.max() ?? 0

@@ -116,12 +116,23 @@ private struct Top {
         }
         let gates = rows.filter { !["ready", "under_way"].contains($0["gate"]?.string ?? "") }
         let all = rows.reduce(0) { $0 + ($1["total"]?.integer ?? 0) }
-        let oldest = rows.compactMap { $0["oldestAt"]?.string }.min()
+        let oldest = rows.compactMap { $0["oldestAt"]?.string }.compactMap(Timestamp.init(rfc3339:)).min()
+        let now = look.shape["at"]?.string.flatMap { Timestamp(rfc3339: $0) }
         return [
             name, String(all - total("under_way")), String(total("ready")), String(total("under_way")),
-            rate(name, ["sent", "delivered", "read"]), rate(name, ["failed"]), oldest ?? "-",
+            rate(name, ["sent", "delivered", "read"]), rate(name, ["failed"]),
+            oldest.flatMap { oldest in now.map { age($0, since: oldest) } } ?? "-",
             gates.map { "\(plain($0["gate"])) \(plain($0["total"]))" }.joined(separator: ", "),
         ]
+    }
+
+    /// In the largest unit of which there is one: `45s`, `12m`, `3h`, `2d`.
+    private func age(_ now: Timestamp, since moment: Timestamp) -> String {
+        let seconds = max(0, now.milliseconds - moment.milliseconds) / 1000
+        for (unit, length) in [("d", Int64(86_400)), ("h", 3600), ("m", 60)] where seconds >= length {
+            return "\(seconds / length)\(unit)"
+        }
+        return "\(seconds)s"
     }
 
     /// How many messages a second came into these states; what is pruned meanwhile is no message less.
