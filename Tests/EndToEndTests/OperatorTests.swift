@@ -125,6 +125,6 @@ import Testing
             "outboxctl", ["status", "--watch=1"], environment: ["OUTBOXD_SOCKET": lab.socket],
             output: lab.folder.file("watch.log"))
         #expect(eventually { watched.words.components(separatedBy: "serving since").count > 2 })
-        watched.kill(SIGTERM)
+        watched.kill(SIGKILL)
     }
 }
