@@ -22,6 +22,23 @@ CREATE TABLE account (
 
 INSERT INTO account (id, name, created_at) VALUES (1, 'default', 0);
 
+-- Bearer keys: who brings one stands for its account. Of a key only its SHA-256 is kept.
+CREATE TABLE access_key (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,  -- numbers people have noted are not given again
+    account      INTEGER NOT NULL REFERENCES account (id),
+    name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
+    role         INTEGER NOT NULL CHECK (role BETWEEN 1 AND 3),  -- Role
+    hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    old_hash     BLOB    CHECK (length(old_hash) = 32),  -- the one before, which counts until then
+    old_until    INTEGER,
+    created_at   INTEGER NOT NULL,
+    created_by   TEXT    NOT NULL,
+    rotated_at   INTEGER,
+    last_used_at INTEGER,   -- to the minute
+    UNIQUE (account, name),
+    CHECK ((old_hash IS NULL) = (old_until IS NULL))
+) STRICT;
+
 -- The clock Meta's limits are kept by (LimitClock): where it stood when something was last kept by it. One row.
 CREATE TABLE limit_clock (
     id        INTEGER PRIMARY KEY CHECK (id = 1),

@@ -143,6 +143,8 @@ package enum EventKind: Int64, NamedCase {
     case templateUpdated = 22
     case accountUpdated = 23
     case contactUpdated = 24
+    /// An operator changed something.
+    case operatorChange = 25
 
     /// The name callers know it by; nil for what is only a message's own history.
     package var publicName: String? {
@@ -158,6 +160,7 @@ package enum EventKind: Int64, NamedCase {
         case .templateUpdated: "template.updated"
         case .accountUpdated: "account.updated"
         case .contactUpdated: "contact.updated"
+        case .operatorChange: "operator.change"
         }
     }
 

@@ -41,7 +41,7 @@ package struct SubscriptionSettings: Equatable, Sendable {
     package var url: String
     /// Its name; nil: all.
     package var line: String?
-    /// Public names of events; nil: all, those of later versions included.
+    /// Public names of events; nil: all but what operators do, those of later versions included.
     package var events: [String]?
     package var isActive: Bool
 
@@ -55,7 +55,8 @@ package struct SubscriptionSettings: Equatable, Sendable {
     /// The kinds it wants, one bit each.
     package var kindsMask: Int64 {
         EventKind.allCases.reduce(0) { mask, kind in
-            guard let name = kind.publicName, events?.contains(name) ?? true else { return mask }
+            // Programs are told of messages; who changed what is for those who name it.
+            guard let name = kind.publicName, events?.contains(name) ?? (kind != .operatorChange) else { return mask }
             return mask | 1 << kind.rawValue
         }
     }

@@ -59,6 +59,12 @@ package final class QueueReader {
     /// The rules somebody set.
     package func retention() throws -> [RetentionKind: RetentionRule] { try database.retention() }
 
+    /// Of any account; nil: it was removed.
+    package func line(_ id: Int64) throws -> Line? {
+        try database.prepare("SELECT \(Line.columns) FROM line WHERE id = :id AND deleted_at IS NULL")
+            .first(.integer(id)) { Line($0) }
+    }
+
     package func lines(account: Int64) throws -> [Line] {
         try database.prepare(
             "SELECT \(Line.columns) FROM line WHERE account = :account AND deleted_at IS NULL ORDER BY name"
@@ -78,14 +84,24 @@ package final class QueueReader {
     }
 
     /// Attempts with an unknown outcome, messages without receipt, copies that arrived besides, and webhooks that could not be applied.
-    package func troubles() throws -> (unknown: Int64, silent: Int64, duplicates: Int64, webhooks: Int64) {
-        (
-            try database.integer("SELECT count(*) FROM message WHERE state = 2 AND unknown = 1"),
-            try database.integer("SELECT count(*) FROM message WHERE no_receipt = 1"),
-            try database.integer("SELECT count(*) FROM duplicate"),
-            try database.integer("SELECT count(*) FROM webhook WHERE problem IS NOT NULL")
-        )
+    package func troubles() throws -> Troubles {
+        Troubles(
+            unknown: try database.integer("SELECT count(*) FROM message WHERE state = 2 AND unknown = 1"),
+            silent: try database.integer("SELECT count(*) FROM message WHERE no_receipt = 1"),
+            duplicates: try database.integer("SELECT count(*) FROM duplicate"),
+            webhooks: try database.integer("SELECT count(*) FROM webhook WHERE problem IS NOT NULL"))
     }
+}
+
+/// What somebody should look at.
+package struct Troubles: Equatable, Sendable {
+    /// Messages whose outcome is unknown.
+    package var unknown: Int64
+    /// Messages Meta gave up on delivering without a word.
+    package var silent: Int64
+    package var duplicates: Int64
+    /// Kept unread.
+    package var webhooks: Int64
 }
 
 extension StoredEvent {

@@ -2,8 +2,8 @@ package import OutboxCore
 
 /// How the queue stood at one moment, from what its writer remembers: for another thread to count together.
 package struct QueueSnapshot: Sendable {
-    package let lines: [Int64: Line]
-    package let pools: [Int64: Pool]
+    package private(set) var lines: [Int64: Line]
+    package private(set) var pools: [Int64: Pool]
     /// Classes that have messages at no gate and are not held back, by line.
     package let ready: [Int64: [Priority]]
     /// Where the log ends.
@@ -28,6 +28,16 @@ package struct QueueSnapshot: Sendable {
         webhooks = memory.webhookCounts
         earlyStatuses = memory.earlyStatuses
         self.limitsNow = limitsNow
+    }
+
+    /// Has lines and pools of accounts other than the default one bear the account's name, too, as `shop/main`: there
+    /// may be several of one name.
+    package mutating func tellAccountsApart(_ names: [Int64: String]) {
+        func full(_ name: String, _ account: Int64) -> String {
+            account == Account.defaultID ? name : "\(names[account] ?? String(account))/\(name)"
+        }
+        for (id, line) in lines { lines[id]?.settings.name = full(line.name, line.account) }
+        for (id, pool) in pools { pools[id]?.name = full(pool.name, pool.account) }
     }
 
     package func count(_ line: Int64, _ state: MessageState) -> Int64 { counters[line, state] }

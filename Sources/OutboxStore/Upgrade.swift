@@ -18,6 +18,21 @@ private let steps: [(version: Int64, sql: String)] = [
         CREATE INDEX message_recipient ON message (lot, recipient);
         ALTER TABLE subscription ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE delivery ADD COLUMN replay INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE access_key (
+            id           INTEGER PRIMARY KEY AUTOINCREMENT,  -- numbers people have noted are not given again
+            account      INTEGER NOT NULL REFERENCES account (id),
+            name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
+            role         INTEGER NOT NULL CHECK (role BETWEEN 1 AND 3),  -- Role
+            hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+            old_hash     BLOB    CHECK (length(old_hash) = 32),  -- the one before, which counts until then
+            old_until    INTEGER,
+            created_at   INTEGER NOT NULL,
+            created_by   TEXT    NOT NULL,
+            rotated_at   INTEGER,
+            last_used_at INTEGER,   -- to the minute
+            UNIQUE (account, name),
+            CHECK ((old_hash IS NULL) = (old_until IS NULL))
+        ) STRICT;
         """
     )
 ]
