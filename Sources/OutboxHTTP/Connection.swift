@@ -39,6 +39,8 @@ final class Connection {
     var isHead = false
     /// Whether this exchange's client knows chunks.
     var isOld = false
+    /// Go with the answer, whatever it is.
+    var notes: [HTTPHeader] = []
     /// The handler is about to be told that everything was taken.
     var tellsDrained = false
 

@@ -3,6 +3,16 @@ import Glibc
 
 /// From answers to bytes.
 extension HTTPServer {
+    /// Headers that go with the answer to a request, whatever that is; to be called from `plan`.
+    package func note(_ exchange: Exchange, _ headers: [HTTPHeader]) { find(exchange)?.notes = headers }
+
+    func noted(_ response: HTTPResponse, _ connection: Connection) -> HTTPResponse {
+        guard !connection.notes.isEmpty else { return response }
+        var response = response
+        response.headers += connection.notes
+        return response
+    }
+
     package func respond(_ exchange: Exchange, _ response: HTTPResponse) {
         release(exchange)
         guard let connection = find(exchange) else { return }
@@ -12,7 +22,7 @@ extension HTTPServer {
         case .head, .sending, .lingering: return
         }
         let keepAlive = keeps(connection) && !response.closes
-        connection.append(encode(response, keepAlive: keepAlive, isHead: connection.isHead))
+        connection.append(encode(noted(response, connection), keepAlive: keepAlive, isHead: connection.isHead))
         answered(connection, keepAlive: keepAlive)
     }
 
@@ -90,7 +100,7 @@ extension HTTPServer {
     /// at once would make the kernel throw the answer away with it.
     func refuse(_ connection: Connection, _ response: HTTPResponse) {
         endStream(connection)
-        connection.append(encode(response, keepAlive: false, isHead: connection.isHead))
+        connection.append(encode(noted(response, connection), keepAlive: false, isHead: connection.isHead))
         connection.stage = .lingering
         connection.serial = 0
         bodyBytes[connection.listener, default: 0] -= connection.body.count

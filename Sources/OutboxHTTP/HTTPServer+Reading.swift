@@ -72,6 +72,7 @@ extension HTTPServer {
         connection.keepAlive = head.keepAlive && drainsUntil == nil
         connection.isHead = head.method == "HEAD"
         connection.isOld = head.isOld
+        connection.notes = []
         switch handler.plan(head, peer: connection.peer, listener: connection.listener, exchange(connection)) {
         case .refuse(let response):
             refuse(connection, response)

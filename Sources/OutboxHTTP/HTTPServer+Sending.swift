@@ -10,7 +10,7 @@ extension HTTPServer {
         guard let connection = find(exchange), case .answering = connection.stage else { return false }
         let chunked = !connection.isOld
         if !chunked || response.closes || !keeps(connection) { connection.keepAlive = false }
-        connection.append(encodeHead(response, chunked: chunked, keepAlive: connection.keepAlive))
+        connection.append(encodeHead(noted(response, connection), chunked: chunked, keepAlive: connection.keepAlive))
         if connection.isHead {
             answered(connection, keepAlive: connection.keepAlive)
             return false

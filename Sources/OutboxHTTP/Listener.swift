@@ -82,21 +82,18 @@ extension Listener {
 
     /// Binds a TCP port of the loopback interface; 0 picks a free one, `port` tells which.
     package static func loopback(port: UInt16, tag: Int) throws -> Listener {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw failure("socket", "127.0.0.1:\(port)") }
+        guard let address = TCPAddress("127.0.0.1:\(port)") else { preconditionFailure("127.0.0.1 is an address") }
+        return try tcp(address, tag: tag)
+    }
+
+    package static func tcp(_ address: TCPAddress, tag: Int) throws -> Listener {
+        let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw failure("socket", address.description) }
         var yes: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
+        let bound = address.withSocketAddress { bind(descriptor, $0, $1) == 0 }
         guard bound, listen(descriptor, backlog) == 0 else {
-            let error = failure("bind", "127.0.0.1:\(port)")
+            let error = failure("bind", address.description)
             close(descriptor)
             throw error
         }
