@@ -29,6 +29,8 @@ package struct APIError: Error, Equatable, Sendable {
         case windowClosed = "63016"
         case lineStopped = "LINE_STOPPED"
         case limitReached = "RATE_LIMITED"
+        /// As many messages wait as may; see the setting queue-max.
+        case queueFull = "QUEUE_FULL"
         case tooLate = "TOO_LATE"
         case tooLarge = "TOO_LARGE"
         /// Meta said no; its code is the detail errorCode.
@@ -48,7 +50,7 @@ package struct APIError: Error, Equatable, Sendable {
             case .conflict, .idempotencyConflict, .tooLate: 409
             case .windowClosed, .lineStopped, .metaRefused: 400
             case .metaUnreachable: 502
-            case .limitReached: 429
+            case .limitReached, .queueFull: 429
             case .tooLarge: 413
             case .unavailable: 503
             case .storageFull: 507

@@ -1,3 +1,5 @@
+package import OutboxCore
+
 /// What a request asks for.
 package enum Route: Equatable, Sendable {
     case submit
@@ -48,6 +50,12 @@ package enum Route: Equatable, Sendable {
     case replay(String)
     case testCallback(String)
     case status
+    case accounts
+    case addAccount
+    case keys
+    case addKey
+    case rotateKey(String)
+    case deleteKey(String)
     case reload
     case backup
     case doctor
@@ -62,13 +70,21 @@ package enum Route: Equatable, Sendable {
         case .health, .openAPI, .llms: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact, .subscriptions, .subscription, .deliveries, .metrics, .queue, .doctor:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries, .metrics, .queue, .doctor, .accounts:
             .read
         case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
         case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
-            .subscribe,
-            .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback:
+            .subscribe, .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback,
+            .addAccount, .keys, .addKey, .rotateKey, .deleteKey:
             .admin
+        }
+    }
+
+    /// It is about the process or about all accounts: for callers of the default account alone.
+    package var isOfProcess: Bool {
+        switch self {
+        case .reload, .putRetention, .metrics, .addAccount, .backup, .doctor: true
+        default: false
         }
     }
 
@@ -164,6 +180,10 @@ package enum Route: Equatable, Sendable {
         Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
         Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
         Place("/v1/queue", ["GET": { _ in .queue }]),
+        Place("/v1/accounts", ["GET": { _ in .accounts }, "POST": { _ in .addAccount }]),
+        Place("/v1/keys", ["GET": { _ in .keys }, "POST": { _ in .addKey }]),
+        Place("/v1/keys/{id}", ["DELETE": { .deleteKey($0) }]),
+        Place("/v1/keys/{id}/rotate", ["POST": { .rotateKey($0) }]),
         Place("/v1/status", ["GET": { _ in .status }]),
         Place("/v1/reload", ["POST": { _ in .reload }]),
         Place("/v1/doctor", ["GET": { _ in .doctor }]),
@@ -173,13 +193,4 @@ package enum Route: Equatable, Sendable {
         Place("/openapi.json", ["GET": { _ in .openAPI }]),
         Place("/llms.txt", ["GET": { _ in .llms }]),
     ]
-}
-
-/// What a caller may do; each may do what the ones before may.
-package enum Role: Int, Comparable, Sendable {
-    case none, read, send, admin
-
-    package static func < (a: Role, b: Role) -> Bool { a.rawValue < b.rawValue }
-
-    package var name: String { String(describing: self) }
 }

@@ -6,6 +6,7 @@ import OutboxStore
 
 /// Many messages in one request, on their way into the queue slice by slice.
 struct BulkJob {
+    let asker: Asker
     /// Comes line by line instead of as one array.
     let stream: Bool
     private let limits: Frontend.Limits
@@ -34,7 +35,8 @@ struct BulkJob {
     /// Errors listed in the answer; all are counted.
     static let errorsListedMax = 1000
 
-    init(stream: Bool, limits: Frontend.Limits) {
+    init(_ asker: Asker, stream: Bool, limits: Frontend.Limits) {
+        self.asker = asker
         self.stream = stream
         self.limits = limits
         splitter = LineSplitter(bytesMax: limits.ndjsonLineBytesMax)
@@ -104,15 +106,15 @@ struct BulkJob {
 extension Frontend {
     // MARK: One array
 
-    func submitBulk(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+    func submitBulk(_ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest) throws(APIError) {
         let value = try parse(request.body)
         let header = BulkHeader.read(value)
         guard header.errors.isEmpty, let messages = header.messages else { throw .validation(header.errors) }
-        var job = BulkJob(stream: false, limits: limits)
+        var job = BulkJob(Asker(account: guest.account), stream: false, limits: limits)
         job.atomic = header.atomic
         job.dryRun = header.dryRun
         job.bodyEnded = true
-        let key = try idempotencyKey(request.head, request.peer, .array, body: request.body)
+        let key = try idempotencyKey(request.head, guest, .array, body: request.body)
         if !job.dryRun { job.keyed = key.map { KeyedBulk($0) } }
         let now = now
         for (index, item) in messages.elements.enumerated() {
@@ -125,7 +127,7 @@ extension Frontend {
             job.take(item, path: "messages[\(index)].", now: now)
         }
         if job.atomic, job.errorCount > 0 { throw .validation(job.listedDetails) }
-        if job.dryRun { writer.post(.estimate(exchange, job.waiting.map(\.draft))) }
+        if job.dryRun { post(job.asker, .estimate(exchange, job.waiting.map(\.draft))) }
         bulks[exchange] = job
         if !job.dryRun { storeNextSlice(exchange) }
     }
@@ -174,13 +176,13 @@ extension Frontend {
         guard var job = bulks[exchange] else { return }
         if let slice = job.nextKeyedSlice() {
             bulks[exchange] = job
-            writer.post(.keyedSlice(exchange, slice))
+            post(job.asker, .keyedSlice(exchange, slice))
         } else if let slice = job.nextSlice() {
             bulks[exchange] = job
-            writer.post(.slice(exchange, slice))
+            post(job.asker, .slice(exchange, slice))
         } else if job.bodyEnded, let key = job.keyed?.key, let batch = job.batch {
             // What it is answered stands on the disk first.
-            writer.post(.endBulk(exchange, key, batch: batch, answer: finished(job, nil).body))
+            post(job.asker, .endBulk(exchange, key, batch: batch, answer: finished(job, nil).body))
         } else if job.bodyEnded {
             bulks[exchange] = nil
             server.respond(exchange, finished(job, nil))
@@ -222,6 +224,9 @@ extension Frontend {
         case .storageFailed(let trouble):
             bulks[exchange] = nil
             server.respond(exchange, finished(job, words.storageError(trouble)))
+        case .refused(let error):
+            bulks[exchange] = nil
+            server.respond(exchange, finished(job, error))
         default: keyedReply(reply, job, exchange)
         }
     }
@@ -233,13 +238,15 @@ extension Frontend {
     /// With an error, what was stored before it stays stored, and is said.
     func finished(_ job: BulkJob, _ error: APIError?) -> HTTPResponse {
         let text = job.batch.map { batchText($0) }
-        return .json(error?.status ?? 202) { json in
+        var response = HTTPResponse.json(error?.status ?? 202) { json in
             json.object("data") {
                 write(job, text, to: &$0)
                 if let forecast = job.forecast { $0.object("estimate") { write(forecast, to: &$0) } }
             }
             error?.write(to: &json)
         }
+        if let seconds = error?.retryAfter { response.headers.append(HTTPHeader("retry-after", String(seconds))) }
+        return response
     }
 
     private func estimated(

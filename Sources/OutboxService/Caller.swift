@@ -53,7 +53,9 @@ final class Caller: Sendable {
         if !changed.isEmpty { mailbox.post(.changed(changed)) }
     }
 
-    func test(_ exchange: Exchange, _ id: Int64) { mailbox.post(.test(exchange, id)) }
+    func test(_ exchange: Exchange, _ id: Int64, account: Int64) {
+        mailbox.post(.test(exchange, id, account: account))
+    }
 
     /// How each active subscription stands.
     var standing: [CallbackGauge] { gauges.withLock { $0 } }

@@ -8,7 +8,7 @@ import OutboxSystem
 /// Calls somebody wants to see the result of; no events of the log.
 extension CallerStep {
     func test(
-        _ id: Int64, _ exchange: Exchange, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
+        _ id: Int64, _ account: Int64, _ exchange: Exchange, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
     ) {
         func refuse(_ error: APIError) { outputs.answers.append((exchange, .error(error))) }
         let found: Subscription?
@@ -18,7 +18,9 @@ extension CallerStep {
             outputs.log.append(LogLine(.error, .readFailed, "a subscription could not be read: \(error)"))
             return refuse(APIError(.internalError, "the database could not be read; the journal says why"))
         }
-        guard let subscription = found else { return refuse(APIError(.notFound, "there is no such subscription")) }
+        guard let subscription = found, subscription.account == account else {
+            return refuse(APIError(.notFound, "there is no such subscription"))
+        }
         guard tests < Self.testsMax, !stopping else {
             return refuse(APIError(.unavailable, "too many tests at once; try again in a moment"))
         }

@@ -24,7 +24,7 @@ enum CallerMail: Sendable {
     /// So many reports of each are stored.
     case recorded([Int64: Int])
     case ended(CallbackCall, HTTPResult, at: UInt64)
-    case test(Exchange, Int64)
+    case test(Exchange, Int64, account: Int64)
     case secretsReloaded
     /// Begin no more calls; what is broken off from now on is to be made again.
     case stop
@@ -159,7 +159,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         case .recorded(let counts):
             for (id, count) in counts { endpoints[id]?.unconfirmed -= count }
         case .ended(let call, let result, let at): ended(call, result, at, now, &outputs)
-        case .test(let exchange, let id): test(id, exchange, now, tick, &outputs)
+        case .test(let exchange, let id, let account): test(id, account, exchange, now, tick, &outputs)
         case .secretsReloaded: for id in endpoints.keys { endpoints[id]?.noSecretUntil = nil }
         case .stop: stopping = true
         }

@@ -158,7 +158,7 @@ final class CatchUp: Sendable {
         /// Nil when the line is done.
         private func step(_ job: Job) throws -> Job? {
             var job = job
-            guard let line = try reader.lines(account: defaultAccount).first(where: { $0.id == job.state.line }) else {
+            guard let line = try reader.line(job.state.line) else {
                 return finish(job, "the line was removed", "")
             }
             if job.messages.isEmpty {

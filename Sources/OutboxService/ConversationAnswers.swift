@@ -9,7 +9,7 @@ import OutboxSystem
 /// Answers about people and what they and the lines wrote to each other.
 extension Answerer {
     func conversations(_ filter: ConversationFilter) throws -> HTTPResponse {
-        let page = try reader.conversations(filter, account: defaultAccount)
+        let page = try reader.conversations(filter, account: account)
         return .page(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .inbound) }) {
             for conversation in page.items { write(conversation, to: &$0) }
         }
@@ -21,7 +21,7 @@ extension Answerer {
     }
 
     func conversationMessages(_ id: MessageID, before: MessageID?, limit: Int) throws -> HTTPResponse {
-        let page = try reader.messages(of: found(id), before: before, limit: limit, account: defaultAccount)
+        let page = try reader.messages(of: found(id), before: before, limit: limit, account: account)
         let next = page.next.flatMap { next in page.items.last { $0.id == next } }
         return .page(limit: limit, cursor: next.map(idText)) { json in
             for entry in page.items {
@@ -34,7 +34,7 @@ extension Answerer {
     }
 
     private func found(_ id: MessageID) throws -> Conversation {
-        guard let conversation = try reader.conversation(id, account: defaultAccount) else {
+        guard let conversation = try reader.conversation(id, account: account) else {
             throw APIError(.notFound, "there is no such conversation")
         }
         return conversation
@@ -48,14 +48,14 @@ extension Answerer {
     }
 
     func contacts(_ filter: ContactFilter) throws -> HTTPResponse {
-        let page = try reader.contacts(filter, account: defaultAccount)
+        let page = try reader.contacts(filter, account: account)
         return .page(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .contact) }) {
             for contact in page.items { contact.write(to: &$0, id: reader.codec.text(contact.id, .contact)) }
         }
     }
 
     func contact(_ id: MessageID) throws -> HTTPResponse {
-        guard let contact = try reader.contact(id, account: defaultAccount) else {
+        guard let contact = try reader.contact(id, account: account) else {
             throw APIError(.notFound, "there is no such contact")
         }
         let addresses = try reader.addresses(of: contact.id)
@@ -66,8 +66,10 @@ extension Answerer {
     }
 
     /// Has Meta told; the writer answers when Meta took it.
-    func markRead(_ id: MessageID, typing: Bool, _ exchange: Exchange, _ calls: GraphCalls) throws {
-        guard let (line, wamid) = try reader.inboundRoute(id, account: defaultAccount) else {
+    func markRead(
+        _ id: MessageID, typing: Bool, _ exchange: Exchange, _ asker: Asker, _ calls: GraphCalls
+    ) throws {
+        guard let (line, wamid) = try reader.inboundRoute(id, account: account) else {
             throw APIError(.notFound, "there is no such message, or its line was removed")
         }
         guard let wamid else { throw APIError(.conflict, "Meta gave this message no id: it cannot be marked as read") }
@@ -77,12 +79,12 @@ extension Answerer {
                 timeout: GraphCalls.patience)
         } ended: { end in
             if let error = end.error("the message was not marked as read") { return .answer(.error(error)) }
-            return .write(.markRead(exchange, id, typing: typing))
+            return .write(.asked(asker, .markRead(exchange, id, typing: typing)))
         }
     }
 
     func inbound(_ id: MessageID) throws -> HTTPResponse {
-        guard let message = try reader.inbound(id, account: defaultAccount) else {
+        guard let message = try reader.inbound(id, account: account) else {
             throw APIError(.notFound, "there is no such message")
         }
         return .json(200) { write(message, to: &$0, name: "data", payload: true) }

@@ -21,6 +21,8 @@ package final class Daemon: Sendable {
     private let events: EventsThread
     private let calls: GraphCalls
     private let backups: BackupThread
+    private let door: Doorkeeper
+    private let rateLimit: Lock<Int>
     private let front: Thread
     private let pulse = Lock(Pulse())
 
@@ -40,10 +42,8 @@ package final class Daemon: Sendable {
         self.settings = settings
         self.journal = journal
         journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
-        if getgrnam(settings.sendGroup) == nil {
-            let text = "there is no group \(settings.sendGroup): only root and the service's own user may send"
-            journal.write(LogLine(.warning, .sendGroupMissing, text))
-        }
+        let access = Access(settings)
+        for problem in access.problems { journal.write(LogLine(.warning, .sendGroupMissing, problem)) }
         umask(0o077)
         let directory = try StateDirectory(path: settings.stateDirectory)
         secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
@@ -62,7 +62,7 @@ package final class Daemon: Sendable {
             try directory.opening {
                 try WriterStep(
                     queue: queue, slotsMax: settings.connections, chance: SystemRandomNumberGenerator(),
-                    shown: { journal.shown($0) }, writes: { journal.writes($0) },
+                    shown: { journal.shown($0) }, writes: { journal.writes($0) }, limits: IntakeLimits(settings),
                     room: { DiskRoom.free(beside: directory.path) })
             })
         let away = try directory.opening {
@@ -73,6 +73,13 @@ package final class Daemon: Sendable {
         let subscriptionSecrets = SubscriptionSecrets(files: secrets) { journal.write($0) }
         subscriptionSecrets.sweep(inUse: try directory.opening { try queue.secretsInUse() })
         let listeners = try openListeners(settings)
+        let needsKeys = listeners.contains { $0.tag == Door.keyed.rawValue }
+        let known = try queue.accessDirectory()
+        if needsKeys, known.keys.isEmpty { throw NoKeys() }
+        let rateLimit = Lock(settings.rateLimit)
+        self.rateLimit = rateLimit
+        let door = Doorkeeper(access, known)
+        self.door = door
 
         frontBell = Bell()
         let frontMail = Mailbox<Frontend.Mail>(bell: frontBell)
@@ -101,7 +108,7 @@ package final class Daemon: Sendable {
         away.askAbout(with: catchUp, journal)
         reader = try ReaderThread(
             path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal,
-            askers: Askers(calls: calls, catchUp: catchUp)
+            askers: Askers(calls: calls, catchUp: catchUp) { inbox.post(.asked($0, .changed($1))) }
         ) { frontMail.post(.answers($0)) }
         let events = try EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
         self.events = events
@@ -119,9 +126,11 @@ package final class Daemon: Sendable {
                 subscriptionSecrets: subscriptionSecrets, journal: journal,
                 idKey: queue.idKey,
                 clock: queue.clock,
-                access: Access(sendGroup: settings.sendGroup),
+                door: door, needsKeys: needsKeys, limits: rateLimit,
                 pong: { number in pulse.withLock { $0.front = number } },
-                reload: { [secrets] in try reloadParts(load, settings, secrets, sender, caller, inbox, journal, by: $0)
+                reload: { [secrets] who in
+                    try reloadParts(
+                        load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit), journal, by: who)
                 }))
         writer = WriterThread(
             inbox: inbox, start: { step.value }, journal: journal,
@@ -173,7 +182,8 @@ package final class Daemon: Sendable {
 
     private func reloadOnSignal() {
         do {
-            try reloadParts(load, settings, secrets, sender, caller, inbox, journal, by: "SIGHUP")
+            try reloadParts(
+                load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit), journal, by: "SIGHUP")
         } catch {
             journal.write(LogLine(.error, .reloadFailed, "nothing was reloaded: \(error)"))
         }
@@ -265,8 +275,11 @@ private func openListeners(_ settings: Settings) throws -> [Listener] {
     }
     // Somebody asked for it with a unit of its own.
     let metrics = (given["metrics"] ?? []).map { Listener(descriptor: $0, tag: Door.metrics.rawValue) }
+    // An administrator who has systemd hold it says where others may connect.
+    var keyed = (given["keyed"] ?? []).map { Listener(descriptor: $0, tag: Door.keyed.rawValue) }
+    if keyed.isEmpty, let address = settings.listen { keyed = [try .tcp(address, tag: Door.keyed.rawValue)] }
     return try listeners("api", .api, settings.socket)
-        + listeners("webhook", .webhook, settings.webhookSocket) + metrics
+        + listeners("webhook", .webhook, settings.webhookSocket) + metrics + keyed
 }
 
 /// Each socket has its share of the descriptors, so that a crowd on one keeps nobody from the other, and enough is
@@ -297,17 +310,51 @@ private func startFront(
     }
 }
 
+/// TCP knows no users: whoever reached it would be let in, or nobody.
+struct NoKeys: Error, CustomStringConvertible {
+    var description: String {
+        "the setting listen (or a socket unit named keyed) opens a TCP socket, which needs keys, and there is none: start "
+            + "without it, make one with outboxctl key add, then start with it again"
+    }
+}
+
+/// What a reload reaches.
+private struct Reloaded {
+    let secrets: Secrets
+    let sender: Sender
+    let caller: Caller
+    let inbox: WriterInbox
+    let door: Doorkeeper
+    let rateLimit: Lock<Int>
+
+    init(
+        _ secrets: Secrets, _ sender: Sender, _ caller: Caller, _ inbox: WriterInbox, _ door: Doorkeeper,
+        _ rateLimit: Lock<Int>
+    ) {
+        self.secrets = secrets
+        self.sender = sender
+        self.caller = caller
+        self.inbox = inbox
+        self.door = door
+        self.rateLimit = rateLimit
+    }
+}
+
 private func reloadParts(
-    _ load: () throws -> Settings, _ atStart: Settings, _ secrets: Secrets, _ sender: Sender, _ caller: Caller,
-    _ inbox: WriterInbox, _ journal: Journal, by who: String
+    _ load: () throws -> Settings, _ atStart: Settings, _ parts: Reloaded, _ journal: Journal, by who: String
 ) throws {
     let settings = try load()
-    secrets.reload()
-    for problem in secrets.problems() { journal.write(LogLine(.error, .secretMissing, problem)) }
-    caller.reload(allowsHTTP: settings.allowsHTTPCallbacks)
-    sender.set(Sender.Target(endpoint: settings.graph, timeout: atStart.requestTimeout))
+    let access = Access(settings)
+    for problem in access.problems { journal.write(LogLine(.warning, .sendGroupMissing, problem)) }
+    parts.door.set(access)
+    parts.rateLimit.withLock { $0 = settings.rateLimit }
+    parts.inbox.post(.limitIntake(IntakeLimits(settings)))
+    parts.secrets.reload()
+    for problem in parts.secrets.problems() { journal.write(LogLine(.error, .secretMissing, problem)) }
+    parts.caller.reload(allowsHTTP: settings.allowsHTTPCallbacks)
+    parts.sender.set(Sender.Target(endpoint: settings.graph, timeout: atStart.requestTimeout))
     journal.set(level: settings.logLevel, masksNumbers: settings.maskNumbers)
-    inbox.post(.releaseLines)
+    parts.inbox.post(.releaseLines)
     let waiting = atStart.needsRestart(for: settings)
     if !waiting.isEmpty {
         let text = "changed, and counts after a restart: \(waiting.joined(separator: ", "))"

@@ -15,10 +15,12 @@ struct DiskRoom: Equatable {
     }
 
     private(set) var takesMessages = true
+    /// Kept instead of the reserve, in bytes.
+    var set: UInt64?
 
     /// Nil: as before.
     mutating func found(free: UInt64, size: UInt64) -> Change? {
-        let kept = min(Self.reserve, size / Self.part)
+        let kept = set ?? min(Self.reserve, size / Self.part)
         // Somewhat more than what ended it: nobody is to be let in and turned away by turns.
         let needed = kept + kept / 4
         if takesMessages, free < kept {

@@ -30,7 +30,7 @@ final class EventFeed {
     }
 
     enum Input: Sendable {
-        case follow(Exchange, EventQuery, message: MessageID?, user: UInt32?)
+        case follow(Exchange, EventQuery, message: MessageID?, user: Int64?, account: Int64)
         /// What it was given has been taken.
         case drained(Exchange)
         case gone(Exchange)
@@ -49,7 +49,8 @@ final class EventFeed {
 
     private struct Follower {
         let exchange: Exchange
-        let user: UInt32?
+        let user: Int64?
+        let account: Int64
         let filter: LogFilter
         let format: EventQuery.Format
         /// Where it ends; nil: it follows.
@@ -111,7 +112,7 @@ final class EventFeed {
         } catch {
             // Whoever comes again is told the same reason until it is mended.
             outputs.problem = "the log could not be read: \(error)"
-            for case .follow(let exchange, _, _, _) in asked {
+            for case .follow(let exchange, _, _, _, _) in asked {
                 outputs.orders.append(
                     .refuse(exchange, APIError(.internalError, "the log could not be read; the journal says why")))
             }
@@ -128,9 +129,9 @@ final class EventFeed {
         let range = try log.range()
         end = range?.upperBound ?? 0
         prunedTo = max(try log.prunedTo(), (range?.lowerBound ?? 1) - 1)
-        for case .follow(let exchange, let query, let message, let user) in asked {
+        for case .follow(let exchange, let query, let message, let user, let account) in asked {
             do {
-                try take(exchange, query, message, user, range, tick)
+                try take(exchange, query, message, user, account, range, tick)
                 let type = query.format == .lines ? "application/x-ndjson" : "text/event-stream"
                 let head = HTTPResponse(
                     status: 200,
@@ -147,8 +148,8 @@ final class EventFeed {
     }
 
     private func take(
-        _ exchange: Exchange, _ query: EventQuery, _ message: MessageID?, _ user: UInt32?, _ range: ClosedRange<Int64>?,
-        _ tick: UInt64
+        _ exchange: Exchange, _ query: EventQuery, _ message: MessageID?, _ user: Int64?, _ account: Int64,
+        _ range: ClosedRange<Int64>?, _ tick: UInt64
     ) throws {
         if followers.count >= limits.followersMax {
             throw APIError(.unavailable, "\(limits.followersMax) callers read the log already; try again later")
@@ -156,10 +157,10 @@ final class EventFeed {
         if followers.count(where: { $0.user == user }) >= limits.ofOneUserMax {
             throw APIError(.unavailable, "\(limits.ofOneUserMax) callers of this user read the log already")
         }
-        if let line = query.line, try !reader.hasLine(named: line, account: defaultAccount) {
+        if let line = query.line, try !reader.hasLine(named: line, account: account) {
             throw APIError.validation([FieldError("line", "there is no line \(line); see outboxctl line ls")])
         }
-        if let message, try reader.message(message, account: defaultAccount) == nil {
+        if let message, try reader.message(message, account: account) == nil {
             throw APIError(.notFound, "there is no such message")
         }
         var filter = query.kinds.map { LogFilter(kinds: $0) } ?? LogFilter()
@@ -168,11 +169,12 @@ final class EventFeed {
         filter.message = message
         followers.append(
             Follower(
-                exchange: exchange, user: user, filter: filter, format: query.format, last: query.follow ? nil : end,
-                left: query.limit, position: try start(of: query, range), toldAt: tick))
+                exchange: exchange, user: user, account: account, filter: filter, format: query.format,
+                last: query.follow ? nil : end,
+                left: query.limit, position: try start(of: query, account, range), toldAt: tick))
     }
 
-    private func start(of query: EventQuery, _ range: ClosedRange<Int64>?) throws -> Int64 {
+    private func start(of query: EventQuery, _ account: Int64, _ range: ClosedRange<Int64>?) throws -> Int64 {
         if let after = query.after {
             guard after <= end else {
                 throw APIError.validation([FieldError("after", "lies beyond the end of the log: that is \(end)")])
@@ -180,7 +182,7 @@ final class EventFeed {
             return after
         }
         if let name = query.cursor {
-            guard let cursor = try reader.cursor(name, account: defaultAccount) else {
+            guard let cursor = try reader.cursor(name, account: account) else {
                 throw APIError.validation(
                     [FieldError("cursor", "there is no cursor \(name); PUT /v1/cursors/\(name) makes it")])
             }
@@ -207,7 +209,7 @@ final class EventFeed {
             let last = follower.filter.message == nil ? min(goal, follower.position + limits.stretch) : goal
             let wanted = min(limits.pageEvents, follower.left ?? .max)
             let events = try log.events(
-                in: follower.position + 1...last, follower.filter, limit: wanted, account: defaultAccount)
+                in: follower.position + 1...last, follower.filter, limit: wanted, account: follower.account)
             var told = 0
             for event in events where piece.bytes.count < limits.pageBytes {
                 piece.add(event, reader.codec, parser)

@@ -45,9 +45,9 @@ extension LogKind {
                     + "this one.")
         case .sendGroupMissing:
             .init(
-                subject: "The group whose members may send does not exist",
-                cause: "The setting send-group names a group that the machine does not have.",
-                remedy: "Create it, or name another; until then only root and the service's own user may send.")
+                subject: "A user or group the settings give a role does not exist",
+                cause: "send-group, readers, senders or admins names a user or group that the machine does not have.",
+                remedy: "Create it, or name another; until then nobody has the role by that name.")
         case .journalBehind:
             .init(
                 subject: "Lines are missing in the journal",
@@ -56,9 +56,16 @@ extension LogKind {
         case .callerRefused:
             .init(
                 subject: "A caller was refused",
-                cause: "The user on the other end of the socket (@OUTBOXD_PEER@) has not the role the call needs.",
+                cause: "The caller (@OUTBOXD_PEER@) has not the role the call needs, or brought a key nobody knows.",
                 remedy: "If it may send, add it to the sending group: adduser USER outboxd; it counts from its next "
-                    + "login or start.")
+                    + "login or start. Other roles are given by the settings readers, senders and admins, or by a key: "
+                    + "outboxctl key add.")
+        case .operatorChange:
+            .init(
+                subject: "An operator changed something",
+                cause:
+                    "@OUTBOXD_ACTOR@ asked for it. The event operator.change keeps it, with the reason if one was given.",
+                remedy: nothingToDo)
         default: nil
         }
     }

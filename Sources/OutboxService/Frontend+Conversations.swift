@@ -44,9 +44,7 @@ extension Frontend {
 
     func markRead(_ text: String, _ body: [UInt8]) throws(APIError) -> Errand {
         guard let id = codec.id(text, .inbound) else {
-            if codec.id(text) != nil {
-                throw APIError(.conflict, "only messages that were received are marked as read")
-            }
+            if let sent = codec.id(text) { return .markSentRead(sent) }
             throw APIError(.notFound, "there is no such message")
         }
         return .markRead(id, typing: body.isEmpty ? false : try ReadBody.read(try parse(body)).typing)

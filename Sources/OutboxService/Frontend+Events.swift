@@ -5,7 +5,7 @@ import OutboxStore
 
 /// The log on the socket: who reads it, and how far they say they have got.
 extension Frontend {
-    func readLog(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+    func readLog(_ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest) throws(APIError) {
         guard let parameters = request.head.query else {
             throw APIError(.malformed, "the query holds a broken % escape")
         }
@@ -16,9 +16,7 @@ extension Frontend {
             message = messageID(text)
             if message == nil { throw APIError(.notFound, "there is no such message") }
         }
-        var user: UInt32?
-        if case .local(_, let uid, _, _) = request.peer { user = uid }
-        events.post(.follow(exchange, query, message: message, user: user))
+        events.post(.follow(exchange, query, message: message, user: guest.caller, account: guest.account))
     }
 
     func drained(_ exchange: Exchange) {
@@ -48,8 +46,8 @@ extension Frontend {
 
     // MARK: Cursors
 
-    func putCursor(_ name: String, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+    func putCursor(_ asker: Asker, _ name: String, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
         guard LogCursor.isName(name) else { throw .validation([FieldError("cursor", CursorBody.nameWords)]) }
-        writer.post(.moveCursor(exchange, name: name, try CursorBody.read(try parse(body))))
+        post(asker, .moveCursor(exchange, name: name, try CursorBody.read(try parse(body))))
     }
 }

@@ -6,15 +6,15 @@ import OutboxHTTP
 extension Frontend {
     /// The key of a submitting call; nil: it brings none. `body` is all of it, but for a stream.
     func idempotencyKey(
-        _ head: RequestHead, _ peer: Peer, _ form: IdempotencyKey.Form, body: [UInt8] = []
+        _ head: RequestHead, _ guest: Guest, _ form: IdempotencyKey.Form, body: [UInt8] = []
     ) throws(APIError) -> IdempotencyKey? {
         guard head["idempotency-key"] != nil else { return nil }
         let text = try IdempotencyKey.read(head.headers.filter { $0.name == "idempotency-key" }.map(\.value))
-        guard case .local(_, let uid, _, _) = peer else {
-            throw APIError(.forbidden, "a key belongs to the user the kernel names, and it names none here")
+        guard let caller = guest.caller else {
+            throw APIError(.forbidden, "an idempotency key belongs to a user or a bearer key, and there is none here")
         }
         return IdempotencyKey(
-            caller: Int64(uid), text: text, form: form,
+            caller: caller, text: text, form: form,
             digest: form == .stream ? IdempotencyKey.noDigest : IdempotencyKey.digest(body))
     }
 

@@ -7,93 +7,107 @@ import OutboxStore
 
 /// Each route: whom it asks, and what with.
 extension Frontend {
-    func handle(_ route: Route, _ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+    func handle(
+        _ route: Route, _ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest
+    ) throws(APIError) {
+        let asker = try asker(guest, route, request.head)
+        let account = guest.account
         switch route {
-        case .submit: try submit(request, exchange)
-        case .submitBulk: try submitBulk(request, exchange)
-        case .list: try list(request.head, exchange)
-        case .message(let text): parts.reader.ask(exchange, try anyMessage(text))
-        case .markRead(let text): parts.reader.send(exchange, try markRead(text, request.body))
-        case .catchUp(let line): parts.reader.send(exchange, try catchUp(line, request.body))
-        case .conversations: parts.reader.ask(exchange, try conversations(request.head))
-        case .conversation(let text): parts.reader.ask(exchange, .conversation(try conversationID(text)))
+        case .submit: try submit(request, exchange, guest)
+        case .submitBulk: try submitBulk(request, exchange, guest)
+        case .list: try list(request.head, exchange, account)
+        case .message(let text): parts.reader.ask(exchange, try anyMessage(text), account: account)
+        case .markRead(let text): parts.reader.send(exchange, try markRead(text, request.body), for: asker)
+        case .catchUp(let line): parts.reader.send(exchange, try catchUp(line, request.body), for: asker)
+        case .conversations: parts.reader.ask(exchange, try conversations(request.head), account: account)
+        case .conversation(let text):
+            parts.reader.ask(exchange, .conversation(try conversationID(text)), account: account)
         case .conversationMessages(let text):
-            parts.reader.ask(exchange, try conversationMessages(text, request.head))
-        case .contacts: parts.reader.ask(exchange, try contacts(request.head))
-        case .contact(let text): parts.reader.ask(exchange, .contact(try contactID(text)))
-        case .retry(let text): ask(.retry(exchange, try id(text)), request)
-        case .cancel(let text): ask(.cancel(exchange, try id(text)), request)
+            parts.reader.ask(exchange, try conversationMessages(text, request.head), account: account)
+        case .contacts: parts.reader.ask(exchange, try contacts(request.head), account: account)
+        case .contact(let text): parts.reader.ask(exchange, .contact(try contactID(text)), account: account)
+        case .retry(let text): post(asker, .retry(exchange, try id(text)))
+        case .cancel(let text): post(asker, .cancel(exchange, try id(text)))
         case .move(let text):
-            let who = who(request.peer)
-            ask(.move(exchange, try id(text), try MoveBody.read(try parse(request.body)), who: who), request)
-        case .queue: parts.reader.ask(exchange, .queue)
+            let body = try MoveBody.read(try parse(request.body))
+            post(asker, .move(exchange, try id(text), body, who: guest.words))
+        case .queue: parts.reader.ask(exchange, .queue, account: account)
         case .resolve(let text):
-            let who = who(request.peer)
-            ask(.resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: who), request)
-        case .lines: parts.reader.ask(exchange, .lines)
-        case .line(let name): parts.reader.ask(exchange, .line(name))
-        case .putLine(let name): try putLine(name, request, exchange)
+            post(
+                asker, .resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: guest.words)
+            )
+        case .lines: parts.reader.ask(exchange, .lines, account: account)
+        case .line(let name): parts.reader.ask(exchange, .line(name), account: account)
+        case .putLine(let name): try putLine(asker, name, request.body, exchange)
         case .deleteLine(let name):
-            try beginChange(of: name, exchange)
-            ask(.removeLine(exchange, name: name), request)
-        case .why(let text): parts.reader.ask(exchange, .why(try id(text)))
-        case .lineWhy(let name): parts.reader.ask(exchange, .lineWhy(name))
+            try beginChange(of: name, account, exchange)
+            post(asker, .removeLine(exchange, name: name))
+        case .why(let text): parts.reader.ask(exchange, .why(try id(text)), account: account)
+        case .lineWhy(let name): parts.reader.ask(exchange, .lineWhy(name), account: account)
         case .lineHealth(let name):
             // What is stored is answered; if it is old, Meta is asked for the next one.
-            writer.post(.lookedAt(line: name))
-            parts.reader.ask(exchange, .health(name))
-        case .lineTemplates(let name): parts.reader.ask(exchange, .templates(name))
-        case .pools: parts.reader.ask(exchange, .pools(nil))
-        case .pool(let name): parts.reader.ask(exchange, .pools(name))
+            post(asker, .lookedAt(line: name))
+            parts.reader.ask(exchange, .health(name), account: account)
+        case .lineTemplates(let name): parts.reader.ask(exchange, .templates(name), account: account)
+        case .pools: parts.reader.ask(exchange, .pools(nil), account: account)
+        case .pool(let name): parts.reader.ask(exchange, .pools(name), account: account)
         case .putPool(let name):
-            ask(.putPool(exchange, name: name, try PoolBody.read(try parse(request.body), name: name)), request)
-        case .pauses: parts.reader.ask(exchange, .pauses)
-        case .pause: ask(.pause(exchange, try pauseBody(request.body), who: who(request.peer)), request)
+            post(asker, .putPool(exchange, name: name, try PoolBody.read(try parse(request.body), name: name)))
+        case .pauses: parts.reader.ask(exchange, .pauses, account: account)
+        case .pause: post(asker, .pause(exchange, try pauseBody(request.body), who: guest.words))
         case .resume(let text):
             guard let id = Int64(text) else { throw APIError(.notFound, "there is no such pause") }
-            ask(.resume(exchange, id: id, who: who(request.peer)), request)
-        case .retention: parts.reader.ask(exchange, .retention)
+            post(asker, .resume(exchange, id: id, who: guest.words))
+        case .retention: parts.reader.ask(exchange, .retention, account: account)
         case .putRetention(let name):
             guard let kind = RetentionKind(name: name) else {
                 let names = RetentionKind.allCases.map(\.name).joined(separator: ", ")
                 throw APIError(.notFound, "nothing of that name is kept for a while; there are \(names)")
             }
-            ask(.putRetention(exchange, kind, try RetentionRule.read(try parse(request.body))), request)
-        case .events: try readLog(request, exchange)
-        case .cursors: parts.reader.ask(exchange, .cursors)
-        case .cursor(let name): parts.reader.ask(exchange, .cursor(name))
-        case .putCursor(let name): try putCursor(name, request.body, exchange)
-        case .deleteCursor(let name): writer.post(.removeCursor(exchange, name: name))
-        case .subscriptions: parts.reader.ask(exchange, .subscriptions)
-        case .subscribe: try subscribe(request, exchange)
-        case .subscription(let text): parts.reader.ask(exchange, .subscription(try subscriptionID(text)))
-        case .putSubscription(let text): try putSubscription(try subscriptionID(text), request, exchange)
-        case .deleteSubscription(let text): ask(.unsubscribe(exchange, try subscriptionID(text)), request)
+            post(asker, .putRetention(exchange, kind, try RetentionRule.read(try parse(request.body))))
+        case .events: try readLog(request, exchange, guest)
+        case .cursors: parts.reader.ask(exchange, .cursors, account: account)
+        case .cursor(let name): parts.reader.ask(exchange, .cursor(name), account: account)
+        case .putCursor(let name): try putCursor(asker, name, request.body, exchange)
+        case .deleteCursor(let name): post(asker, .removeCursor(exchange, name: name))
+        case .subscriptions: parts.reader.ask(exchange, .subscriptions, account: account)
+        case .subscribe: try subscribe(asker, request.body, exchange)
+        case .subscription(let text):
+            parts.reader.ask(exchange, .subscription(try subscriptionID(text)), account: account)
+        case .putSubscription(let text): try putSubscription(asker, try subscriptionID(text), request.body, exchange)
+        case .deleteSubscription(let text): post(asker, .unsubscribe(exchange, try subscriptionID(text)))
         case .deliveries(let text):
             guard let parameters = request.head.query else {
                 throw APIError(.malformed, "the query holds a broken % escape")
             }
             let query = try DeliveryQuery.read(parameters)
-            parts.reader.ask(exchange, .deliveries(try subscriptionID(text), query))
-        case .rotateSecret(let text): try rotateSecret(try subscriptionID(text), request.body, exchange)
-        case .deleteOldSecret(let text): deleteOldSecret(try subscriptionID(text), exchange)
+            parts.reader.ask(exchange, .deliveries(try subscriptionID(text), query), account: account)
+        case .rotateSecret(let text): try rotateSecret(asker, try subscriptionID(text), request.body, exchange)
+        case .deleteOldSecret(let text): deleteOldSecret(asker, try subscriptionID(text), exchange)
         case .replay(let text):
-            writer.post(
-                .replay(exchange, try subscriptionID(text), try ReplayBody.read(try parse(request.body))))
-        case .testCallback(let text): parts.caller.test(exchange, try subscriptionID(text))
-        case .status: parts.reader.ask(exchange, .status(facts))
-        case .metrics: writer.post(.measure(exchange))
+            post(
+                asker, .replay(exchange, try subscriptionID(text), try ReplayBody.read(try parse(request.body))))
+        case .testCallback(let text): parts.caller.test(exchange, try subscriptionID(text), account: account)
+        case .status: parts.reader.ask(exchange, .status(facts), account: account)
+        case .metrics: parts.writer.post(.measure(exchange))
         case .openAPI:
             server.respond(
                 exchange, HTTPResponse(status: 200, headers: [HTTPResponse.jsonType], body: Documents.openAPI))
         case .llms: server.respond(exchange, .text(200, Documents.llms))
+        case .accounts: server.respond(exchange, listAccounts(guest))
+        case .addAccount: post(asker, .addAccount(exchange, name: try AccountBody.read(try parse(request.body))))
+        case .keys: server.respond(exchange, listKeys(guest))
+        case .addKey: try addKey(asker, request.body, exchange)
+        case .rotateKey(let text): try rotateKey(asker, try keyID(text), request.body, exchange)
+        case .deleteKey(let text): try removeKey(asker, try keyID(text), exchange)
         case .reload:
-            try reload(by: who(request.peer))
+            try reload(by: guest.words)
+            post(asker, .changed(OperatorChange(action: "settings.reloaded")))
             server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
         case .doctor: parts.backups.examine(exchange, facts)
         case .backup:
             backups.insert(exchange)
-            parts.backups.start(exchange, by: who(request.peer))
+            parts.backups.start(exchange, by: guest.words)
         case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
         }
     }
@@ -105,7 +119,7 @@ extension Frontend {
     /// The writer told what it counts; the rest is looked up by the reader.
     func tell(_ measures: WriterMeasures, _ exchange: Exchange) {
         let process = ProcessMeasures(facts: facts, callbacks: parts.caller.standing, followers: events.followers)
-        parts.reader.ask(exchange, .metrics(measures, process))
+        parts.reader.ask(exchange, .metrics(measures, process), account: Account.defaultID)
     }
 
     private func pauseBody(_ bytes: [UInt8]) throws(APIError) -> PauseBody {
@@ -118,15 +132,6 @@ extension Frontend {
         return body
     }
 
-    /// Has the writer do what a caller asked for; the journal names the caller.
-    func ask(_ input: WriterInput, _ request: HTTPRequest) { writer.post(.asked(input, by: who(request.peer))) }
-
-    /// The caller, as the kernel knows it: the user's name, or its number.
-    func who(_ peer: Peer) -> String {
-        guard case .local(_, let uid, _, _) = peer else { return "unknown" }
-        return getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "uid \(uid)"
-    }
-
     private func reload(by who: String) throws(APIError) {
         do {
             try parts.reload(who)
@@ -136,22 +141,23 @@ extension Frontend {
         }
     }
 
-    private func submit(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
+    private func submit(_ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest) throws(APIError) {
+        let asker = Asker(account: guest.account)
         let value = try parse(request.body)
-        let key = try idempotencyKey(request.head, request.peer, .single, body: request.body)
+        let key = try idempotencyKey(request.head, guest, .single, body: request.body)
         switch MessageBody.read(value, now: now) {
         case .wrong(let errors):
             guard let key, value["dryRun"]?.bool != true else { throw .validation(errors) }
             // It may have been right when it came first: its `sendAt` passes.
-            writer.post(.recall(exchange, key, otherwise: .validation(errors)))
+            post(asker, .recall(exchange, key, otherwise: .validation(errors)))
         case .complete(let message) where message.dryRun:
             dryRuns[exchange] = message.draft
-            writer.post(.estimate(exchange, [message.draft]))
-        case .complete(let message): writer.post(.submit(exchange, message.draft, key))
+            post(asker, .estimate(exchange, [message.draft]))
+        case .complete(let message): post(asker, .submit(exchange, message.draft, key))
         }
     }
 
-    private func list(_ head: RequestHead, _ exchange: Exchange) throws(APIError) {
+    private func list(_ head: RequestHead, _ exchange: Exchange, _ account: Int64) throws(APIError) {
         guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
         let query = try ListQuery.read(parameters)
         var filter = ListFilter()
@@ -173,6 +179,6 @@ extension Frontend {
             }
             filter.before = before
         }
-        parts.reader.ask(exchange, .list(filter))
+        parts.reader.ask(exchange, .list(filter), account: account)
     }
 }

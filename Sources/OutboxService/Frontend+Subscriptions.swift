@@ -11,8 +11,8 @@ extension Frontend {
     enum SecretChange {
         /// Its file is written; what comes of nothing is removed again.
         case made(name: String, CallbackSecret)
-        case rotate(CallbackSecret?)
-        case endOld
+        case rotate(Asker, CallbackSecret?)
+        case endOld(Asker)
     }
 
     func subscriptionID(_ text: String) throws(APIError) -> Int64 {
@@ -20,26 +20,27 @@ extension Frontend {
         return id
     }
 
-    func subscribe(_ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
-        let body = try SubscriptionBody.read(try parse(request.body), isNew: true, allowsHTTP: parts.caller.takesHTTP)
+    func subscribe(_ asker: Asker, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+        let body = try SubscriptionBody.read(try parse(body), isNew: true, allowsHTTP: parts.caller.takesHTTP)
         let (name, secret) = try parts.subscriptionSecrets.make(body.secret)
         secretsChanging[exchange] = .made(name: name, secret)
-        ask(.subscribe(exchange, body, secret: name), request)
+        post(asker, .subscribe(exchange, body, secret: name))
     }
 
-    func putSubscription(_ id: Int64, _ request: HTTPRequest, _ exchange: Exchange) throws(APIError) {
-        let body = try SubscriptionBody.read(try parse(request.body), isNew: false, allowsHTTP: parts.caller.takesHTTP)
-        ask(.changeSubscription(exchange, id, body.settings), request)
+    func putSubscription(_ asker: Asker, _ id: Int64, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+        let body = try SubscriptionBody.read(try parse(body), isNew: false, allowsHTTP: parts.caller.takesHTTP)
+        post(asker, .changeSubscription(exchange, id, body.settings))
     }
 
-    func rotateSecret(_ id: Int64, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
-        secretsChanging[exchange] = .rotate(body.isEmpty ? nil : try SubscriptionBody.readSecret(try parse(body)))
-        writer.post(.findSubscription(exchange, id))
+    func rotateSecret(_ asker: Asker, _ id: Int64, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
+        secretsChanging[exchange] = .rotate(
+            asker, body.isEmpty ? nil : try SubscriptionBody.readSecret(try parse(body)))
+        post(asker, .findSubscription(exchange, id))
     }
 
-    func deleteOldSecret(_ id: Int64, _ exchange: Exchange) {
-        secretsChanging[exchange] = .endOld
-        writer.post(.findSubscription(exchange, id))
+    func deleteOldSecret(_ asker: Asker, _ id: Int64, _ exchange: Exchange) {
+        secretsChanging[exchange] = .endOld(asker)
+        post(asker, .findSubscription(exchange, id))
     }
 
     /// What the caller is told once the writer has answered.
@@ -52,9 +53,10 @@ extension Frontend {
             switch change {
             case .made(_, let secret):
                 return .json(201) { subscription.write(to: &$0, name: "data", secret: secret) }
-            case .rotate(let given): return try rotate(subscription, given)
-            case .endOld:
+            case .rotate(let asker, let given): return try rotate(asker, subscription, given)
+            case .endOld(let asker):
                 try parts.subscriptionSecrets.endOld(subscription)
+                tell(asker, "subscription.old_secret_ended", subscription)
                 return HTTPResponse(status: 204)
             }
         } catch {
@@ -62,8 +64,11 @@ extension Frontend {
         }
     }
 
-    private func rotate(_ subscription: Subscription, _ given: CallbackSecret?) throws(APIError) -> HTTPResponse {
+    private func rotate(
+        _ asker: Asker, _ subscription: Subscription, _ given: CallbackSecret?
+    ) throws(APIError) -> HTTPResponse {
         let (secret, oldSigns) = try parts.subscriptionSecrets.rotate(subscription, to: given)
+        tell(asker, "subscription.secret_rotated", subscription)
         parts.caller.reload(allowsHTTP: parts.caller.takesHTTP)
         return .json(200) { json in
             json.object("data") {
@@ -72,5 +77,9 @@ extension Frontend {
                 $0.field("oldSecretSigns", oldSigns)
             }
         }
+    }
+
+    private func tell(_ asker: Asker, _ action: String, _ subscription: Subscription) {
+        post(asker, .changed(OperatorChange(action: action, target: String(subscription.id))))
     }
 }

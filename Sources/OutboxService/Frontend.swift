@@ -12,6 +12,8 @@ enum Door: Int {
     case webhook = 1
     /// For whoever scrapes the metrics over TCP: nothing else is there.
     case metrics = 2
+    /// For callers with keys, over TCP.
+    case keyed = 3
 }
 
 /// The daemon's word on the sockets: knows every route, asks the writer or the reader, and puts what they say into
@@ -60,8 +62,11 @@ final class Frontend: HTTPHandler {
     /// Lines whose change the writer has.
     var linesChanging: [Exchange: LineChange] = [:]
 
-    /// The route of the head that came last: mostly its body is there already.
-    private var planned: (exchange: Exchange, route: Route)?
+    /// The route of the head that came last, and who asks: mostly its body is there already.
+    private var planned: (exchange: Exchange, route: Route, guest: Guest)?
+    /// Keys whose hash the writer has.
+    var keysMade: [Exchange: String] = [:]
+    var rates = RateLimits()
 
     /// Subscriptions the writer is asked about.
     var secretsChanging: [Exchange: SecretChange] = [:]
@@ -72,6 +77,7 @@ final class Frontend: HTTPHandler {
     /// A line whose change the writer has, and the token to go back to if nothing comes of it.
     struct LineChange {
         var line: String
+        var account: Int64
         var secret: String?
         var tokenBefore: String?
     }
@@ -88,7 +94,11 @@ final class Frontend: HTTPHandler {
         var journal: Journal
         var idKey: [UInt8]
         var clock: LimitClock
-        var access: Access
+        var door: Doorkeeper
+        /// A listener is open whose callers have keys.
+        var needsKeys: Bool
+        /// Calls a minute of one caller; 0: any number.
+        var limits: Lock<Int>
         /// A sign of life.
         var pong: @Sendable (UInt64) -> Void
         var reload: @Sendable (_ who: String) throws -> Void
@@ -103,7 +113,6 @@ final class Frontend: HTTPHandler {
         startedAt = Self.now
     }
 
-    var writer: WriterInbox { parts.writer }
     var events: EventsThread { parts.events }
     var secrets: Secrets { parts.secrets }
     var journal: Journal { parts.journal }
@@ -117,17 +126,14 @@ final class Frontend: HTTPHandler {
         if listener == Door.webhook.rawValue { return .collect(bytesMax: limits.webhookBytesMax) }
         do throws(APIError) {
             let route = try route(head)
-            planned = (exchange, route)
-            if listener != Door.metrics.rawValue {
-                try authorize(route, peer)
-            } else if route != .metrics {
-                throw APIError(.notFound, "there is nothing here but /metrics")
-            }
+            let guest = try guest(for: route, head, peer, listener)
+            planned = (exchange, route, guest)
+            try count(guest, route, exchange)
             if !route.takesParameters { try refuseParameters(head) }
             switch route {
             case .submitBulk where isNDJSON(head):
-                var job = BulkJob(stream: true, limits: limits)
-                job.keyed = try idempotencyKey(head, peer, .stream).map { KeyedBulk($0) }
+                var job = BulkJob(Asker(account: guest.account), stream: true, limits: limits)
+                job.keyed = try idempotencyKey(head, guest, .stream).map { KeyedBulk($0) }
                 bulks[exchange] = job
                 return .stream
             case .submitBulk: return .collect(bytesMax: limits.bulkBytesMax)
@@ -159,20 +165,12 @@ final class Frontend: HTTPHandler {
             })
     }
 
-    private func authorize(_ route: Route, _ peer: Peer) throws(APIError) {
-        let role = parts.access.role(of: peer)
-        guard role < route.role else { return }
-        if case .local(let pid, let uid, _, _) = peer {
-            writeSeldom(
-                LogLine(
-                    .notice, .callerRefused,
-                    "a caller was refused: it has the role \(role.name), \(route.role.name) is needed",
-                    [(.peer, "uid=\(uid) pid=\(pid)")]))
-        }
-        throw APIError(
-            .forbidden,
-            "this needs the role \(route.role.name); you have \(role.name). "
-                + "Members of the sending group may send; root and the service's own user may do everything")
+    private func guest(
+        for route: Route, _ head: RequestHead, _ peer: Peer, _ listener: Int
+    ) throws(APIError) -> Guest {
+        guard listener == Door.metrics.rawValue else { return try admit(route, head, peer) }
+        guard route == .metrics else { throw APIError(.notFound, "there is nothing here but /metrics") }
+        return .anybody
     }
 
     /// For lines that whoever can reach a socket can cause.
@@ -187,8 +185,12 @@ final class Frontend: HTTPHandler {
     func received(_ request: HTTPRequest, _ exchange: Exchange) {
         if request.listener == Door.webhook.rawValue { return receivedWebhook(request, exchange) }
         do throws(APIError) {
-            if let planned, planned.exchange == exchange { return try handle(planned.route, request, exchange) }
-            try handle(try route(request.head), request, exchange)
+            if let planned, planned.exchange == exchange {
+                return try handle(planned.route, request, exchange, planned.guest)
+            }
+            let route = try route(request.head)
+            let guest = try guest(for: route, request.head, request.peer, request.listener)
+            try handle(route, request, exchange, guest)
         } catch {
             server.respond(exchange, .error(error))
         }
@@ -217,8 +219,12 @@ final class Frontend: HTTPHandler {
 
     /// So that no user of the machine can keep the others out.
     func connectionsMax(for peer: Peer, listener: Int) -> Int {
-        if listener == Door.webhook.rawValue { return limits.webhookConnectionsMax }
-        switch parts.access.role(of: peer) {
+        switch Door(rawValue: listener) {
+        case .webhook: return limits.webhookConnectionsMax
+        case .keyed: return limits.callerConnectionsMax
+        default: break
+        }
+        switch parts.door.role(of: peer) {
         case .none: return limits.strangerConnectionsMax
         case .read, .send: return limits.callerConnectionsMax
         case .admin: return .max
@@ -226,7 +232,7 @@ final class Frontend: HTTPHandler {
     }
 
     func strangersMax(for peer: Peer, listener: Int) -> Int? {
-        guard listener == Door.api.rawValue, parts.access.role(of: peer) == .none else { return nil }
+        guard listener == Door.api.rawValue, parts.door.role(of: peer) == .none else { return nil }
         return limits.strangersConnectionsMax
     }
 
@@ -260,14 +266,16 @@ final class Frontend: HTTPHandler {
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
         if case .measured(let measures) = reply { return tell(measures, exchange) }
+        if let response = accessReply(reply, exchange) { return server.respond(exchange, response) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {
             return server.respond(exchange, finish(change, reply))
         }
         if case .unsubscribed(let subscription) = reply { parts.subscriptionSecrets.remove(subscription.secret) }
-        if let change = linesChanging.removeValue(forKey: exchange) { takeBack(change, unlessDone: reply) }
+        let change = linesChanging.removeValue(forKey: exchange)
+        if let change { takeBack(change, unlessDone: reply) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
-        if case .lineRemoved(.done, let name) = reply { removeToken(ofLine: name) }
+        if case .lineRemoved(.done, let name) = reply, let change { removeToken(ofLine: name, change.account) }
         server.respond(exchange, words.response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))
     }
 }

@@ -10,11 +10,11 @@ extension Answerer {
     private var now: Timestamp { Timestamp(milliseconds: wallClockMilliseconds()) }
 
     func why(_ id: MessageID) throws -> HTTPResponse {
-        guard let message = try reader.message(id, account: defaultAccount) else {
+        guard let message = try reader.message(id, account: account) else {
             throw APIError(.notFound, "there is no such message")
         }
         let facts = try reader.whyFacts(
-            message, account: defaultAccount, now: now, limitsNow: clock.now, deadline: deadline)
+            message, account: account, now: now, limitsNow: clock.now, deadline: deadline)
         let why = facts.explain()
         return .json(200) {
             $0.object("data") {
@@ -30,14 +30,14 @@ extension Answerer {
     }
 
     func line(_ name: String) throws -> Line {
-        guard let line = try reader.lines(account: defaultAccount).first(where: { $0.name == name }) else {
+        guard let line = try reader.lines(account: account).first(where: { $0.name == name }) else {
             throw APIError(.notFound, "there is no line \(name)")
         }
         return line
     }
 
     func why(line name: String) throws -> HTTPResponse {
-        guard let waits = try reader.waits(ofLine: name, account: defaultAccount, limitsNow: clock.now) else {
+        guard let waits = try reader.waits(ofLine: name, account: account, limitsNow: clock.now) else {
             throw APIError(.notFound, "there is no line \(name)")
         }
         let health = try reader.health(waits.line.id).health
@@ -130,7 +130,7 @@ extension Answerer {
     }
 
     func pools(_ name: String?) throws -> HTTPResponse {
-        let pools = try reader.pools(account: defaultAccount, limitsNow: clock.now)
+        let pools = try reader.pools(account: account, limitsNow: clock.now)
         guard let name else {
             return .json(200) { json in
                 json.array("data") { for pool in pools { pool.write(to: &$0, wall: clock.wall) } }
@@ -143,8 +143,8 @@ extension Answerer {
     }
 
     func pauses() throws -> HTTPResponse {
-        let lines = try reader.lines(account: defaultAccount)
-        let pauses = try reader.pauses(account: defaultAccount)
+        let lines = try reader.lines(account: account)
+        let pauses = try reader.pauses(account: account)
         return .json(200) { json in json.array("data") { for pause in pauses { write(pause, lines, to: &$0) } } }
     }
 

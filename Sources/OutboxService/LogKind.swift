@@ -12,6 +12,7 @@ package enum LogKind: String, CaseIterable, Sendable {
     case sendGroupMissing = "b6c0be8f0b7aa0c62355d1905903d294"
     case journalBehind = "641216eecfe882665e083b9dfd5808d7"
     case callerRefused = "621231c942acc80c97c305374d4dbd0a"
+    case operatorChange = "4d0c8e1b7a5f4e2c9b36d17a80f2c5e9"
 
     case settingWrong = "e91c056c57677b537f42ca798eb785aa"
     case filesNotOurs = "6e4af0a86b344a4e2c81a11230425750"

@@ -26,6 +26,8 @@ struct CallbackGauge: Sendable {
 
 extension Answerer {
     func metrics(_ writer: WriterMeasures, _ process: ProcessMeasures) throws -> HTTPResponse {
+        var writer = writer
+        writer.queue.tellAccountsApart(try reader.accountNames())
         let page = MetricsPage(
             lines: writer.queue.lines.values.sorted { $0.name < $1.name }, writer: writer, process: process)
         var metrics = OpenMetrics()

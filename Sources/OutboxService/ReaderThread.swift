@@ -39,6 +39,8 @@ enum Question: Sendable {
 /// What takes a look at the store first, and is answered by whoever is asked then.
 enum Errand: Sendable {
     case markRead(MessageID, typing: Bool)
+    /// A message of ours: that cannot be.
+    case markSentRead(MessageID)
     case catchUp(line: String, since: Timestamp)
 }
 
@@ -46,6 +48,8 @@ enum Errand: Sendable {
 struct Askers: Sendable {
     var calls: GraphCalls
     var catchUp: CatchUp
+    /// Tells the log what an operator did.
+    var changed: @Sendable (Asker, OperatorChange) -> Void
 }
 
 /// What `GET /v1/status` tells besides the queue.
@@ -59,8 +63,8 @@ struct ProcessFacts: Sendable {
 /// Answers questions from a connection of its own, so that no question waits for a write, nor a write for it.
 final class ReaderThread: Sendable {
     private enum Mail: Sendable {
-        case question(Exchange, Question)
-        case errand(Exchange, Errand)
+        case question(Exchange, Question, account: Int64)
+        case errand(Exchange, Errand, Asker)
         case end
     }
 
@@ -79,9 +83,14 @@ final class ReaderThread: Sendable {
         thread = Thread("reader") { Self.run(answerer.value, askers, bell, mailbox, journal, answers) }
     }
 
-    func ask(_ exchange: Exchange, _ question: Question) { mailbox.post(.question(exchange, question)) }
+    /// About what the account has; only what is about the process is told of others.
+    func ask(_ exchange: Exchange, _ question: Question, account: Int64) {
+        mailbox.post(.question(exchange, question, account: account))
+    }
 
-    func send(_ exchange: Exchange, _ errand: Errand) { mailbox.post(.errand(exchange, errand)) }
+    func send(_ exchange: Exchange, _ errand: Errand, for asker: Asker) {
+        mailbox.post(.errand(exchange, errand, asker))
+    }
 
     func finish() {
         mailbox.post(.end)
@@ -96,13 +105,13 @@ final class ReaderThread: Sendable {
             for mail in mailbox.take() {
                 switch mail {
                 case .end: return
-                case .question(let exchange, let question):
-                    if let response = answer(journal, { try answerer.answer(question) }) {
+                case .question(let exchange, let question, let account):
+                    if let response = answer(journal, { try answerer.of(account).answer(question) }) {
                         answers([(exchange, response)])
                     }
-                case .errand(let exchange, let errand):
+                case .errand(let exchange, let errand, let asker):
                     let refusal = answer(journal) {
-                        try answerer.run(errand, exchange, askers)
+                        try answerer.of(asker.account).run(errand, exchange, asker, askers)
                         return nil
                     }
                     if let refusal { answers([(exchange, refusal)]) }
@@ -136,6 +145,8 @@ struct Answerer {
     let deadline: Duration
     let parser = JSONParser()
     let callbacks: CallbackReader
+    /// Whose questions it answers.
+    private(set) var account = Account.defaultID
 
     init(reader: QueueReader, path: String, clock: LimitClock, deadline: Duration) throws {
         self.reader = reader
@@ -145,11 +156,24 @@ struct Answerer {
         self.deadline = deadline
     }
 
+    func of(_ account: Int64) -> Answerer {
+        var answerer = self
+        answerer.account = account
+        return answerer
+    }
+
     /// Throws when nobody else will answer.
-    func run(_ errand: Errand, _ exchange: Exchange, _ askers: Askers) throws {
+    func run(_ errand: Errand, _ exchange: Exchange, _ asker: Asker, _ askers: Askers) throws {
         switch errand {
-        case .markRead(let id, let typing): try markRead(id, typing: typing, exchange, askers.calls)
-        case .catchUp(let name, let since): askers.catchUp.start(exchange, try line(name), since: since)
+        case .markRead(let id, let typing): try markRead(id, typing: typing, exchange, asker, askers.calls)
+        case .markSentRead(let id):
+            guard try reader.message(id, account: account) != nil else {
+                throw APIError(.notFound, "there is no such message")
+            }
+            throw APIError(.conflict, "only messages that were received are marked as read")
+        case .catchUp(let name, let since):
+            askers.catchUp.start(exchange, try line(name), since: since)
+            askers.changed(asker, OperatorChange(action: "line.catch_up", line: name))
         }
     }
 
@@ -165,10 +189,10 @@ struct Answerer {
         case .contacts(let filter): return try contacts(filter)
         case .contact(let id): return try contact(id)
         case .lines:
-            let lines = try reader.lines(account: defaultAccount)
+            let lines = try reader.lines(account: account)
             return .json(200) { json in json.array("data") { for line in lines { line.write(to: &$0) } } }
         case .line(let name):
-            guard let line = try reader.lines(account: defaultAccount).first(where: { $0.name == name }) else {
+            guard let line = try reader.lines(account: account).first(where: { $0.name == name }) else {
                 throw APIError(.notFound, "there is no line \(name)")
             }
             return .json(200) { line.write(to: &$0, name: "data") }
@@ -187,7 +211,7 @@ struct Answerer {
         case .metrics(let writer, let process): return try metrics(writer, process)
         case .cursors: return try cursors()
         case .cursor(let name):
-            guard let cursor = try reader.cursor(name, account: defaultAccount) else {
+            guard let cursor = try reader.cursor(name, account: account) else {
                 throw APIError(.notFound, "there is no cursor \(name)")
             }
             let end = try reader.logEnd()
@@ -196,7 +220,7 @@ struct Answerer {
     }
 
     private func cursors() throws -> HTTPResponse {
-        let cursors = try reader.cursors(account: defaultAccount)
+        let cursors = try reader.cursors(account: account)
         let end = try reader.logEnd()
         return .json(200) { json in
             json.array("data") { for cursor in cursors { cursor.write(to: &$0, logEnd: end) } }
@@ -205,7 +229,7 @@ struct Answerer {
     }
 
     private func message(_ id: MessageID) throws -> HTTPResponse {
-        guard let message = try reader.message(id, account: defaultAccount) else {
+        guard let message = try reader.message(id, account: account) else {
             throw APIError(.notFound, "there is no such message")
         }
         let timeline = try reader.timeline(of: message)
@@ -224,7 +248,7 @@ struct Answerer {
     }
 
     private func list(_ filter: ListFilter) throws -> HTTPResponse {
-        let page = try reader.list(filter, account: defaultAccount)
+        let page = try reader.list(filter, account: account)
         return .page(
             limit: filter.limit, page: filter.before == nil ? filter.offset / filter.limit + 1 : nil,
             cursor: page.next.map { reader.codec.text($0) }
@@ -234,7 +258,7 @@ struct Answerer {
     }
 
     private func status(_ facts: ProcessFacts) throws -> HTTPResponse {
-        let counts = try reader.counts(account: defaultAccount)
+        let counts = try reader.counts(account: account)
         let troubles = try reader.troubles()
         let webhooks = try reader.webhookTotals()
         let total = MessageState.allCases.map { state in
@@ -246,16 +270,10 @@ struct Answerer {
             json.object("data") {
                 $0.field("version", outboxVersion)
                 $0.field("startedAt", facts.startedAt.rfc3339)
-                $0.field("connections", facts.connections)
+                if account == Account.defaultID { $0.field("connections", facts.connections) }
                 $0.object("messages") { for (state, count) in total { $0.field(state.name, count) } }
-                $0.field("unknownOutcomes", troubles.unknown)
-                $0.field("noReceipt", troubles.silent)
-                $0.field("duplicates", troubles.duplicates)
-                $0.field("unreadWebhooks", troubles.webhooks)
-                $0.object("refusedWebhooks") {
-                    for (app, count) in facts.refusedWebhooks.sorted(by: { $0.key < $1.key }) { $0.field(app, count) }
-                }
-                webhooks.write(to: &$0, unread: troubles.webhooks)
+                // What is counted for all accounts together is the default one's to know.
+                if account == Account.defaultID { write(troubles, facts, webhooks, to: &$0) }
                 $0.field("callbacks", raw: callbacks.bytes)
                 $0.array("lines") {
                     for name in Set(counts.map(\.line)).sorted() {
@@ -267,5 +285,18 @@ struct Answerer {
                 }
             }
         }
+    }
+
+    private func write(
+        _ troubles: Troubles, _ facts: ProcessFacts, _ webhooks: WebhookTotals, to json: inout JSONWriter
+    ) {
+        json.field("unknownOutcomes", troubles.unknown)
+        json.field("noReceipt", troubles.silent)
+        json.field("duplicates", troubles.duplicates)
+        json.field("unreadWebhooks", troubles.webhooks)
+        json.object("refusedWebhooks") {
+            for (app, count) in facts.refusedWebhooks.sorted(by: { $0.key < $1.key }) { $0.field(app, count) }
+        }
+        webhooks.write(to: &json, unread: troubles.webhooks)
     }
 }

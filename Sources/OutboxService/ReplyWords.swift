@@ -59,6 +59,17 @@ struct ReplyWords {
         case .wrong(let error): return .error(.validation([error]))
         case .webhookStored: return .text(200, "ok\n")
         case .storageFailed(let trouble): return .error(storageError(trouble))
+        case .account(.done(let account), _):
+            return .json(201) { account.write(to: &$0, name: "data") }
+        case .account(.exists, _): return .error(APIError(.conflict, "there is an account of that name"))
+        case .key(.exists, _):
+            return .error(APIError(.conflict, "the account has a key of that name; see outboxctl key ls"))
+        case .account(.tooMany(let max), _), .key(.tooMany(let max), _):
+            return .error(APIError(.conflict, "there are \(max) already: that is the most there may be"))
+        case .key(.done, _), .keyRotated(.some, _):
+            return .error(APIError(.internalError, "a key was made and nobody waits for it"))
+        case .keyRotated(nil, _), .keyRemoved(nil, _): return .error(APIError(.notFound, "there is no such key"))
+        case .keyRemoved(.some, _): return HTTPResponse(status: 204)
         case .measured: return .error(APIError(.internalError, "the metrics have no page"))
         case .sliceStored, .sliceRefused, .keyedStored, .keyedRefused, .bulkAnswer:
             return .error(APIError(.internalError, "a bulk's answer has no bulk"))
@@ -252,6 +263,8 @@ extension SubmitRefusal {
 
 extension APIError {
     static var diskFull: APIError {
-        APIError(.storageFull, "the disk is full: nothing is stored; free some space and submit again")
+        APIError(
+            .storageFull, "the disk is full: nothing is stored; free some space and submit again",
+            retryAfter: diskRetryAfter)
     }
 }

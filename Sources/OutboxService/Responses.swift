@@ -32,7 +32,9 @@ extension HTTPResponse {
     static func error(_ error: APIError) -> HTTPResponse {
         let allow = error.allow.map { [HTTPHeader("allow", $0)] } ?? []
         let retryAfter = error.retryAfter.map { [HTTPHeader("retry-after", String($0))] } ?? []
-        return HTTPResponse(status: error.status, headers: [jsonType] + allow + retryAfter, body: error.body + [0x0A])
+        let challenge = error.status == 401 ? [HTTPHeader("www-authenticate", "Bearer")] : []
+        let headers = [jsonType] + allow + retryAfter + challenge
+        return HTTPResponse(status: error.status, headers: headers, body: error.body + [0x0A])
     }
 
     /// The same, marked as what was answered before.

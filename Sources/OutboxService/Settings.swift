@@ -1,5 +1,6 @@
 import Glibc
 import OutboxAPI
+package import OutboxHTTP
 package import OutboxMeta
 
 /// What an operator may set about the process. Everything about lines is data, set over the socket.
@@ -18,6 +19,18 @@ package struct Settings: Equatable, Sendable {
     package var maskNumbers = true
     /// Members of this group may send.
     package var sendGroup = "outboxd"
+    /// Who has these roles besides root and the service's own user, who are admins.
+    package var readers: [AccessEntry] = []
+    package var senders: [AccessEntry] = []
+    package var admins: [AccessEntry] = []
+    /// A TCP address for callers with keys; nil: none.
+    package var listen: TCPAddress?
+    /// Calls of one caller in a minute; 0: any number.
+    package var rateLimit = 0
+    /// Messages that may wait; 0: any number.
+    package var queueMax = 0
+    /// Of the disk, kept free of new messages; nil: 64 or a sixteenth of it, whichever is less.
+    package var freeDiskMebibytes: Int?
     /// How long an idempotency key stands for what it was first used for.
     package var idempotencyHours = 24
     /// Events may cross a network in clear.
@@ -45,7 +58,14 @@ package struct Settings: Equatable, Sendable {
         ("stop-timeout", "SECONDS", "for sends under way at the end, 0 to 600 (default: 20)"),
         ("log-level", "LEVEL", "error, warning, notice, info or debug (default: info) *"),
         ("mask-numbers", "YES|NO", "hide phone numbers in the journal (default: yes) *"),
-        ("send-group", "GROUP", "whose members may send (default: outboxd)"),
+        ("send-group", "GROUP", "whose members may send (default: outboxd) *"),
+        ("readers", "LIST", "who may read: users, @groups, each with :ACCOUNT behind it if need be *"),
+        ("senders", "LIST", "who may send, besides the members of send-group *"),
+        ("admins", "LIST", "who may do everything, besides root and the service's own user *"),
+        ("listen", "ADDRESS:PORT", "also serve callers with a key on this loopback TCP address (default: none)"),
+        ("rate-limit", "N", "calls a minute of one caller that is no admin; 0 (default): any number *"),
+        ("queue-max", "N", "no new messages while so many wait; 0 (default): any number *"),
+        ("free-disk-min", "MIB", "no new messages when less of the disk is free (default: 64, or 1/16 of it) *"),
         ("idempotency-hours", "HOURS", "how long idempotency keys are kept, 1 to 720 (default: 24)"),
         ("allow-http-callbacks", "YES|NO", "subscriptions may have http URLs of other machines (default: no) *"),
     ]
@@ -86,6 +106,25 @@ package struct Settings: Equatable, Sendable {
             guard value == "yes" || value == "no" else { throw wrong("yes or no") }
             maskNumbers = value == "yes"
         case "send-group": sendGroup = value
+        case "readers", "senders", "admins":
+            guard let list = AccessEntry.list(value) else {
+                throw wrong("a list of users and @groups, each with :ACCOUNT behind it if it is not the default one")
+            }
+            switch name {
+            case "readers": readers = list
+            case "senders": senders = list
+            default: admins = list
+            }
+        case "listen":
+            guard let address = TCPAddress(value), address.isLoopback else {
+                throw wrong(
+                    "a loopback address and a port, such as 127.0.0.1:8080 or [::1]:8080; for other machines put a "
+                        + "proxy with TLS before it")
+            }
+            listen = address
+        case "rate-limit": rateLimit = try number(0...1_000_000)
+        case "queue-max": queueMax = try number(0...1_000_000_000)
+        case "free-disk-min": freeDiskMebibytes = try number(1...1_048_576)
         case "idempotency-hours": idempotencyHours = try number(1...720)
         case "allow-http-callbacks":
             guard value == "yes" || value == "no" else { throw wrong("yes or no") }
@@ -100,7 +139,7 @@ package struct Settings: Equatable, Sendable {
             ("state-dir", stateDirectory != other.stateDirectory), ("socket", socket != other.socket),
             ("webhook-socket", webhookSocket != other.webhookSocket), ("connections", connections != other.connections),
             ("request-timeout", requestTimeout != other.requestTimeout),
-            ("stop-timeout", stopTimeout != other.stopTimeout), ("send-group", sendGroup != other.sendGroup),
+            ("stop-timeout", stopTimeout != other.stopTimeout), ("listen", listen != other.listen),
             ("idempotency-hours", idempotencyHours != other.idempotencyHours),
         ].filter(\.1).map(\.0)
     }

@@ -7,7 +7,7 @@ import OutboxStore
 /// Answers about subscriptions and their deliveries.
 extension Answerer {
     func subscriptions() throws -> HTTPResponse {
-        let all = try callbacks.subscriptions(account: defaultAccount)
+        let all = try callbacks.subscriptions(account: account)
         let logEnd = try reader.logEnd()
         let counts = try all.map { try callbacks.counts($0.id) }
         return .json(200) { json in
@@ -21,7 +21,7 @@ extension Answerer {
     }
 
     private func known(_ id: Int64) throws -> Subscription {
-        guard let subscription = try callbacks.subscription(id), subscription.account == defaultAccount else {
+        guard let subscription = try callbacks.subscription(id), subscription.account == account else {
             throw APIError(.notFound, "there is no such subscription")
         }
         return subscription
@@ -53,7 +53,7 @@ extension Answerer {
 
     /// For `GET /v1/status`.
     func writeCallbacks(to json: inout JSONWriter) throws {
-        let all = try callbacks.subscriptions(account: defaultAccount)
+        let all = try callbacks.subscriptions(account: account)
         let counts = try all.map { try callbacks.counts($0.id) }
         json.object {
             $0.field("active", all.count { $0.settings.isActive })

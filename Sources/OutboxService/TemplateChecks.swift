@@ -13,9 +13,9 @@ final class TemplateChecks {
     func forget(_ line: Int64) { known[line] = nil }
 
     /// Nil: nothing speaks against it, or its line is not clear, which is said elsewhere.
-    func refusal(of draft: Draft, _ queue: Queue) throws -> SubmitRefusal? {
+    func refusal(of draft: Draft, _ queue: Queue, account: Int64) throws -> SubmitRefusal? {
         guard queue.knowsTemplates, draft.template != nil || draft.fallback != nil,
-            case .done(let line) = queue.resolve(draft.line, defaultAccount), queue.knowsTemplates(of: line.id)
+            case .done(let line) = queue.resolve(draft.line, account), queue.knowsTemplates(of: line.id)
         else { return nil }
         var problems: [TemplateProblem] = []
         if let template = draft.template {

@@ -58,7 +58,7 @@ extension Frontend {
             return .error(
                 APIError(.unauthorized, "X-Hub-Signature-256 is not the body's signature under the app's secret"))
         }
-        writer.post(.webhook(exchange, ReceivedWebhook.reading(app: app, body: request.body, parser: parser)))
+        parts.writer.post(.webhook(exchange, ReceivedWebhook.reading(app: app, body: request.body, parser: parser)))
         return nil
     }
 

@@ -4,11 +4,31 @@ import OutboxHTTP
 import OutboxMeta
 import OutboxStore
 
-/// The account of every caller, until keys and user ids are mapped.
-let defaultAccount: Int64 = 1
+/// On whose behalf something is done.
+struct Asker: Equatable, Sendable {
+    var account: Int64
+    /// By name, for the journal and for what is kept of an operator's changes; nil: neither tells of it.
+    var who: String?
+    /// Why, in the operator's words.
+    var reason: String?
+    /// Looks after all accounts.
+    var isOperator: Bool
+
+    init(account: Int64, who: String? = nil, reason: String? = nil, isOperator: Bool = false) {
+        self.isOperator = isOperator
+        self.account = account
+        self.who = who
+        self.reason = reason
+    }
+
+    /// outboxd itself.
+    static let ourselves = Asker(account: Account.defaultID)
+}
 
 /// What the writer is asked or told. Requests carry the exchange their reply goes to.
 enum WriterInput: Sendable {
+    /// Somebody on a socket asks.
+    indirect case asked(Asker, WriterInput)
     case submit(Exchange, Draft, IdempotencyKey? = nil)
     /// A message that is wrong in itself: what was answered to its key, else `otherwise`.
     case recall(Exchange, IdempotencyKey, otherwise: APIError)
@@ -35,6 +55,13 @@ enum WriterInput: Sendable {
     case unsubscribe(Exchange, Int64)
     case findSubscription(Exchange, Int64)
     case replay(Exchange, Int64, ReplayBody)
+    case addAccount(Exchange, name: String)
+    case addKey(Exchange, KeyBody, hash: [UInt8])
+    case rotateKey(Exchange, Int64, hash: [UInt8], oldUntil: Timestamp)
+    case removeKey(Exchange, Int64)
+    case keyUsed(Int64, at: Timestamp)
+    /// An operator changed what is no part of the queue.
+    case changed(OperatorChange)
     /// What became of calls of a subscription.
     case callbacks(CallbackReport)
     case lineNews(LineNews)
@@ -43,12 +70,11 @@ enum WriterInput: Sendable {
     case markRead(Exchange, MessageID, typing: Bool)
     case caughtUp(CatchUpNews)
     case webhook(Exchange?, ReceivedWebhook)
-    /// What somebody asked for; the journal names them.
-    indirect case asked(WriterInput, by: String)
     /// Claim no more: the end is near.
     case stopClaiming
     /// Something was mended: lines that are held may try at once.
     case releaseLines
+    case limitIntake(IntakeLimits)
     /// Somebody looked at a line: what is known of it shall not be old.
     case lookedAt(line: String)
     case ping(UInt64)
@@ -143,6 +169,11 @@ enum WriterReply: Sendable {
     /// A field that names nothing.
     case wrong(FieldError)
     case webhookStored
+    case account(Making<Account>, AccessDirectory)
+    case key(Making<AccessKey>, AccessDirectory)
+    /// Nil: there is no such key.
+    case keyRotated(AccessKey?, AccessDirectory)
+    case keyRemoved(AccessKey?, AccessDirectory)
     case measured(WriterMeasures)
     case storageFailed(StorageTrouble)
 }

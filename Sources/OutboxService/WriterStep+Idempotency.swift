@@ -7,7 +7,7 @@ import OutboxStore
 extension WriterStep {
     /// What is answered to a repeat of a single message; nil: the key is free.
     func recall(_ key: IdempotencyKey, _ now: Timestamp) throws -> WriterReply? {
-        switch try queue.earlierCall(key, account: defaultAccount, now: now) {
+        switch try queue.earlierCall(key, account: account, now: now) {
         case nil: nil
         case .submitted(let submitted): .replayed(submitted)
         case .other(let since): .submitted(.refused(.keyUsed(since: since)))
@@ -19,7 +19,7 @@ extension WriterStep {
         if let reply = try recall(key, now) { return Effect(reply: (exchange, reply)) }
         let result = try submit(draft, batch: nil, now)
         if case .done(let submitted) = result {
-            try queue.keep(key, account: defaultAccount, for: submitted, now: now)
+            try queue.keep(key, account: account, for: submitted, now: now)
         }
         return Effect(reply: (exchange, .submitted(result)))
     }
@@ -29,7 +29,7 @@ extension WriterStep {
     /// A slice of a bulk: what an earlier call with the key has stored is not stored again.
     func store(_ slice: KeyedSlice, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
         var earlier: EarlierBulk?
-        switch try queue.earlierCall(slice.key, account: defaultAccount, now: now) {
+        switch try queue.earlierCall(slice.key, account: account, now: now) {
         case nil: break
         case .submitted: preconditionFailure("a key of a bulk stands for no single message")
         case .other(let since): return Effect(reply: (exchange, .keyedRefused(.keyUsed(since: since))))
@@ -49,8 +49,8 @@ extension WriterStep {
                 return Effect(reply: (exchange, .sliceRefused(refusals)))
             }
         }
-        let batch = try earlier?.batch ?? slice.batch ?? queue.openBatch(account: defaultAccount, now: now)
-        if earlier == nil { try queue.keep(slice.key, account: defaultAccount, forBulk: batch, now: now) }
+        let batch = try earlier?.batch ?? slice.batch ?? queue.openBatch(account: account, now: now)
+        if earlier == nil { try queue.keep(slice.key, account: account, forBulk: batch, now: now) }
         return try store(slice, batch, isAnswered: earlier?.answer != nil, exchange, now)
     }
 
@@ -61,7 +61,7 @@ extension WriterStep {
         let results = try slice.items.map { item -> KeyedSlice.Result in
             let index = Int64(item.index)
             let earlier = try queue.earlierItem(
-                index, item.digest, of: slice.key, account: defaultAccount, batch: batch)
+                index, item.digest, of: slice.key, account: account, batch: batch)
             var wasRefused = false
             switch earlier {
             case nil: break
@@ -76,7 +76,7 @@ extension WriterStep {
             var message: MessageID?
             if case .done(let done) = result { message = done.id }
             try queue.keepItem(
-                index, item.digest, of: slice.key, account: defaultAccount, batch: batch, message: message, now: now)
+                index, item.digest, of: slice.key, account: account, batch: batch, message: message, now: now)
             if message != nil { queued += 1 }
             if wasRefused != (message == nil) { failed += wasRefused ? -1 : 1 }
             guard let result else { return .wrong }
@@ -85,7 +85,7 @@ extension WriterStep {
         }
         if queued != 0 || failed != 0 { try queue.addToBatch(batch, queued: queued, failed: failed) }
         // A stream that goes on after its end has another answer.
-        if isAnswered, queued > 0 { try queue.setAnswer(nil, to: slice.key, account: defaultAccount) }
+        if isAnswered, queued > 0 { try queue.setAnswer(nil, to: slice.key, account: account) }
         let forecast = try forecast(of: slice.items.compactMap(\.draft).map(\.line), now)
         return Effect(
             reply: (exchange, .keyedStored(batch: batch, results, forecast)))
@@ -95,7 +95,7 @@ extension WriterStep {
     func end(
         _ key: IdempotencyKey, _ batch: MessageID, _ answer: [UInt8], _ exchange: Exchange, _ now: Timestamp
     ) throws -> Effect {
-        guard case .bulk(let earlier) = try queue.earlierCall(key, account: defaultAccount, now: now),
+        guard case .bulk(let earlier) = try queue.earlierCall(key, account: account, now: now),
             earlier.batch == batch
         else {
             // So much time went by that the key is free again: there is nothing to keep the answer with.
@@ -106,7 +106,7 @@ extension WriterStep {
             let isSame = earlier.digest == key.digest
             return Effect(reply: (exchange, .bulkAnswer(isSame ? first : answer, replayed: isSame)))
         }
-        try queue.setAnswer(answer, to: key, account: defaultAccount)
+        try queue.setAnswer(answer, to: key, account: account)
         return Effect(reply: (exchange, .bulkAnswer(answer, replayed: false)))
     }
 }

@@ -30,7 +30,8 @@ extension WriterStep {
         guard !message.isGroup, let at = message.at, let from = number ?? message.userID else { return }
         // One person under two names: next time one of them may be missing.
         if let number, let userID = message.userID {
-            try queue.learn(userID, is: number, account: defaultAccount, now: now)
+            try queue.learn(
+                userID, is: number, account: queue.line(line)?.account ?? Account.defaultID, now: now)
         }
         try queue.received(from: from, by: line, at: at, adClick: message.isAdClick, now: now)
     }

@@ -5,8 +5,21 @@ import OutboxStore
 
 /// What is asked and told, each inside the transaction.
 extension WriterStep {
+    /// On behalf of whoever asked.
     func perform(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
+        guard case .asked(let asker, let wish) = input else { return try carryOut(input, now) }
+        self.asker = asker
+        defer { self.asker = .ourselves }
+        guard let who = asker.who else { return try carryOut(wish, now) }
+        var effect = try queue.asked(by: who) { try carryOut(wish, now) }
+        for index in effect.log.indices { effect.log[index].fields.append((.actor, who)) }
+        try tellChange(by: asker, wish, &effect, now)
+        return effect
+    }
+
+    private func carryOut(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
         switch input {
+        case .asked: preconditionFailure("nobody asks for somebody who asks")
         case .submit(let exchange, let draft, let key?): return try submit(draft, key, exchange, now)
         case .submit(let exchange, let draft, nil):
             let result = try submit(draft, batch: nil, now)
@@ -19,10 +32,10 @@ extension WriterStep {
         case .endBulk(let exchange, let key, let batch, let answer):
             return try end(key, batch, answer, exchange, now)
         case .cancel(let exchange, let id):
-            let result = try queue.cancel(id, account: defaultAccount, now: now)
+            let result = try queue.cancel(id, account: account, now: now)
             return Effect(reply: (exchange, .request(result)))
         case .retry(let exchange, let id):
-            let result = try queue.retry(id, account: defaultAccount, now: now)
+            let result = try queue.retry(id, account: account, now: now)
             return Effect(reply: (exchange, .request(result)))
         case .move(let exchange, let id, let body, let who):
             let result = try queue.move(
@@ -30,22 +43,22 @@ extension WriterStep {
             return Effect(reply: (exchange, .moved(result)))
         case .resolve(let exchange, let id, let body, let who):
             let result = try queue.resolve(
-                id, as: body.resolution, wamid: body.wamid, by: who, account: defaultAccount, now: now)
+                id, as: body.resolution, wamid: body.wamid, by: who, account: account, now: now)
             return Effect(reply: (exchange, .request(result)), log: words.resolved(id, result))
         case .putLine(let exchange, let settings): return try put(settings, exchange, now)
         case .removeLine(let exchange, let name):
-            let removal = try queue.removeLine(named: name, account: defaultAccount, now: now)
+            let removal = try queue.removeLine(named: name, account: account, now: now)
             let log = removal == .done ? [LogLine(.notice, .lineChanged, "line removed", [(.line, name)])] : []
             return Effect(reply: (exchange, .lineRemoved(removal, name: name)), log: log)
         case .putPool(let exchange, let name, let body):
-            let status = try queue.change(name, account: defaultAccount, used: body.used, body.settings(over:))
+            let status = try queue.change(name, account: account, used: body.used, body.settings(over:))
             return Effect(
                 reply: (exchange, .pool(status)),
                 log: status.map { [LogLine(.notice, .poolChanged, "pool \(name) changed: \($0.pool.tier.name)")] } ?? []
             )
         case .pause(let exchange, let body, let who): return try pause(body, who, exchange, now)
         case .resume(let exchange, let id, let who):
-            let pause = try queue.resume(defaultAccount) { $0.id == id }.first
+            let pause = try queue.resume(account) { $0.id == id }.first
             return Effect(
                 reply: (exchange, .resumed(pause)), log: pause.map { [words.resumed($0, by: who)] } ?? [])
         case .putRetention(let exchange, let kind, let rule):
@@ -54,25 +67,23 @@ extension WriterStep {
                 reply: (exchange, .retention(kind, rule)), log: [words.retention(kind, rule)], prunesNow: true)
         case .moveCursor(let exchange, let name, let body):
             let move = try queue.moveCursor(
-                name, account: defaultAccount, to: body.after, rewind: body.rewind, now: now)
+                name, account: account, to: body.after, rewind: body.rewind, now: now)
             return Effect(reply: (exchange, .cursor(move)))
         case .removeCursor(let exchange, let name):
             return Effect(
-                reply: (exchange, .cursorRemoved(try queue.removeCursor(name, account: defaultAccount))))
+                reply: (exchange, .cursorRemoved(try queue.removeCursor(name, account: account))))
         case .subscribe, .changeSubscription, .unsubscribe, .findSubscription, .replay, .callbacks:
             return try performForSubscriptions(input, now)
+        case .addAccount, .addKey, .rotateKey, .removeKey, .keyUsed: return try performForAccess(input, now)
+        case .changed: return Effect()
         case .lineNews(let news): return try learn(news, now)
         case .markRead(let exchange, let id, let typing):
-            try queue.markRead(id, account: defaultAccount)
+            try queue.markRead(id, account: account)
             return Effect(reply: (exchange, .markedRead(id, typing: typing)))
         case .caughtUp(let news): return try apply(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
-        case .asked(let input, let who):
-            var effect = try queue.asked(by: who) { try perform(input, now) }
-            for index in effect.log.indices { effect.log[index].fields.append((.actor, who)) }
-            return effect
-        case .stopClaiming, .releaseLines, .lookedAt, .ping, .measure, .barrier: return Effect()
+        case .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping, .measure, .barrier: return Effect()
         }
     }
 
@@ -86,24 +97,48 @@ extension WriterStep {
 extension WriterInput {
     /// What could not be written is to be written with the next turn: nobody waits for an answer and says it again.
     var comesOnce: Bool {
-        switch self {
-        case .outcome, .callbacks, .caughtUp: true
-        case .asked(let input, _): input.comesOnce
+        switch wish {
+        case .outcome, .callbacks, .caughtUp, .changed: true
         default: false
         }
     }
 
     /// Makes the queue longer. What ends a bulk, or becomes of messages that are in the queue, does not.
     var isIntake: Bool {
-        switch self {
-        case .submit, .slice, .keyedSlice: true
-        default: false
+        intakeCount > 0
+    }
+
+    /// How many messages it may make the queue longer by.
+    var intakeCount: Int {
+        switch wish {
+        case .submit: 1
+        case .slice(_, let slice): max(1, slice.drafts.count)
+        case .keyedSlice(_, let slice): max(1, slice.items.count)
+        default: 0
         }
+    }
+
+    /// What is asked for, whoever asks.
+    var wish: WriterInput {
+        if case .asked(_, let wish) = self { return wish }
+        return self
+    }
+
+    /// Something else, asked for by the same one.
+    func instead(_ wish: WriterInput) -> WriterInput {
+        if case .asked(let asker, _) = self { return .asked(asker, wish) }
+        return wish
+    }
+
+    var asker: Asker {
+        if case .asked(let asker, _) = self { return asker }
+        return .ourselves
     }
 
     /// Where an answer is awaited.
     var exchange: Exchange? {
-        switch self {
+        switch wish {
+        case .asked: nil
         case .submit(let exchange, _, _), .recall(let exchange, _, _), .estimate(let exchange, _),
             .slice(let exchange, _), .keyedSlice(let exchange, _), .endBulk(let exchange, _, _, _),
             .cancel(let exchange, _), .retry(let exchange, _), .putLine(let exchange, _), .removeLine(let exchange, _),
@@ -112,12 +147,14 @@ extension WriterInput {
             .moveCursor(let exchange, _, _),
             .removeCursor(let exchange, _), .markRead(let exchange, _, _),
             .subscribe(let exchange, _, _), .changeSubscription(let exchange, _, _), .unsubscribe(let exchange, _),
-            .findSubscription(let exchange, _), .replay(let exchange, _, _):
+            .findSubscription(let exchange, _), .replay(let exchange, _, _), .addAccount(let exchange, _),
+            .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _):
             exchange
         case .webhook(let exchange, _): exchange
         case .measure(let exchange): exchange
-        case .asked(let input, _): input.exchange
-        case .callbacks, .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .lookedAt, .ping, .barrier: nil
+        case .callbacks, .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping,
+            .barrier, .keyUsed, .changed:
+            nil
         }
     }
 }

@@ -8,33 +8,33 @@ extension WriterStep {
     func performForSubscriptions(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
         switch input {
         case .subscribe(let exchange, let body, let secret):
-            let line = body.settings.line.flatMap { queue.line(named: $0, account: defaultAccount) }
+            let line = body.settings.line.flatMap { queue.line(named: $0, account: account) }
             if let wrong = wrongLine(body.settings, line) { return Effect(reply: (exchange, .wrong(wrong))) }
             if let after = body.after, after > queue.lastEvent {
                 let error = FieldError("after", "is beyond the last event, \(queue.lastEvent)")
                 return Effect(reply: (exchange, .wrong(error)))
             }
             let made = try queue.subscribe(
-                body.settings, line: line?.id, secret: secret, after: body.after, account: defaultAccount, now: now)
+                body.settings, line: line?.id, secret: secret, after: body.after, account: account, now: now)
             return changed(made, exchange, "subscription added", isNew: true)
         case .changeSubscription(let exchange, let id, let settings):
-            let line = settings.line.flatMap { queue.line(named: $0, account: defaultAccount) }
+            let line = settings.line.flatMap { queue.line(named: $0, account: account) }
             if let wrong = wrongLine(settings, line) { return Effect(reply: (exchange, .wrong(wrong))) }
-            let subscription = try queue.change(id, settings, line: line?.id, account: defaultAccount, now: now)
+            let subscription = try queue.change(id, settings, line: line?.id, account: account, now: now)
             guard let subscription else { return Effect(reply: (exchange, .noSubscription)) }
             return changed(subscription, exchange, "subscription changed")
         case .unsubscribe(let exchange, let id):
-            guard let subscription = try queue.unsubscribe(id, account: defaultAccount, now: now) else {
+            guard let subscription = try queue.unsubscribe(id, account: account, now: now) else {
                 return Effect(reply: (exchange, .noSubscription))
             }
             var effect = changed(subscription, exchange, "subscription removed")
             effect.reply = (exchange, .unsubscribed(subscription))
             return effect
         case .findSubscription(let exchange, let id):
-            let found = try queue.subscription(id, account: defaultAccount)
+            let found = try queue.subscription(id, account: account)
             return Effect(reply: (exchange, found.map { .subscription($0, isNew: false) } ?? .noSubscription))
         case .replay(let exchange, let id, let body):
-            guard let subscription = try queue.subscription(id, account: defaultAccount) else {
+            guard let subscription = try queue.subscription(id, account: account) else {
                 return Effect(reply: (exchange, .noSubscription))
             }
             let replayed = try queue.replay(body.range, failedOnly: body.failedOnly, of: subscription)

@@ -46,6 +46,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private let slotsMax: Int
     var chance: Chance
     let words: WriterWords
+    /// On whose behalf the operation under way is done.
+    var asker = Asker.ourselves
+    var account: Int64 { asker.account }
     /// Attempts out there whose outcome has not come back.
     private(set) var underWay = 0
     private var claims = true
@@ -69,6 +72,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var measuring: [Exchange] = []
 
     private var diskRoom = DiskRoom()
+    private var limits: IntakeLimits
     /// Bytes free for the database, and the size of its disk; nil: nobody tells.
     private let room: () -> (free: UInt64, size: UInt64)?
 
@@ -77,13 +81,15 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// `shown` masks phone numbers; `room` is asked before messages are taken.
     init(
         queue: Queue, slotsMax: Int, chance: Chance, shown: @escaping (String) -> String,
-        writes: @escaping (LogLevel) -> Bool = { _ in true },
+        writes: @escaping (LogLevel) -> Bool = { _ in true }, limits: IntakeLimits = IntakeLimits(),
         room: @escaping () -> (free: UInt64, size: UInt64)? = { nil }
     ) throws {
         self.queue = queue
         self.slotsMax = slotsMax
         self.chance = chance
         self.room = room
+        self.limits = limits
+        diskRoom.set = limits.freeDiskMin
         gates = LineGates(try queue.breakers())
         metrics = WriterMetrics(queue)
         words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, writes: writes)
@@ -132,19 +138,24 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         unmarked = []
         toApply = []
         if !diskRoom.takesMessages || inputs.contains(where: \.isIntake) { lookAtDisk(&outputs) }
+        // What this turn takes counts before it is stored: a turn does not pass the limit by being long.
+        var queueRoom = limits.queueMax.map { $0 - queue.waiting } ?? .max
         for input in inputs {
-            switch input {
-            case .submit(let exchange, _, let key?) where !diskRoom.takesMessages:
-                // It may be in the queue already: then that is what its caller has to hear.
-                operations.append(.input(.recall(exchange, key, otherwise: .diskFull)))
-            case _ where input.isIntake && !diskRoom.takesMessages:
-                if let exchange = input.exchange { outputs.replies.append((exchange, .storageFailed(.full))) }
+            switch input.wish {
+            case let wish where wish.isIntake && !diskRoom.takesMessages:
+                refuse(input, .diskFull, .storageFailed(.full), &operations, &outputs)
+            case let wish where wish.isIntake && Int64(wish.intakeCount) > queueRoom:
+                let error = APIError.queueFull(limits.queueMax ?? 0)
+                refuse(input, error, .refused(error), &operations, &outputs)
+            case .limitIntake(let limits):
+                self.limits = limits
+                diskRoom.set = limits.freeDiskMin
             case .stopClaiming: claims = false
             case .releaseLines:
                 gates.release()
                 refreshes.forgetAll()
             case .lookedAt(let name):
-                if let line = queue.line(named: name, account: defaultAccount) { refreshes.lookedAt(line.id, now) }
+                if let line = queue.line(named: name, account: input.asker.account) { refreshes.lookedAt(line.id, now) }
             case .barrier(let reached): outputs.barriers.append(reached)
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
@@ -154,6 +165,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                     underWay -= 1
                     learn(outcome, now, tick, &outputs)
                 }
+                queueRoom -= Int64(input.intakeCount)
                 operations.append(.input(input))
             }
         }
@@ -161,6 +173,18 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         operations += [.clock, .claim]
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
         return operations
+    }
+
+    /// An intake there is no room for. What was stored under its key before is said all the same.
+    private func refuse(
+        _ input: WriterInput, _ error: APIError, _ reply: WriterReply, _ operations: inout [Operation],
+        _ outputs: inout Outputs
+    ) {
+        if case .submit(let exchange, _, let key?) = input.wish {
+            operations.append(.input(input.instead(.recall(exchange, key, otherwise: error))))
+        } else if let exchange = input.exchange {
+            outputs.replies.append((exchange, reply))
+        }
     }
 
     private func lookAtDisk(_ outputs: inout Outputs) {
@@ -241,7 +265,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 checks.forget(line.id)
                 refreshes.forget(line.id)
             }
-            if case .input(let input) = operations[index] { metrics.count(input) }
+            if case .input(let input) = operations[index] { metrics.count(input.wish) }
             if case .input(.webhook(_, let webhook)) = operations[index] {
                 for message in webhook.inbound {
                     for line in queue.lines(ofNumber: message.phoneNumberID) {

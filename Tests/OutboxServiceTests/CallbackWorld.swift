@@ -54,8 +54,8 @@ final class CallbackWorld {
             name: "main", phoneNumberID: "106", wabaID: "waba", credential: "c", messagesPerSecond: 10_000)
         settings.closedWindow = .leave
         _ = queue.together(1) { _ in
-            _ = try queue.put(settings, account: defaultAccount, now: now)
-            _ = try queue.change("main", account: defaultAccount, used: nil) { _ in PoolSettings(tier: .unlimited) }
+            _ = try queue.put(settings, account: Account.defaultID, now: now)
+            _ = try queue.change("main", account: Account.defaultID, used: nil) { _ in PoolSettings(tier: .unlimited) }
         }
         secrets = [try #require(CallbackSecret(bytes: Array(1...32)))]
         try restart()
@@ -188,7 +188,7 @@ final class CallbackWorld {
 
     func test(_ id: Int64) throws -> JSONValue? {
         answers = []
-        toCaller.append(.test(exchange, id))
+        toCaller.append(.test(exchange, id, account: 1))
         try pass(.seconds(20))
         return try answers.first.map { try JSONParser().parse($0.body) }
     }
@@ -220,7 +220,7 @@ final class CallbackWorld {
     /// Every event of the log that has a public name.
     func events() throws -> [LoggedEvent] {
         try LogReader(QueueReader(path: folder.file("outboxd.db")))
-            .events(after: 0, limit: 100_000, account: defaultAccount).filter { $0.kind.publicName != nil }
+            .events(after: 0, limit: 100_000, account: Account.defaultID).filter { $0.kind.publicName != nil }
     }
 
     func oldestNeeded() throws -> Int64? { try queue.oldestNeededEvent() }

@@ -24,7 +24,7 @@ private final class Stand {
         var settings = LineSettings(name: "main", phoneNumberID: "106", wabaID: nil, credential: "c")
         settings.closedWindow = .leave
         feed = try EventFeed(QueueReader(path: folder.file("outboxd.db")))
-        _ = queue.together(1) { _ in _ = try queue.put(settings, account: defaultAccount, now: now) }
+        _ = queue.together(1) { _ in _ = try queue.put(settings, account: Account.defaultID, now: now) }
     }
 
     /// One event each.
@@ -34,16 +34,16 @@ private final class Stand {
         let draft = Draft(
             line: nil, to: to, type: "text", content: Array("{}".utf8), metadata: metadataBytes > 0 ? metadata : nil)
         _ = queue.together(1) { _ in
-            for _ in 0..<count { _ = try queue.submit(draft, account: defaultAccount, batch: nil, now: now) }
+            for _ in 0..<count { _ = try queue.submit(draft, account: Account.defaultID, batch: nil, now: now) }
         }
     }
 
-    func follow(_ parameters: (String, String)..., user: UInt32 = 1) throws -> (Exchange, EventFeed.Input) {
+    func follow(_ parameters: (String, String)..., user: Int64 = 1) throws -> (Exchange, EventFeed.Input) {
         lastSerial += 1
         let exchange = Exchange(descriptor: Int32(lastSerial), serial: lastSerial)
         let query = try EventQuery.read(
             parameters.map { (name: $0.0, value: $0.1) }, accept: nil, lastEventID: nil)
-        return (exchange, .follow(exchange, query, message: nil, user: user))
+        return (exchange, .follow(exchange, query, message: nil, user: user, account: 1))
     }
 
     func turn(_ inputs: EventFeed.Input...) -> EventFeed.Outputs { feed.turn(inputs, tick: tick) }
@@ -179,7 +179,7 @@ extension EventFeed.Outputs {
             #expect(stand.turn(asks).refusals.isEmpty)
         }
         #expect(stand.turn(try stand.follow().1).refusals.first?.status == 503)
-        for user: UInt32 in 2...4 {
+        for user: Int64 in 2...4 {
             for _ in 0..<16 { #expect(stand.turn(try stand.follow(user: user).1).refusals.isEmpty) }
         }
         #expect(stand.turn(try stand.follow(user: 9).1).refusals.first?.message.contains("64") == true)

@@ -50,7 +50,7 @@ extension Desk {
     }
 
     fileprivate func messages() throws -> Int64 {
-        try QueueReader(path: folder.file("outboxd.db")).counts(account: defaultAccount).reduce(0) { $0 + $1.count }
+        try QueueReader(path: folder.file("outboxd.db")).counts(account: Account.defaultID).reduce(0) { $0 + $1.count }
     }
 }
 

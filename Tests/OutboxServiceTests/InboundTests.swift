@@ -27,7 +27,7 @@ private final class Intake {
                 name: index == 0 ? "main" : "line-\(number)", phoneNumberID: number, wabaID: nil, credential: "c",
                 messagesPerSecond: 1000)
             settings.closedWindow = .leave
-            _ = queue.together(1) { _ in _ = try queue.put(settings, account: defaultAccount, now: now) }
+            _ = queue.together(1) { _ in _ = try queue.put(settings, account: Account.defaultID, now: now) }
         }
     }
 
@@ -55,21 +55,21 @@ private final class Intake {
     }
 
     func contacts() throws -> [Correspondent] {
-        try reader.contacts(ContactFilter(), account: defaultAccount).items
+        try reader.contacts(ContactFilter(), account: Account.defaultID).items
     }
 
     func conversations() throws -> [Conversation] {
-        try reader.conversations(ConversationFilter(), account: defaultAccount).items
+        try reader.conversations(ConversationFilter(), account: Account.defaultID).items
     }
 
     func messages(_ conversation: Conversation) throws -> [StoredInbound] {
-        try reader.messages(of: conversation, before: nil, limit: 100, account: defaultAccount).items.compactMap {
+        try reader.messages(of: conversation, before: nil, limit: 100, account: Account.defaultID).items.compactMap {
             if case .received(let message) = $0 { message } else { nil }
         }
     }
 
     func events(_ kind: EventKind = .received) throws -> [JSONValue] {
-        try LogReader(reader).events(after: 0, limit: 1000, account: defaultAccount)
+        try LogReader(reader).events(after: 0, limit: 1000, account: Account.defaultID)
             .filter { $0.kind == kind }.map { try JSONParser().parse($0.detail ?? []) }
     }
 
@@ -132,7 +132,7 @@ private final class Intake {
         let one = try #require(try intake.contacts().first)
         #expect(try intake.contacts().count == 1)
         #expect(one.id == first.id && one.userID == "US.1" && one.replyTo == "14155550100")
-        #expect(try intake.reader.contact(second.id, account: defaultAccount)?.id == first.id)
+        #expect(try intake.reader.contact(second.id, account: Account.defaultID)?.id == first.id)
         let conversation = try #require(try intake.conversations().first)
         #expect(try intake.conversations().count == 1 && conversation.received == 3)
         #expect(try intake.messages(conversation).map(\.wamid) == ["wamid.3", "wamid.2", "wamid.1"])
@@ -176,7 +176,7 @@ private final class Intake {
         #expect(try intake.conversations().map(\.line) == ["line-107", "main"])
         var filter = ConversationFilter()
         filter.line = "main"
-        #expect(try intake.reader.conversations(filter, account: defaultAccount).items.map(\.line) == ["main"])
+        #expect(try intake.reader.conversations(filter, account: Account.defaultID).items.map(\.line) == ["main"])
     }
 
     @Test func aGroupIsToldAndOpensNoWindow() throws {

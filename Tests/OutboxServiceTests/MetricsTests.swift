@@ -87,7 +87,7 @@ private let main: Int64 = 1
         let before = try desk.measures().metrics.submitted
         let ending = desk.queue.together(2) { index in
             let draft = try desk.draft("1415555010\(index)")
-            _ = try desk.queue.submit(draft, account: defaultAccount, batch: nil, now: desk.now)
+            _ = try desk.queue.submit(draft, account: Account.defaultID, batch: nil, now: desk.now)
             if index == 1 { throw StoreError(code: 19, message: "constraint", sql: "") }
         }
         guard case .done(let kept) = ending else {
@@ -118,10 +118,10 @@ private let main: Int64 = 1
         let first = desk.now
         desk.now = desk.now + .seconds(60)
         _ = desk.queue.together(1) { _ in
-            let batch = try desk.queue.openBatch(account: defaultAccount, now: desk.now)
+            let batch = try desk.queue.openBatch(account: Account.defaultID, now: desk.now)
             for number in 0..<3 {
                 let draft = try desk.draft("1415555020\(number)")
-                _ = try desk.queue.submit(draft, account: defaultAccount, batch: batch, now: desk.now)
+                _ = try desk.queue.submit(draft, account: Account.defaultID, batch: batch, now: desk.now)
             }
         }
         #expect(try reader.oldestDue([main: [.normal]]) == [main: first])

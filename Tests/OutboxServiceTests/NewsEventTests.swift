@@ -24,7 +24,7 @@ import Testing
                 for (name, number) in [("a", "106"), ("b", "107")] {
                     var settings = LineSettings(name: name, phoneNumberID: number, wabaID: "waba", credential: "c")
                     settings.pool = "both"
-                    _ = try queue.put(settings, account: defaultAccount, now: moment)
+                    _ = try queue.put(settings, account: Account.defaultID, now: moment)
                 }
             }
         }
@@ -40,7 +40,7 @@ import Testing
             }
             now = now + .seconds(1)
             let log = try LogReader(QueueReader(path: folder.file("outboxd.db")))
-            return try log.events(after: before, limit: 100, account: defaultAccount).map {
+            return try log.events(after: before, limit: 100, account: Account.defaultID).map {
                 ($0.kind.publicName ?? "", $0.line, try JSONParser().parse($0.detail ?? []))
             }
         }
@@ -53,7 +53,7 @@ import Testing
                 status: .online, canSend: .available, quality: .green, tier: .tier1K, messagesPerSecond: 80,
                 reasons: [], readAt: now)
             change(&health)
-            let subject = Refresher.Subject(try #require(queue.line(named: line, account: defaultAccount)))
+            let subject = Refresher.Subject(try #require(queue.line(named: line, account: Account.defaultID)))
             return .lineNews(LineNews(subject: subject, health: .read(health), templates: templates))
         }
 

@@ -47,10 +47,12 @@ import Testing
             Issue.record("it was not submitted")
             return
         }
-        let cancelled = desk.turn(.asked(.cancel(desk.exchange, submitted.id), by: "ann")).log
+        let cancelled = desk.turn(.asked(Asker(account: 1, who: "ann"), .cancel(desk.exchange, submitted.id))).log
         #expect(cancelled.map(\.kind) == [.messageCancelled])
         #expect(cancelled.first.flatMap { field($0, .actor) } == "ann")
-        let paused = desk.turn(.asked(.putRetention(desk.exchange, .read, RetentionRule()), by: "ann")).log
+        let paused = desk.turn(
+            .asked(Asker(account: 1, who: "ann"), .putRetention(desk.exchange, .read, RetentionRule()))
+        ).log
         #expect(paused.first.flatMap { field($0, .actor) } == "ann")
         let unasked = desk.turn(.submit(desk.exchange, try desk.draft("14155550002"))).log
         #expect(unasked.allSatisfy { field($0, .actor) == nil })

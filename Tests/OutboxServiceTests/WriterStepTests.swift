@@ -32,7 +32,7 @@ final class Desk {
         var settings = LineSettings(
             name: "main", phoneNumberID: "106", wabaID: nil, credential: "c", messagesPerSecond: perSecond)
         settings.closedWindow = .leave
-        _ = queue.together(1) { _ in _ = try queue.put(settings, account: defaultAccount, now: now) }
+        _ = queue.together(1) { _ in _ = try queue.put(settings, account: Account.defaultID, now: now) }
     }
 
     /// As after a kill: the file is opened again by another process.
@@ -68,7 +68,7 @@ final class Desk {
                 submitted += 1
                 guard let to = PhoneNumber("141555\(50_000 + submitted)") else { continue }
                 let draft = Draft(line: nil, to: to, type: "text", content: Array("{}".utf8))
-                _ = try queue.submit(draft, account: defaultAccount, batch: nil, now: now)
+                _ = try queue.submit(draft, account: Account.defaultID, batch: nil, now: now)
             }
         }
     }
@@ -276,7 +276,7 @@ extension PoolBody {
     @Test func aChangedLineForgetsWhatItWas() throws {
         let desk = try Desk()
         desk.put("main", number: "106") { $0.wabaID = "900" }
-        let line = try #require(desk.queue.line(named: "main", account: defaultAccount))
+        let line = try #require(desk.queue.line(named: "main", account: Account.defaultID))
         let health = LineHealth(
             status: .offline, canSend: .blocked, quality: .red, tier: nil, messagesPerSecond: nil, reasons: [],
             readAt: desk.now)
@@ -292,7 +292,7 @@ extension PoolBody {
     @Test func aLineWithoutARateHasTheOneMetaGives() throws {
         let desk = try Desk(slots: 500)
         desk.put("main", number: "106") { $0.messagesPerSecond = nil }
-        let line = try #require(desk.queue.line(named: "main", account: defaultAccount))
+        let line = try #require(desk.queue.line(named: "main", account: Account.defaultID))
         try desk.submit(2000)
         func sent(seconds: UInt64) -> Int {
             var count = 0
@@ -320,7 +320,7 @@ extension PoolBody {
     @Test func aTierOutOfAWebhookIsShownAtOnce() throws {
         let desk = try Desk()
         desk.put("main", number: "106") { $0.wabaID = "900" }
-        let line = try #require(desk.queue.line(named: "main", account: defaultAccount))
+        let line = try #require(desk.queue.line(named: "main", account: Account.defaultID))
         let health = LineHealth(
             status: .online, canSend: .available, quality: .green, tier: .tier250, messagesPerSecond: nil, reasons: [],
             readAt: desk.now)
@@ -341,7 +341,7 @@ extension PoolBody {
         try desk.submit(1)
         let attempt = try #require(desk.turn().attempts.first)
         let refused = Outcome.refused(Failure(code: "190", message: "token"), .lineLater(askedFor: .seconds(60)))
-        let settings = try #require(desk.queue.line(named: "main", account: defaultAccount)).settings
+        let settings = try #require(desk.queue.line(named: "main", account: Account.defaultID)).settings
         _ = desk.turn(
             .outcome(AttemptOutcome(attempt: attempt, outcome: refused)), .putLine(desk.exchange, settings))
         _ = desk.turn()
@@ -367,9 +367,9 @@ extension PoolBody {
         #expect(stored.goOn)
         #expect(try desk.queue.unappliedWebhooks(after: 0, limit: 9).map(\.body) == [[1]])
         let reader = try QueueReader(path: desk.folder.file("outboxd.db"))
-        #expect(try reader.message(attempt.message, account: defaultAccount)?.state == .processing)
+        #expect(try reader.message(attempt.message, account: Account.defaultID)?.state == .processing)
         #expect(!desk.turn().goOn)
         #expect(try desk.queue.unappliedWebhooks(after: 0, limit: 9).isEmpty)
-        #expect(try reader.message(attempt.message, account: defaultAccount)?.state == .read)
+        #expect(try reader.message(attempt.message, account: Account.defaultID)?.state == .read)
     }
 }

@@ -145,7 +145,7 @@ extension Simulation {
 
     private func test() {
         guard let number = someone(), let id = told.subscribers[number].id else { return }
-        tellCaller([.test(exchange(), id)])
+        tellCaller([.test(exchange(), id, account: 1)])
     }
 
     /// Looks at what there is: makes active again what is not, takes on or removes what nobody was told of.

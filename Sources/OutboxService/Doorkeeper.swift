@@ -1,0 +1,154 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxStore
+import OutboxSystem
+
+/// A caller that was let in.
+struct Guest: Equatable, Sendable {
+    enum Name: Hashable, Sendable {
+        case user(UInt32)
+        case key(Int64, String)
+        case nobody
+    }
+
+    var name: Name
+    var role: Role
+    /// Its own account.
+    var home: Int64
+    /// The account it acts in: its own, unless it looks after all of them and names another.
+    var account: Int64
+
+    /// Looks after the process and all accounts.
+    var isOperator: Bool { role == .admin && home == Account.defaultID }
+
+    /// For the log and the journal.
+    var words: String {
+        switch name {
+        case .user(let uid): userName(uid)
+        case .key(let id, let label): "key \(id) (\(label))"
+        case .nobody: "unknown"
+        }
+    }
+
+    /// Whose idempotency keys it uses; nil: nobody's.
+    var caller: Int64? {
+        switch name {
+        case .user(let uid): Int64(uid)
+        case .key(let id, _): -id
+        case .nobody: nil
+        }
+    }
+}
+
+/// Knows who may come in: by the kernel's word, or by a key. Shared by the threads that serve, reload and start.
+final class Doorkeeper: Sendable {
+    private struct State {
+        var access: Access
+        var accounts: [String: Int64] = [:]
+        /// By the hash of each, the old ones of rotated keys included.
+        var keys: [[UInt8]: AccessKey] = [:]
+        var directory = AccessDirectory()
+        var usedAt: [Int64: Timestamp] = [:]
+    }
+
+    /// How exactly the last use of a key is known.
+    private static let useSpan = Duration.seconds(60)
+
+    private let state: Lock<State>
+
+    init(_ access: Access, _ directory: AccessDirectory) {
+        state = Lock(State(access: access))
+        set(directory)
+    }
+
+    var directory: AccessDirectory { state.withLock { $0.directory } }
+
+    func set(_ access: Access) { state.withLock { $0.access = access } }
+
+    func set(_ directory: AccessDirectory) {
+        var keys: [[UInt8]: AccessKey] = [:]
+        for key in directory.keys {
+            keys[key.hash] = key
+            if let old = key.old { keys[old.hash] = key }
+        }
+        let accounts = Dictionary(uniqueKeysWithValues: directory.accounts.map { ($0.name, $0.id) })
+        state.withLock { state in
+            state.directory = directory
+            state.keys = keys
+            state.accounts = accounts
+        }
+    }
+
+    func accountName(_ id: Int64) -> String? { directory.accounts.first { $0.id == id }?.name }
+
+    /// What a local caller without a key may do.
+    func role(of peer: Peer) -> Role { state.withLock { $0.access }.standing(of: peer).role }
+
+    /// Who calls. On a socket that is no Unix socket a key is needed for all that is not everybody's.
+    func identify(_ head: RequestHead, _ peer: Peer, now: Timestamp) throws(APIError) -> Guest {
+        var guest = try person(head, peer, now)
+        guard let wanted = head["outboxd-account"] else { return guest }
+        let isClear = head.headers.count { $0.name == "outboxd-account" } == 1
+        let (account, home) = state.withLock { state in
+            (state.accounts[wanted], state.directory.accounts.first { $0.id == guest.home }?.name)
+        }
+        guard isClear, guest.isOperator || home == wanted else {
+            throw APIError(.forbidden, "only who has the role admin in the account default may act in another one")
+        }
+        guard let account else {
+            throw APIError(.notFound, "there is no such account; see outboxctl account ls")
+        }
+        guest.account = account
+        return guest
+    }
+
+    private func person(_ head: RequestHead, _ peer: Peer, _ now: Timestamp) throws(APIError) -> Guest {
+        if let authorization = head["authorization"] {
+            let isClear = head.headers.count { $0.name == "authorization" } == 1
+            guard isClear, let key = key(authorization, now) else {
+                throw APIError(
+                    .unauthorized,
+                    "the key is not known: give Authorization: Bearer and a key made by outboxctl key add, or none "
+                        + "on the Unix socket")
+            }
+            return Guest(name: .key(key.id, key.name), role: key.role, home: key.account, account: key.account)
+        }
+        guard case .local(_, let uid, _, _) = peer else {
+            return Guest(name: .nobody, role: .none, home: Account.defaultID, account: Account.defaultID)
+        }
+        let (access, accounts) = state.withLock { ($0.access, $0.accounts) }
+        let standing = access.standing(of: peer)
+        guard let account = accounts[standing.account] else {
+            throw APIError(
+                .forbidden,
+                "the settings give you the account \(standing.account), which is not there yet: it is made with "
+                    + "outboxctl account add \(standing.account)")
+        }
+        return Guest(name: .user(uid), role: standing.role, home: account, account: account)
+    }
+
+    private func key(_ authorization: String, _ now: Timestamp) -> AccessKey? {
+        let parts = authorization.split(separator: " ", omittingEmptySubsequences: true)
+        guard parts.count == 2, parts[0].lowercased() == "bearer", AccessKey.isKey(String(parts[1])) else {
+            return nil
+        }
+        // What is looked up is a hash: how long that takes tells nothing of a key.
+        let hash = sha256(Array(parts[1].utf8))
+        guard let key = state.withLock({ $0.keys[hash] }) else { return nil }
+        if key.hash != hash, key.old.map({ $0.until <= now }) ?? true { return nil }
+        return key
+    }
+
+    /// Whether this use of a key is to be noted: the last noted one is a while ago.
+    func notes(useOf key: Int64, at now: Timestamp) -> Bool {
+        state.withLock { state in
+            if let before = state.usedAt[key], before <= now, now < before + Self.useSpan { return false }
+            state.usedAt[key] = now
+            if let index = state.directory.keys.firstIndex(where: { $0.id == key }) {
+                state.directory.keys[index].lastUsedAt = now
+            }
+            return true
+        }
+    }
+}
