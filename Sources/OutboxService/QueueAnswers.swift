@@ -8,7 +8,7 @@ extension Answerer {
     /// `{"data":{"at":"…","ages":[60,…],"rows":[{"line":"…","gate":"…","total":3,"counts":[…],"oldestAt":"…"}]}}`
     func queueShape() throws -> HTTPResponse {
         let now = Timestamp(milliseconds: wallClockMilliseconds())
-        let rows = try reader.shape(account: defaultAccount, now: now)
+        let rows = try reader.shape(account: account, now: now)
         return .json(200) { json in
             json.object("data") {
                 $0.field("at", now.rfc3339)

@@ -39,7 +39,7 @@ extension WriterStep {
             return Effect(reply: (exchange, .request(result)))
         case .move(let exchange, let id, let body, let who):
             let result = try queue.move(
-                id, to: body.line, dryRun: body.dryRun, by: who, account: defaultAccount, now: now)
+                id, to: body.line, dryRun: body.dryRun, by: who, account: account, now: now)
             return Effect(reply: (exchange, .moved(result)))
         case .resolve(let exchange, let id, let body, let who):
             let result = try queue.resolve(

@@ -8,6 +8,8 @@ struct Client {
     static let defaultSocket = "/run/outboxd/outboxd.sock"
 
     private let socket: String
+    /// For every call: whose account, and why.
+    private let headers: [String]
     /// What standard output gets.
     enum Output: String, CaseIterable { case text, json, id }
 
@@ -26,6 +28,9 @@ struct Client {
             throw Arguments.Problem("--json and --output \(word) exclude each other")
         }
         self.output = output
+        headers =
+            (arguments["account"].map { ["Outboxd-Account: \(escaped($0))"] } ?? [])
+            + (arguments["reason"].map { ["Outboxd-Reason: \(escaped($0))"] } ?? [])
     }
 
     /// The same without printing answers.
@@ -44,7 +49,8 @@ struct Client {
 
     func request(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) -> OutgoingRequest {
         OutgoingRequest(
-            method: method, url: "http://outboxd\(path)", headers: ["Content-Type: application/json"] + headers,
+            method: method, url: "http://outboxd\(path)",
+            headers: ["Content-Type: application/json"] + self.headers + headers,
             body: body,
             unixSocket: socket, answerBytesMax: 64 << 20)
     }

@@ -16,6 +16,7 @@ enum CompletionValues {
         List(path: "/v1/lines", field: "line", described: ["phoneNumberId"]))
     private static let pools = CompletionValues.list(List(path: "/v1/pools", field: "pool", described: ["tier"]))
     private static let messages = recent("")
+    private static let keys = CompletionValues.list(List(path: "/v1/keys", field: "id", described: ["name", "role"]))
     private static let subscriptions = CompletionValues.list(
         List(path: "/v1/subscriptions", field: "id", described: ["url"]))
     private static let cursors = CompletionValues.list(List(path: "/v1/cursors", field: "cursor"))
@@ -37,6 +38,7 @@ enum CompletionValues {
         "pool show": pools, "pool set": pools, "cursor set": cursors, "cursor rm": cursors, "resume": pauses,
         "webhook set": subscriptions, "webhook rm": subscriptions, "webhook test": subscriptions,
         "webhook rotate": subscriptions, "webhook deliveries": subscriptions, "webhook replay": subscriptions,
+        "key rotate": keys, "key rm": keys,
         "conversation show": .list(List(path: "/v1/conversations?limit=20", field: "id", described: ["line"])),
         "contact show": .list(List(path: "/v1/contacts?limit=20", field: "id", described: ["name"])),
         "retention set": names(RetentionKind.self), "completion": .words(CompletionScript.allCases.map(\.rawValue)),
@@ -53,6 +55,6 @@ enum CompletionValues {
         "--pair-limit": .words(["on", "off"]), "--active": .words(["yes", "no"]), "--as": names(Resolution.self),
         "--wait": .words(["sent", "delivered", "read"]), "--output": .words(Client.Output.allCases.map(\.rawValue)),
         "tail --cursor": cursors, "--event": .words(EventKind.publicNames), "--events": .words(EventKind.publicNames),
-        "webhook replay --event": .words([]),
+        "webhook replay --event": .words([]), "--role": .words(["read", "send", "admin"]),
     ]
 }

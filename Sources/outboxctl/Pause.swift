@@ -14,7 +14,6 @@ private let fields = [("line", "line"), ("template", "template"), ("batch", "bat
 let pauseCommand = Command(
     name: "pause", words: "", summary: "hold messages back until they are resumed; survives a restart",
     options: scopeOptions + [
-        .init("reason", value: "TEXT", "why, for whoever asks"),
         .init("for", value: "SPAN", "how long: 90s, 30m, 2h, 1d (default: until resumed)"),
         .init("until", value: "TIME", "RFC 3339 with offset"),
     ]

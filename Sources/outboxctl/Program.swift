@@ -41,6 +41,7 @@ let commands = [
     unknownListCommand, unknownResolveCommand, retentionListCommand, retentionSetCommand,
     webhookListCommand, webhookAddCommand, webhookSetCommand, webhookRemoveCommand, webhookTestCommand,
     webhookRotateCommand, webhookDeliveriesCommand, webhookReplayCommand,
+    accountListCommand, accountAddCommand, keyListCommand, keyAddCommand, keyRotateCommand, keyRemoveCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, backupCommand,
     doctorCommand, explainCodeCommand, completionCommand,
 ]
@@ -48,6 +49,8 @@ let commands = [
 let commonOptions = [
     Arguments.Option(
         "socket", short: "s", value: "PATH", "outboxd's socket (default: $OUTBOXD_SOCKET or \(Client.defaultSocket))"),
+    Arguments.Option("account", value: "NAME", "act in this account; for admins of the account default"),
+    Arguments.Option("reason", value: "TEXT", "why, for whoever reads the log of what operators change"),
     Arguments.Option("json", "print what outboxd answers, as JSON; the same as --output json"),
     Arguments.Option(
         "output", short: "o", value: "FORMAT", "text, json, or id: ids alone, one a line, for other commands"),
@@ -89,10 +92,10 @@ private var usage: String {
 func commandFirst(_ words: [String]) -> [String] {
     var rest = words[...]
     var leading: [String] = []
-    while let word = rest.first,
-        word == "-s" || word == "-o" || word == "--json" || word.hasPrefix("--socket") || word.hasPrefix("--output")
+    let valued = ["-s", "--socket", "-o", "--output", "--account", "--reason"]
+    while let word = rest.first, word == "--json" || valued.contains(where: { word == $0 || word.hasPrefix("\($0)=") })
     {
-        let count = ["-s", "-o", "--socket", "--output"].contains(word) ? 2 : 1
+        let count = valued.contains(word) ? 2 : 1
         leading += rest.prefix(count)
         rest = rest.dropFirst(count)
     }
