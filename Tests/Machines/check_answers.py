@@ -237,7 +237,7 @@ def check(path, port):
     validator = document.schema("EventOrGap")
     shapes = {
         "message.received": "Received", "line.updated": "LineUpdated", "template.updated": "TemplateUpdated",
-        "account.updated": None, "contact.updated": None,
+        "account.updated": None, "contact.updated": None, "operator.change": "OperatorChange",
     }
     seen = set()
     for line in call("GET", "/v1/events?after=0").splitlines():
@@ -283,6 +283,27 @@ def check(path, port):
     call("GET", "/v1/status")
     call("DELETE", one, expected=204)
     call("GET", one, expected=404)
+
+    # Who may do what.
+    call("POST", "/v1/accounts", {"name": "shop"}, 201)
+    call("POST", "/v1/accounts", {"name": "shop"}, 409)
+    call("POST", "/v1/accounts", {"name": "a b"}, 400)
+    call("GET", "/v1/accounts")
+    key = call("POST", "/v1/keys", {"name": "till", "role": "read"}, 201)
+    call("POST", "/v1/keys", {"name": "till", "role": "read"}, 409)
+    call("POST", "/v1/keys", {"name": "till"}, 400)
+    call("POST", f"/v1/keys/{key['id']}/rotate", {"overlapSeconds": 60})
+    call("POST", f"/v1/keys/{key['id']}/rotate", {"overlapSeconds": -1}, 400)
+    call("POST", "/v1/keys/9999/rotate", {}, 404)
+    bearer = {"Authorization": f"Bearer {key['key']}"}
+    call("GET", "/v1/status", headers=bearer)
+    call("GET", "/v1/keys", headers=bearer, expected=403)
+    call("GET", "/v1/keys")
+    call("DELETE", f"/v1/keys/{key['id']}", expected=204)
+    call("DELETE", f"/v1/keys/{key['id']}", expected=404)
+    other = {"Outboxd-Account": "shop"}
+    assert "connections" not in call("GET", "/v1/status", headers=other)
+    call("GET", f"/v1/messages/{first}", headers=other, expected=404)
 
     # The process.
     call("PUT", "/v1/retention/read", {"maxAgeSeconds": 86400, "maxCount": 1000})
