@@ -88,7 +88,8 @@ let package = Package(
             path: "Tests/Faults", swiftSettings: strict),
         .target(
             name: "TestKit", dependencies: ["OutboxSystem", "OutboxJSON"], path: "Tests/TestKit",
-            resources: [.embedInCode("Schemas/schema-1.sql")], swiftSettings: strict),
+            resources: [.embedInCode("Schemas/schema-1.sql"), .embedInCode("Schemas/schema-2.sql")],
+            swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
         tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),
         tests("OutboxStoreTests", ["OutboxStore", "OutboxCore", "TestKit", "CSQLite"]),

@@ -2,10 +2,10 @@
 --
 -- Times are milliseconds since 1970 UTC. Flags are 0 and 1. Numbers that stand for words are the raw values of
 -- the enums in Sources/OutboxCore, and the views at the end spell them out for whoever looks with sqlite3.
--- A change here raises user_version, adds a step in Schema.swift and a test that opens a file of the old version.
+-- A change here raises user_version, adds a step in Upgrade.swift and a test that opens a file of the old version.
 
 PRAGMA application_id = 0x6f757462;  -- "outb"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- Facts about this file.
 CREATE TABLE property (

@@ -1,4 +1,4 @@
-package import OutboxCore
+import OutboxCore
 
 /// One entry of the settings `readers`, `senders` and `admins`: `NAME`, `@GROUP`, each with `:ACCOUNT` behind it when
 /// it is not the default one.

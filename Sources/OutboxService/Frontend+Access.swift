@@ -1,6 +1,7 @@
 import OutboxAPI
 import OutboxCore
 import OutboxHTTP
+import OutboxJSON
 import OutboxStore
 import OutboxSystem
 

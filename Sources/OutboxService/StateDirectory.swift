@@ -94,7 +94,7 @@ struct StateDirectory {
         guard info.st_uid == geteuid() else {
             throw StateProblem(
                 status: .notOurs,
-                description: "\(path) belongs to \(userName(info.st_uid)), and this outboxd runs as \(ownUser()): "
+                description: "\(path) belongs to \(userWords(info.st_uid)), and this outboxd runs as \(ownUser()): "
                     + "chown it, or run outboxd as its owner")
         }
         guard info.st_mode & 0o022 == 0 else {

@@ -26,8 +26,8 @@ extension StateProblem {
 }
 
 /// `outboxd (uid 107)`
-func ownUser() -> String { userName(geteuid()) }
+func ownUser() -> String { userWords(geteuid()) }
 
-func userName(_ uid: uid_t) -> String {
+func userWords(_ uid: uid_t) -> String {
     getpwuid(uid).map { "\(String(cString: $0.pointee.pw_name)) (uid \(uid))" } ?? "uid \(uid)"
 }

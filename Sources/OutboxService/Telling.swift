@@ -40,7 +40,8 @@ extension WriterWords {
         case .outcomeUnknown: (.warning, .outcomeUnknown)
         case .duplicate: (.warning, .messageDuplicate)
         case .noReceipt: (.notice, .messageNoReceipt)
-        case .noted, .received, .lineUpdated, .templateUpdated, .accountUpdated, .contactUpdated:
+        case .noted, .received, .lineUpdated, .templateUpdated, .accountUpdated, .contactUpdated,
+            .operatorChange:
             (.debug, .messageNoted)
         }
     }
@@ -64,7 +65,8 @@ extension WriterWords {
         case .outcomeUnknown: return "outcome unknown: \(reason)"
         case .duplicate: return "a second copy of the message reached Meta: an attempt thought lost arrived"
         case .noReceipt: return "Meta's time to deliver is over and nothing was heard of the message"
-        case .noted, .received, .lineUpdated, .templateUpdated, .accountUpdated, .contactUpdated:
+        case .noted, .received, .lineUpdated, .templateUpdated, .accountUpdated, .contactUpdated,
+            .operatorChange:
             return "an answer or status came late and changed nothing"
         }
     }

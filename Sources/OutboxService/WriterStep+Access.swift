@@ -91,6 +91,8 @@ extension WriterStep {
             return OperatorChange(action: "subscription.replayed", target: String(id))
         case (.resolve(_, let id, _, _), .request(.done)):
             return OperatorChange(action: "message.resolved", target: queue.codec.text(id))
+        case (.move(_, let id, let body, _), .moved(.done(_, let line))) where !body.dryRun:
+            return OperatorChange(action: "message.moved", line: line, target: queue.codec.text(id))
         case (_, .account(.done(let account), _)):
             return OperatorChange(action: "account.added", target: account.name)
         case (_, .key(.done(let key), _)):

@@ -18,6 +18,11 @@ private let steps: [(version: Int64, sql: String)] = [
         CREATE INDEX message_recipient ON message (lot, recipient);
         ALTER TABLE subscription ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE delivery ADD COLUMN replay INTEGER NOT NULL DEFAULT 0;
+        """
+    ),
+    (
+        3,
+        """
         CREATE TABLE access_key (
             id           INTEGER PRIMARY KEY AUTOINCREMENT,  -- numbers people have noted are not given again
             account      INTEGER NOT NULL REFERENCES account (id),
@@ -34,7 +39,7 @@ private let steps: [(version: Int64, sql: String)] = [
             CHECK ((old_hash IS NULL) = (old_until IS NULL))
         ) STRICT;
         """
-    )
+    ),
 ]
 
 extension Database {

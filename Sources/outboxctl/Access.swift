@@ -2,13 +2,14 @@ import OutboxCommandLine
 import OutboxJSON
 
 let accountListCommand = Command(
-    name: "account ls", words: "", summary: "accounts: the owners of lines, messages, keys and subscriptions"
+    name: "account ls", words: "", summary: "accounts: the owners of lines, messages, keys and subscriptions",
+    printsIDs: true
 ) { arguments, client in
     _ = try words(arguments)
     guard let all = try client.call("GET", "/v1/accounts"), !client.wantsJSON else { return }
     var table = Table(["ID", "NAME", "CREATED"])
     for one in all.elements { table.add(["id", "name", "createdAt"].map { plain(one[$0]) }) }
-    table.show()
+    table.show(client)
 }
 
 let accountAddCommand = Command(
@@ -22,8 +23,9 @@ let accountAddCommand = Command(
     show(made)
 }
 
-let keyListCommand = Command(name: "key ls", words: "", summary: "bearer keys of the account, and when each was used") {
-    arguments, client in
+let keyListCommand = Command(
+    name: "key ls", words: "", summary: "bearer keys of the account, and when each was used", printsIDs: true
+) { arguments, client in
     _ = try words(arguments)
     guard let all = try client.call("GET", "/v1/keys"), !client.wantsJSON else { return }
     var table = Table(["ID", "NAME", "ROLE", "CREATED", "BY", "ROTATED", "OLD ONE UNTIL", "LAST USED"])
@@ -33,7 +35,7 @@ let keyListCommand = Command(name: "key ls", words: "", summary: "bearer keys of
                 plain(one[$0])
             })
     }
-    table.show()
+    table.show(client)
 }
 
 let keyAddCommand = Command(

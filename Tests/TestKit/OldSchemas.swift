@@ -1,6 +1,7 @@
 /// The `schema.sql` of each released version but the present one, oldest first.
 package let oldSchemas: [(version: Int64, sql: String)] = [
-    (1, String(decoding: PackageResources.schema_1_sql, as: UTF8.self))
+    (1, String(decoding: PackageResources.schema_1_sql, as: UTF8.self)),
+    (2, String(decoding: PackageResources.schema_2_sql, as: UTF8.self)),
 ]
 
 /// Rows every version's tables take: a pool, a line, and messages of all kinds of state.
