@@ -45,6 +45,7 @@ import Testing
         ]
         let bodies = [
             "resolve": #"{"as":"failed"}"#, "replay": #"{"from":1}"#, "pool": #"{"tier":"TIER_250"}"#,
+            "move": #"{"line":"main"}"#,
             "subscription": #"{"url":"http://127.0.0.1:9/"}"#,
         ]
         // What there is one of, or what makes one's own.
@@ -96,7 +97,7 @@ import Testing
         let line = #"{"phoneNumberId":"106","token":"t"}"#
         #expect(try lab.call("PUT", "/v1/lines/main", line, headers: [bearer]).status == 400)
         let stolen = #"{"phoneNumberId":"107","tokenSecret":"line.main.token"}"#
-        #expect(try lab.call("PUT", "/v1/lines/main", stolen, headers: [bearer]).status == 400)
+        #expect(try lab.call("PUT", "/v1/lines/second", stolen, headers: [bearer]).status == 400)
         let second = #"{"phoneNumberId":"107","token":"t2",\#(Lab.freely)}"#
         #expect(try lab.call("PUT", "/v1/lines/main", second, headers: [bearer]).status == 201)
         let tokens = try FileManager.default.contentsOfDirectory(atPath: "\(lab.state)/secrets")

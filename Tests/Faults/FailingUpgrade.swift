@@ -15,7 +15,9 @@ func failingUpgrades() throws -> [String] {
         while reached {
             fault_describe("upgrade from \(old.version), everything fails from operation \(nth) on")
             let scratch = Scratch()
-            guard fault_execute(scratch.database, old.sql + oldRows) == 0 else { return ["the old file was not made"] }
+            guard fault_execute(scratch.database, old.sql + oldRows(old.version)) == 0 else {
+                return ["the old file was not made"]
+            }
             let kinds =
                 FAULT_OPEN | FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE | FAULT_DELETE | FAULT_SHM_MAP | FAULT_SIZE
             fault_arm(UInt32(kinds), Int32(FAULT_AS_SHORT), nth, .max)

@@ -10,16 +10,16 @@ import Testing
     private let folder = TemporaryFolder()
     private let reading = Bench.reading(Timestamp(milliseconds: 1_800_000_000_000))
 
-    private func oldFile(_ sql: String) throws -> String {
+    private func oldFile(_ old: (version: Int64, sql: String)) throws -> String {
         let path = folder.file("outboxd.db")
-        try Database(path: path, .readWrite).execute(sql + oldRows)
+        try Database(path: path, .readWrite).execute(old.sql + oldRows(old.version))
         return path
     }
 
     @Test(arguments: oldSchemas.map(\.version))
     func everythingIsThereAndACopyIsKept(version: Int64) throws {
         let old = try #require(oldSchemas.first { $0.version == version })
-        let path = try oldFile(old.sql)
+        let path = try oldFile(old)
         let queue = try Queue(path: path, reading: reading)
         #expect(queue.upgrade == Upgrade(from: version, backup: "\(path).v\(version)"))
         #expect(try queue.disagreements() == [])
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func oldAndNewMessagesToOnePersonAreFound() throws {
-        let path = try oldFile(oldSchemas[0].sql)
+        let path = try oldFile(oldSchemas[0])
         let queue = try Queue(path: path, reading: reading)
         let now = Timestamp(milliseconds: 1_800_000_000_000)
         let to = try #require(PhoneNumber("14155553"))
@@ -70,7 +70,7 @@ import Testing
     @Test(arguments: oldSchemas.map(\.version))
     func theTablesAreThoseOfANewFile(version: Int64) throws {
         let old = try #require(oldSchemas.first { $0.version == version })
-        let path = try oldFile(old.sql)
+        let path = try oldFile(old)
         _ = try Queue(path: path, reading: reading)
         let fresh = folder.file("fresh.db")
         _ = try Queue(path: fresh, reading: reading)

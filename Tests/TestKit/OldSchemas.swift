@@ -4,8 +4,15 @@ package let oldSchemas: [(version: Int64, sql: String)] = [
     (2, String(decoding: PackageResources.schema_2_sql, as: UTF8.self)),
 ]
 
-/// Rows every version's tables take: a pool, a line, and messages of all kinds of state.
-package let oldRows = """
+/// Rows for the tables of a version: a pool, a line, and messages of all kinds of state.
+package func oldRows(_ version: Int64) -> String {
+    version == 1
+        ? rows
+        : rows.replacing("INSERT INTO message (", with: "INSERT INTO message (lot, ").replacing(
+            "SELECT (1700", with: "SELECT 0, (1700")
+}
+
+private let rows = """
     INSERT INTO property (name, value) VALUES ('id_key', x'000102030405060708090a0b0c0d0e0f');
     INSERT INTO pool (id, account, name, kept_for_high) VALUES (1, 1, 'main', 10);
     INSERT INTO line (id, account, name, phone_number_id, credential, unknown_policy, unknown_grace, burst, pool,
