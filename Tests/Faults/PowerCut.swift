@@ -10,23 +10,32 @@ import OutboxStore
 /// One load has some thousand of them; for more, another one is drawn from the next seed.
 func powerCut(seed: UInt64, filesMax: Int) throws -> [String] {
     var problems: [String] = []
-    var (left, seed) = (filesMax, seed)
+    var (left, seed, poor) = (filesMax, seed, 0)
     while left > 0, problems.isEmpty {
-        let (count, found) = try cutLoad(seed, left)
-        problems += found.map { "load \(seed): \($0)" }
-        left -= max(1, count)
+        let result = try cutLoad(seed, left)
+        if let (count, found) = result {
+            problems += found.map { "load \(seed): \($0)" }
+            left -= max(1, count)
+        } else {
+            poor += 1
+            if poor > 5 { problems.append("load \(seed): as five before it too poor in checkpoints to be cut") }
+        }
         seed += 1
     }
     return problems
 }
 
-private func cutLoad(_ seed: UInt64, _ filesMax: Int) throws -> (files: Int, problems: [String]) {
+/// Nil: by chance the load had too few checkpoints, or none that made the file shorter.
+private func cutLoad(_ seed: UInt64, _ filesMax: Int) throws -> (files: Int, problems: [String])? {
     let scratch = Scratch()
     let (load, states) = try recordLoad(scratch, seed)
     if !load.problems.isEmpty { return (0, load.problems) }
     let (checkpoints, shorter) = checkpoints()
     guard checkpoints > 3, shorter > 0 else {
-        return (0, ["the load had \(checkpoints) checkpoints, \(shorter) of which made the file shorter: too few"])
+        say(
+            "load \(seed): \(checkpoints) checkpoints, \(shorter) of them made the file shorter: too few, another is drawn"
+        )
+        return nil
     }
 
     var cuts = drawCuts(seed)
