@@ -67,7 +67,10 @@ let package = Package(
         program("outboxd", ["OutboxService", "OutboxCore", "OutboxStore", "OutboxSystem", "OutboxCommandLine"]),
         program(
             "outboxctl",
-            ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem", "OutboxCommandLine", "CLinux"]),
+            [
+                "OutboxAPI", "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxMeta", "OutboxSystem",
+                "OutboxCommandLine", "CLinux",
+            ]),
         program(
             "outbox-sandbox",
             [

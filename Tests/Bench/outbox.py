@@ -3,25 +3,18 @@
 import http.client
 import json
 import os
+import pathlib
 import shutil
 import signal
-import socket
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Python"))
+from unix_http import UnixConnection  # noqa: E402
 
 from processes import Program, wait_until
 
 SECRET = "bench"
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=600)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def call(connection, method, path, body=None, content_type="application/json"):
@@ -110,7 +103,7 @@ class Outboxd:
             return False
 
     def call(self, method, path, body=None, content_type="application/json"):
-        connection = UnixConnection(self.socket)
+        connection = UnixConnection(self.socket, timeout=600)
         try:
             return call(connection, method, path, body, content_type)
         finally:

@@ -41,12 +41,16 @@ private struct Told {
 
         let told = Lock(Told())
         let running = Lock(true)
+        let backups = CrashBackups(lab) {
+            told.withLock { $0.acknowledged.count + Int($0.batches.values.reduce(0, +)) }
+        }
         let callers =
             (0..<3).map { caller in
                 OutboxSystem.Thread("caller") { submitAgainAndAgain(lab, caller, told, running) }
             } + [
                 OutboxSystem.Thread("canceller") { submitAndCancel(lab, told, running) },
                 OutboxSystem.Thread("repeater") { repeatUntilAnswered(lab, told, running) },
+                OutboxSystem.Thread("backups") { backups.take(while: running) },
             ]
         for _ in 0..<Self.kills {
             usleep(UInt32.random(in: 5_000...300_000, using: &dice))
@@ -56,16 +60,20 @@ private struct Told {
         running.withLock { $0 = false }
         for caller in callers { caller.join() }
         let ledger = try settle(lab)
+        try backups.end()
         try compare(lab, told.withLock { $0 }, ledger)
         #expect(lab.stopDaemon() == 0)
-        #expect(try sqlite(lab, "PRAGMA integrity_check") == "ok")
-        #expect(try sqlite(lab, "SELECT count(*) FROM webhook") == "0")
+        func ask(_ sql: String) throws -> String {
+            try sqlite(lab.folder.file("state/outboxd.db"), sql, log: lab.folder.file("sqlite.log"))
+        }
+        #expect(try ask("PRAGMA integrity_check") == "ok")
+        #expect(try ask("SELECT count(*) FROM webhook") == "0")
         let recount = """
             SELECT count(*) FROM counter AS c WHERE c.count <>
             (SELECT count(*) FROM message AS m
              WHERE m.line = c.line AND m.state = c.state AND m.priority = c.priority AND m.gate = c.gate)
             """
-        #expect(try sqlite(lab, recount) == "0")
+        #expect(try ask(recount) == "0")
     }
 
     /// Waits until nothing moves any more: every message has ended, or is held as unknown on the line that holds.
@@ -143,14 +151,6 @@ private struct Told {
             "crash test: \(told.acknowledged.count) messages and \(told.batches.count) bulks acknowledged, \(told.unanswered) calls without an answer, "
                 + "\(states.count) in the queue, \(ledger.count) posts, \(accepted.count) messages at the sandbox, "
                 + "\(doubled) doubled after an unknown outcome, \(held) held as unknown, 0 lost")
-    }
-
-    private func sqlite(_ lab: Lab, _ sql: String) throws -> String {
-        let program = try Program(
-            "/usr/bin/sqlite3", ["-cmd", ".timeout 20000", lab.folder.file("state/outboxd.db"), sql],
-            output: lab.folder.file("sqlite.log"))
-        #expect(program.exitStatus() == 0)
-        return String(program.words.split(separator: "\n").last ?? "")
     }
 }
 

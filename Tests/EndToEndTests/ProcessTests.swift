@@ -210,6 +210,10 @@ import Testing
         #expect(try lab.ctl("explain-code", "131026").text.contains("Message undeliverable"))
         #expect(try lab.ctl("explain-code", "EXPIRED").status == 0)
         #expect(try lab.ctl("explain-code", "12345").status == 4)
+        let manual = try lab.ctl("explain-code", "--manual").text
+        for code in ["QUEUE_FULL", "OUTCOME_UNKNOWN", "131026", "131047"] {
+            #expect(manual.contains("\n.It Li \(code)"), "\(code)")
+        }
         // What is not given of a line stays as it is.
         #expect(try lab.ctl("line", "add", "main", "--on-unknown", "resend", "--waba-id", "55").status == 0)
         #expect(try lab.ctl("line", "add", "main", "--unknown-grace", "77").status == 0)

@@ -20,7 +20,8 @@ struct Acknowledged {
             case .sent: isNew || [.sent, .delivered, .read, .failed].contains(later.state)
             case .delivered: isNew || [.delivered, .read].contains(later.state)
             case .read: later.state == .read
-            case .failed: later.state != .scheduled && later.state != .cancelled
+            // Asked for again and taken back in one transaction that nobody was told of: a kill may leave it.
+            case .failed: later.state != .scheduled
             case .cancelled: later.state == .cancelled
             }
         }

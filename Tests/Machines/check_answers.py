@@ -7,10 +7,8 @@ usage: check_answers.py PROGRAMS
 """
 
 import copy
-import http.server
 import json
 import sys
-import threading
 import time
 import urllib.parse
 
@@ -87,19 +85,6 @@ def rooted(schema):
     return json.loads(json.dumps(schema).replace('"#/', '"urn:openapi#/'))
 
 
-class Endpoint(http.server.BaseHTTPRequestHandler):
-    answer = 204
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(Endpoint.answer)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *words):
-        pass
-
-
 def main():
     with outboxd.machine(sys.argv[1]) as machine:
         check(machine.socket, machine.sandbox)
@@ -107,9 +92,8 @@ def main():
 
 def check(path, port):
     document = Document(json.loads(outboxd.exchange(path, "GET", "/openapi.json")[2]))
-    endpoint = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=endpoint.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{endpoint.server_port}/hook"
+    endpoint = outboxd.Endpoint()
+    url = endpoint.url
 
     def call(method, target, body=None, expected=200, headers=None):
         status, known, text = outboxd.exchange(path, method, target, body, headers)
@@ -271,7 +255,7 @@ def check(path, port):
     call("POST", f"{one}/replay", {"from": 1, "to": 3}, 202)
     call("POST", f"{one}/replay", {}, 400)
     assert call("POST", f"{one}/test")["delivered"]
-    Endpoint.answer = 500
+    endpoint.answer = 500
     assert not call("POST", f"{one}/test")["delivered"]
     outboxd.sandbox(port, "POST", "/sandbox/inbound", {"phoneNumberId": "106", "from": "14155550121", "text": "more"})
     outboxd.until(lambda: call("GET", one)["lastError"])

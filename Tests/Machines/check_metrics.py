@@ -6,7 +6,6 @@ usage: check_metrics.py PROGRAMS
 import hashlib
 import hmac
 import http.client
-import http.server
 import json
 import pathlib
 import re
@@ -22,19 +21,6 @@ TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 MESSAGES = 400
 MONITORING = pathlib.Path(__file__).resolve().parents[2] / "systemd" / "monitoring"
 MANUAL = MONITORING.parents[1] / "Sources" / "Manual"
-
-
-class Endpoint(http.server.BaseHTTPRequestHandler):
-    answer = 204
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(Endpoint.answer)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *words):
-        pass
 
 
 class Scrape:
@@ -82,9 +68,8 @@ def check(machine):
     outboxd.data(path, "PUT", "/v1/pools/main", {"tier": "TIER_2K"})
     rules = ["error=131026:14155551000", "error=999999:14155551001", "drop:14155551002"]
     outboxd.sandbox(machine.sandbox, "PUT", "/sandbox/faults", {"rules": rules})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    hook = {"url": f"http://127.0.0.1:{server.server_port}/", "after": 0}
+    endpoint = outboxd.Endpoint()
+    hook = {"url": endpoint.url, "after": 0}
     subscription = str(outboxd.data(path, "POST", "/v1/subscriptions", hook)["id"])
 
     def send(number, **more):
@@ -187,7 +172,7 @@ def check(machine):
     assert last("outboxd_build_info", version=status["version"]) == 1
 
     # What waits and who listens.
-    Endpoint.answer = 500
+    endpoint.answer = 500
     send("14155559000")
     outboxd.until(lambda: scrape(path)("outboxd_callback_backlog_events", subscription=subscription) > 0)
     assert scrape(path)("outboxd_event_followers") == 0

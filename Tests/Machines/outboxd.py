@@ -9,9 +9,13 @@ import signal
 import socket
 import socketserver
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Python"))
+from unix_http import Endpoint, UnixConnection  # noqa: E402, F401
 
 
 class Machine:
@@ -76,20 +80,9 @@ def machine(programs):
             machine.stop()
 
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(self.path)
-
-
 def exchange(path, method, target, body=None, headers=None):
     """The status, the headers by their lower-case names, and the body's bytes; `body` is bytes or becomes JSON."""
-    connection = Connection(path)
+    connection = UnixConnection(path)
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()
     connection.request(method, target, body, headers or {})

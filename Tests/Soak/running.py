@@ -3,26 +3,20 @@
 import http.client
 import json
 import os
+import pathlib
 import selectors
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Python"))
+from unix_http import UnixConnection  # noqa: E402
+
 SECRET = "soak-secret"
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=120):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Client:
@@ -112,7 +106,7 @@ class Running:
             time.sleep(pause)
 
     def client(self):
-        return Client(UnixConnection(self.file("a")))
+        return Client(UnixConnection(self.file("a"), timeout=120))
 
     def sandbox(self):
         return Client(http.client.HTTPConnection("127.0.0.1", self.sandbox_port, timeout=60))

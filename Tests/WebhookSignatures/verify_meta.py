@@ -11,24 +11,16 @@ import http.client
 import http.server
 import json
 import os
+import pathlib
 import random
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(self.path)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Python"))
+from unix_http import UnixConnection  # noqa: E402
 
 
 def signature(secret, body):
