@@ -50,7 +50,7 @@ extension Answerer {
                 $0.array("waiting") {
                     for (gate, count) in waits.gates {
                         $0.object {
-                            $0.field("gate", gate == .none ? ready(waits, health) : gate.name)
+                            $0.field("gate", gate == .none ? lineGate(waits, health) ?? "throughput" : gate.name)
                             $0.field("count", count)
                         }
                     }
@@ -69,12 +69,17 @@ extension Answerer {
         }
     }
 
-    /// What holds back messages that are at no gate of their own.
-    private func ready(_ waits: QueueReader.LineWaits, _ health: LineHealth?) -> String {
+    /// What holds a line's messages back that are at no gate of their own; nil: only their turn is missing.
+    func lineGate(_ name: String) throws -> String? {
+        guard let waits = try reader.waits(ofLine: name, account: account, limitsNow: clock.now) else { return nil }
+        return lineGate(waits, try reader.health(waits.line.id).health)
+    }
+
+    private func lineGate(_ waits: QueueReader.LineWaits, _ health: LineHealth?) -> String? {
         let account = waits.line.account
         if waits.pauses.contains(where: { $0.holds(line: waits.line.id, account: account) }) { return "pause" }
         if health?.stop != nil || waits.lineHold != nil { return "line" }
-        return waits.metaHold != nil ? "meta" : "throughput"
+        return waits.metaHold != nil ? "meta" : nil
     }
 
     private func write(_ hold: LineHold.State?, _ name: String, to json: inout JSONWriter) {

@@ -8,7 +8,7 @@ extension Answerer {
     /// `{"data":{"at":"…","ages":[60,…],"rows":[{"line":"…","gate":"…","total":3,"counts":[…],"oldestAt":"…"}]}}`
     func queueShape() throws -> HTTPResponse {
         let now = Timestamp(milliseconds: wallClockMilliseconds())
-        let rows = try reader.shape(account: account, now: now)
+        let rows = try byLineGate(try reader.shape(account: account, now: now))
         return .json(200) { json in
             json.object("data") {
                 $0.field("at", now.rfc3339)
@@ -28,5 +28,21 @@ extension Answerer {
                 }
             }
         }
+    }
+
+    /// What is at no gate of its own may be held back with its whole line.
+    private func byLineGate(_ rows: [QueueShapeRow]) throws -> [QueueShapeRow] {
+        var told: [QueueShapeRow] = []
+        for var row in rows {
+            if row.gate == QueueShapeRow.ready {
+                row.gate = try lineGate(row.line) ?? row.gate
+            }
+            if let same = told.firstIndex(where: { $0.line == row.line && $0.gate == row.gate }) {
+                told[same].add(row)
+            } else {
+                told.append(row)
+            }
+        }
+        return told
     }
 }

@@ -2,13 +2,15 @@ package import OutboxCore
 import OutboxJSON
 
 /// What was done to a queue that was put back from a backup.
-package struct Quarantined: Equatable, Sendable {
+package struct Quarantined: Sendable {
     /// Messages that may have left since and now wait for an operator's word.
     package var held: Int64
     /// Messages whose time had not come: they certainly have not left.
     package var scheduled: Int64
-    /// What holds everything back.
-    package var pause: Pause
+    /// What holds everything back, by the account's name.
+    package var pauses: [(account: String, pause: Pause)]
+    /// Bearer keys that count as they did in the backup, also those that were ended since.
+    package var keys: Int
     /// Pools with a limit, that count as full.
     package var pools: [String]
     /// Until when they do, by the limits' clock.
@@ -52,21 +54,24 @@ extension Queue {
             held += Int64(ids.count)
             place = last.rawValue
         }
-        var pause: Pause?
+        var pauses: [(account: String, pause: Pause)] = []
         var pools: [String] = []
+        let access = try accessDirectory()
         let until = limitsNow + TierSlot.span + attemptMax
         try inOne {
             pools = try fillPools(until: until)
-            pause = try self.pause(
-                Pause(
-                    account: 1, scope: .everything, line: nil, target: nil,
-                    reason: "\(words); see outboxctl unknown ls, then resume", who: "outboxd restore", createdAt: now,
-                    until: nil))
+            for account in access.accounts {
+                let pause = try self.pause(
+                    Pause(
+                        account: account.id, scope: .everything, line: nil, target: nil,
+                        reason: "\(words); see outboxctl unknown ls, then resume", who: "outboxd restore",
+                        createdAt: now, until: nil))
+                pauses.append((account.name, pause))
+            }
         }
-        guard let pause else { preconditionFailure("a transaction that is done has run") }
         return Quarantined(
-            held: held, scheduled: memory.counters.total { $0 == .scheduled }, pause: pause, pools: pools,
-            poolsUntil: until)
+            held: held, scheduled: memory.counters.total { $0 == .scheduled }, pauses: pauses,
+            keys: access.keys.count, pools: pools, poolsUntil: until)
     }
 
     /// After `close`, on its file: windows known before are no longer sure, and Meta is asked at the next start what

@@ -10,8 +10,17 @@ package struct QueueShapeRow: Equatable, Sendable {
     /// When the oldest one was accepted.
     package var oldest: Timestamp
 
+    /// Only its turn is missing, as far as is known of the message itself.
+    package static let ready = "ready"
+
     /// Seconds; each stands for what is younger and no younger than the one before.
     package static let ages: [Int64] = [60, 300, 900, 3600, 21_600, 86_400]
+
+    /// Counts those of `other`, too.
+    package mutating func add(_ other: QueueShapeRow) {
+        for index in counts.indices { counts[index] += other.counts[index] }
+        oldest = min(oldest, other.oldest)
+    }
 }
 
 extension QueueReader {
@@ -59,7 +68,7 @@ extension QueueReader {
         case .scheduled: "due_time"
         case .retrying: "backoff"
         case .processing: unknown ? "outcome_unknown" : "under_way"
-        default: gate == 0 ? "ready" : Gate(rawValue: gate)?.name ?? "ready"
+        default: gate == 0 ? QueueShapeRow.ready : Gate(rawValue: gate)?.name ?? QueueShapeRow.ready
         }
     }
 }

@@ -69,13 +69,7 @@ private struct Selection {
     }
 
     func run() throws {
-        if !arguments.words.isEmpty {
-            let ids =
-                arguments.words == ["-"]
-                ? try readStandardInput(bytesMax: 64 << 20).split(whereSeparator: \.isWhitespace).map(String.init)
-                : arguments.words
-            return try each(ids, arguments, client, verb, body: body)
-        }
+        if !arguments.words.isEmpty { return try each(nil, arguments, client, verb, body: body) }
         // Looked for first: what is done changes what the filters find.
         var ids: [String] = []
         var counts: [[String]: Int] = [:]
@@ -172,7 +166,7 @@ private struct Selection {
 func each(
     _ ids: [String]?, _ arguments: Arguments, _ client: Client, _ verb: String, body: [UInt8] = []
 ) throws {
-    let ids = ids ?? arguments.words
+    let ids = try ids ?? namedIDs(arguments)
     guard !ids.isEmpty else { throw Arguments.Problem("\(verb) takes the id of a message; see --help") }
     var refusal: ExitStatus?
     for id in ids {
@@ -190,4 +184,10 @@ func each(
         }
     }
     if let refusal { throw refusal }
+}
+
+/// Those on the command line; for `-` those that come in, with white space between them.
+private func namedIDs(_ arguments: Arguments) throws -> [String] {
+    guard arguments.words == ["-"] else { return arguments.words }
+    return try readStandardInput(bytesMax: 64 << 20).split(whereSeparator: \.isWhitespace).map(String.init)
 }

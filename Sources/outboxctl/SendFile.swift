@@ -118,7 +118,7 @@ struct SendFile {
         case .id: if let batch { try printIDs(of: batch) }
         case .text:
             print("queued \(plain(data?["queued"])) of \(plain(data?["totalMessages"])), batch \(batch ?? "-")")
-            if let by = data?["estimate"]?["leavesBy"]?.string { print("all will have left by \(by)") }
+            if let by = data?["estimate"]?["leavesBy"]?.string { print("what is due will have left by \(by)") }
         }
         if failed > 0 {
             complain(

@@ -16,20 +16,22 @@ let unknownListCommand = Command(
 }
 
 let unknownResolveCommand = Command(
-    name: "unknown resolve", words: "[ID...]", summary: "say what became of messages with an unknown outcome",
+    name: "unknown resolve", words: "[ID...]",
+    summary: "say what became of messages with an unknown outcome, by id (- reads ids)",
     options: [
         .init("as", value: "WHAT", "sent: it got there; failed: it did not and shall not; resend: once more"),
         .init("wamid", value: "ID", "with sent: Meta's id of the message, so that its statuses find it"),
         .init("all", "every one, of --line if given"),
         .init("line", short: "l", value: "LINE", "with --all: of this line"),
-    ]
+    ],
+    printsIDs: true
 ) { arguments, client in
     guard let what = arguments["as"] else { throw Arguments.Problem("--as is missing: sent, failed or resend") }
     guard arguments.has("all") != !arguments.words.isEmpty else {
         throw Arguments.Problem("say which: IDs, or --all; see outboxctl unknown ls")
     }
     if arguments.has("line"), !arguments.has("all") { throw Arguments.Problem("--line belongs to --all") }
-    if arguments.has("wamid"), arguments.words.count != 1 {
+    if arguments.has("wamid"), arguments.words.count != 1 || arguments.words == ["-"] {
         throw Arguments.Problem("--wamid is of one message: give one ID")
     }
     var json = JSONWriter()

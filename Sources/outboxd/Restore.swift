@@ -70,7 +70,11 @@ private func show(_ outcome: Restoration.Outcome) {
     print(contents(outcome.report))
     print("restored    \(outcome.database)")
     if let replaced = outcome.replaced { print("replaced    \(replaced): remove it when all is well") }
-    print("paused      everything, as pause \(quarantined.pause.id): outboxctl resume \(quarantined.pause.id)")
+    for (account, pause) in quarantined.pauses {
+        let place = account == Account.defaultName ? "" : " of account \(account)"
+        let option = account == Account.defaultName ? "" : "--account \(account) "
+        print("paused      everything\(place), as pause \(pause.id): outboxctl \(option)resume \(pause.id)")
+    }
     if quarantined.held > 0 {
         print("held        \(quarantined.held) messages that may have left since: outboxctl unknown ls")
         print(
@@ -81,6 +85,9 @@ private func show(_ outcome: Restoration.Outcome) {
         print(
             "full        for 24 hours: \(quarantined.pools.joined(separator: ", ")); who knows how many people were "
                 + "written to says so: outboxctl pool set NAME --used N")
+    }
+    if quarantined.keys > 0 {
+        print("keys        \(quarantined.keys), also those that were ended since the backup: outboxctl key ls")
     }
     print("next        systemctl start outboxd, then the above")
 }

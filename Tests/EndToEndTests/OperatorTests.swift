@@ -80,7 +80,7 @@ import Testing
         #expect(try lab.ctl("show", ids[0]).text.contains("movedFrom"))
 
         let queue = try lab.ctl("queue")
-        #expect(queue.text.contains("other\tready\t5") && queue.text.contains("main\tdue_time\t1"), "\(queue.text)")
+        #expect(queue.text.contains("other\tpause\t5") && queue.text.contains("main\tdue_time\t1"), "\(queue.text)")
         let top = try lab.ctl("top", "--once")
         #expect(top.status == 0 && top.text.contains("paused: everything") && top.text.contains("other"), "\(top.text)")
 

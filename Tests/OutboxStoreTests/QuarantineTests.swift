@@ -48,14 +48,17 @@ import Testing
         let bench = try Bench()
         try bench.setTier(.tier250)
         let waiting = try bench.submit()
+        #expect(try bench.run { try $0.addAccount("shop", now: bench.now) } != .exists)
         let quarantined = try restored(bench)
+        #expect(quarantined.pauses.map(\.account) == ["default", "shop"] && quarantined.keys == 0)
+        #expect(quarantined.pauses.map(\.pause.account) == [1, 2])
         try bench.run {
             _ = try $0.resolve(
                 waiting, as: .resend, wamid: nil, by: "somebody", account: 1, now: bench.now)
         }
         try bench.tick(.seconds(1))
         #expect(try bench.claim(10).isEmpty)
-        #expect(try bench.run { try $0.resume(1) { $0.id == quarantined.pause.id } }.count == 1)
+        #expect(try bench.run { try $0.resume(1) { $0.id == quarantined.pauses[0].pause.id } }.count == 1)
         // The pool counts as full for 24 hours.
         #expect(try bench.claim(10).isEmpty)
         try bench.run { _ = try $0.change("main", account: 1, used: 5) { $0 } }

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Where tokens and secrets are not: journal, environment, command line, database, core dumps.
+# Where tokens, keys and secrets are not: journal, environment, command line, database, backup, core dumps.
 # shellcheck source=Tests/Systemd/lib.sh
 . "$(dirname "$0")/lib.sh"
 fresh --token "$token"
 add_line
 outboxctl webhook add http://127.0.0.1:9/hook --secret - <<<whsec_bGFiLWNhbGxiYWNrLXNlY3JldC0wMDAwMDAwMDAwMDA= >/dev/null
+key=$(outboxctl key add till | grep -o "sk_live_[0-9a-f]*")
+[ ${#key} -eq 56 ] || fail "no key was made"
 id=$(outboxctl send 14155552671 hello)
 holds "token and secrets are in use" until_true state_is "$id" read
 # Refusals, reloads and failures that might quote them.
@@ -24,16 +26,18 @@ journalctl -u 'outboxd*' --since "@$began" -o export >/tmp/where.journal
 cp /proc/"$pid"/environ /tmp/where.environ
 cp /proc/"$pid"/cmdline /tmp/where.cmdline
 cat /var/lib/outboxd/outboxd.db* >/tmp/where.database
+outboxctl backup /tmp/where.backup --force >/dev/null
 outboxctl line ls --json >/tmp/where.answers
+outboxctl key ls --json >>/tmp/where.answers
 outboxctl webhook ls --json >>/tmp/where.answers
 systemctl show outboxd.service >/tmp/where.properties
-for place in journal environ cmdline database answers properties; do
+for place in journal environ cmdline database backup answers properties; do
     [ -s /tmp/where.$place ] || fail "nothing was read of the $place"
-    for word in "$token" "$secret" bGFiLWNhbGxiYWNrLXNlY3JldC0wMDAwMDAwMDAwMDA lab-callback-secret; do
+    for word in "$token" "$secret" "$key" bGFiLWNhbGxiYWNrLXNlY3JldC0wMDAwMDAwMDAwMDA lab-callback-secret; do
         ! grep -qaF -- "$word" /tmp/where.$place || fail "$word stands in the $place"
     done
 done
-echo "systemd: $part: no token and no secret in journal, environment, command line, database, answers, unit"
+echo "systemd: $part: no token, key or secret in journal, environment, command line, database, backup, answers, unit"
 
 # The process itself has to know them: that is why it forbids core dumps of itself and looks by its own user.
 python3 - "$pid" "$token" >/tmp/core <<'PYTHON'
