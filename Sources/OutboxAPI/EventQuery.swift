@@ -72,7 +72,7 @@ package struct EventQuery: Equatable, Sendable {
             self.kinds = kinds
         case "message": messageID = value
         case "to":
-            guard let number = PhoneNumber(value) else { return "must be a phone number in E.164, such as 14155552671" }
+            guard let number = PhoneNumber(value) else { return PhoneNumber.rule }
             to = number
         case "cursor":
             guard LogCursor.isName(value) else { return CursorBody.nameWords }

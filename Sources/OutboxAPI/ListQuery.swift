@@ -50,7 +50,7 @@ package struct ListQuery: Equatable, Sendable {
             gate = found
         case "line": line = value
         case "to":
-            guard let number = PhoneNumber(value) else { return "must be a phone number in E.164, such as 14155552671" }
+            guard let number = PhoneNumber(value) else { return PhoneNumber.rule }
             to = number
         case "batchId": batchID = value
         case "since", "until":

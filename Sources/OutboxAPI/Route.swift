@@ -18,6 +18,7 @@ package enum Route: Equatable, Sendable {
     case resolve(String)
     case move(String)
     case queue
+    case erase
     case lines
     case line(String)
     case putLine(String)
@@ -75,7 +76,7 @@ package enum Route: Equatable, Sendable {
         case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
         case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
             .subscribe, .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback,
-            .addAccount, .keys, .addKey, .rotateKey, .deleteKey:
+            .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase:
             .admin
         }
     }
@@ -180,6 +181,7 @@ package enum Route: Equatable, Sendable {
         Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
         Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
         Place("/v1/queue", ["GET": { _ in .queue }]),
+        Place("/v1/erasures", ["POST": { _ in .erase }]),
         Place("/v1/accounts", ["GET": { _ in .accounts }, "POST": { _ in .addAccount }]),
         Place("/v1/keys", ["GET": { _ in .keys }, "POST": { _ in .addKey }]),
         Place("/v1/keys/{id}", ["DELETE": { .deleteKey($0) }]),

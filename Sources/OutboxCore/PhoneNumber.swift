@@ -4,6 +4,9 @@
 package struct PhoneNumber: Hashable, Sendable {
     package let digits: String
 
+    /// What a field that holds none is told.
+    package static let rule = "must be a phone number in E.164, such as 14155552671"
+
     /// Accepts a leading `+` and spaces, dashes, dots and brackets between the digits.
     package init?(_ text: String) {
         var digits: [UInt8] = []

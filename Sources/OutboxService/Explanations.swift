@@ -60,6 +60,13 @@ extension LogKind {
                 remedy: "If it may send, add it to the sending group: adduser USER outboxd; it counts from its next "
                     + "login or start. Other roles are given by the settings readers, senders and admins, or by a key: "
                     + "outboxctl key add.")
+        case .personErased:
+            .init(
+                subject: "A person's data was erased",
+                cause: "@OUTBOXD_ACTOR@ asked for it with outboxctl erase.",
+                remedy:
+                    "What was kept for now goes when it is asked for again later; the answer said why and until when. "
+                    + "Backups and copies beside the database hold what they held.")
         case .operatorChange:
             .init(
                 subject: "An operator changed something",

@@ -31,6 +31,7 @@ extension Frontend {
         case .move(let text):
             let body = try MoveBody.read(try parse(request.body))
             post(asker, .move(exchange, try id(text), body, who: guest.words))
+        case .erase: post(asker, .erase(exchange, try ErasureBody.read(try parse(request.body))))
         case .queue: parts.reader.ask(exchange, .queue, account: account)
         case .resolve(let text):
             post(

@@ -53,6 +53,7 @@ package enum LogKind: String, CaseIterable, Sendable {
     case statusEarly = "247f64fc84ffc756d46b8346921862fa"
     case retentionChanged = "2f0c9a7de3b14c0b9a1cf4be0d6a5c1e"
     case pruned = "8be1c0f4a76d4d5e9b2a3c7f1e60d482"
+    case personErased = "5f0d1b6a2c5e4d0f8a7b91c3e4d2f6a8"
     case backupTaken = "7028278b4a234d2bba3cd2dee8a18d7e"
     case backupFailed = "3b128b1bc37c423f981f1a56aa5e49fc"
 

@@ -42,6 +42,7 @@ struct ReplyWords {
         case .resumed(nil): return .error(APIError(.notFound, "there is no such pause"))
         case .resumed: return HTTPResponse(status: 204)
         case .retention(let kind, let rule): return .json(200) { rule.write(to: &$0, name: "data", kind) }
+        case .erased(let report): return erasedResponse(report)
         case .cursor(let move): return cursorResponse(move)
         case .cursorRemoved(true): return HTTPResponse(status: 204)
         case .cursorRemoved(false): return .error(APIError(.notFound, "there is no such cursor"))
@@ -93,6 +94,31 @@ struct ReplyWords {
                     "only a message that waits can go to another line; this one is \(state.name)"))
         case .same: .error(APIError(.conflict, "the message is on this line already"))
         case .refused(let refusal): .error(refusal.error)
+        }
+    }
+
+    private func erasedResponse(_ report: ErasureReport) -> HTTPResponse {
+        .json(200) {
+            $0.object("data") {
+                $0.object("erased") {
+                    $0.field("messages", report.messages)
+                    $0.field("received", report.received)
+                    $0.field("conversations", report.conversations)
+                    $0.field("contacts", report.contacts)
+                    $0.field("events", report.events)
+                    $0.field("webhooks", report.webhooks)
+                }
+                $0.array("kept") {
+                    for kept in report.kept {
+                        $0.object {
+                            $0.field("what", kept.what)
+                            $0.field("count", kept.count)
+                            $0.field("reason", kept.why)
+                            $0.field("until", kept.until?.rfc3339)
+                        }
+                    }
+                }
+            }
         }
     }
 

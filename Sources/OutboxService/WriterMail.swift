@@ -60,6 +60,8 @@ enum WriterInput: Sendable {
     case rotateKey(Exchange, Int64, hash: [UInt8], oldUntil: Timestamp)
     case removeKey(Exchange, Int64)
     case keyUsed(Int64, at: Timestamp)
+    /// Answered when it is done, some turns later.
+    case erase(Exchange, ErasureBody)
     /// An operator changed what is no part of the queue.
     case changed(OperatorChange)
     /// What became of calls of a subscription.
@@ -174,6 +176,7 @@ enum WriterReply: Sendable {
     /// Nil: there is no such key.
     case keyRotated(AccessKey?, AccessDirectory)
     case keyRemoved(AccessKey?, AccessDirectory)
+    case erased(ErasureReport)
     case measured(WriterMeasures)
     case storageFailed(StorageTrouble)
 }

@@ -45,16 +45,7 @@ extension WriterStep {
         guard let change = change(of: wish, effect) else { return }
         var reason = asker.reason
         if case .paused(let pause, _) = effect.reply?.1 { reason = pause.reason ?? reason }
-        var json = JSONWriter()
-        json.object {
-            $0.field("action", change.action)
-            $0.field("line", change.line)
-            $0.field("target", change.target)
-            $0.field("by", who)
-            $0.field("reason", reason)
-        }
-        let line = change.line.flatMap { queue.line(named: $0, account: asker.account) }
-        try queue.tell(.operatorChange, line: line, account: asker.account, detail: json.bytes, now: now)
+        try keep(change, by: asker, reason, now)
         guard ownLines == 0 else { return }
         let target = [change.line, change.target].compactMap { $0 }.joined(separator: " ")
         var fields: [(LogLine.Field, String)] = [(.actor, who)]
@@ -65,6 +56,20 @@ extension WriterStep {
                 "\(change.action)\(target.isEmpty ? "" : " \(target)") by \(who)\(reason.map { ": \($0)" } ?? "")",
                 fields
             ))
+    }
+
+    /// In the log.
+    func keep(_ change: OperatorChange, by asker: Asker, _ reason: String?, _ now: Timestamp) throws {
+        var json = JSONWriter()
+        json.object {
+            $0.field("action", change.action)
+            $0.field("line", change.line)
+            $0.field("target", change.target)
+            $0.field("by", asker.who)
+            $0.field("reason", reason)
+        }
+        let line = change.line.flatMap { queue.line(named: $0, account: asker.account) }
+        try queue.tell(.operatorChange, line: line, account: asker.account, detail: json.bytes, now: now)
     }
 
     /// Nil: nothing was changed, or nothing an operator answers for.

@@ -83,7 +83,8 @@ extension WriterStep {
         case .caughtUp(let news): return try apply(news, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
-        case .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping, .measure, .barrier: return Effect()
+        case .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping, .measure, .barrier, .erase:
+            return Effect()
         }
     }
 
@@ -148,7 +149,8 @@ extension WriterInput {
             .removeCursor(let exchange, _), .markRead(let exchange, _, _),
             .subscribe(let exchange, _, _), .changeSubscription(let exchange, _, _), .unsubscribe(let exchange, _),
             .findSubscription(let exchange, _), .replay(let exchange, _, _), .addAccount(let exchange, _),
-            .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _):
+            .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _),
+            .erase(let exchange, _):
             exchange
         case .webhook(let exchange, _): exchange
         case .measure(let exchange): exchange

@@ -57,6 +57,7 @@ extension WriterStep {
         case .moved: break
         case .noted: queue.count(.repeatedStatuses)
         case .parked: queue.count(.earlyStatuses)
+        case .gone: break
         }
     }
 

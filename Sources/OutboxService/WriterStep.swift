@@ -40,6 +40,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case breakers
         case claim
         case prune
+        case erase
     }
 
     let queue: Queue
@@ -70,6 +71,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var unmarked: [StoredNews] = []
     private var metrics: WriterMetrics
     private var measuring: [Exchange] = []
+    /// Erasures that were asked for; the first is under way.
+    var erasures: [ErasureJob] = []
 
     private var diskRoom = DiskRoom()
     private var limits: IntakeLimits
@@ -160,6 +163,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
             case .measure(let exchange): measuring.append(exchange)
+            case .erase(let exchange, let body):
+                erasures.append(ErasureJob(exchange, body, asker: input.asker))
             default:
                 if case .outcome(let outcome) = input {
                     underWay -= 1
@@ -172,6 +177,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         if !gates.unsaved.isEmpty { operations.append(.breakers) }
         operations += [.clock, .claim]
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
+        if !erasures.isEmpty { operations.append(.erase) }
         return operations
     }
 
@@ -219,6 +225,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var reportOf: Int64?
         var goOn = false
         var pruned: PruneStep?
+        var erasure: ErasureJob?
         /// What has ended is to be looked through at once.
         var prunesNow = false
     }
@@ -239,6 +246,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             }
             return Effect(attempts: claimed.attempts, goOn: claimed.goOn)
         case .prune: return Effect(pruned: try queue.prune(now, needed: queue.oldestNeededEvent()))
+        case .erase: return try eraseOn(now)
         }
     }
 
@@ -286,12 +294,14 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if let webhook = effect.toApply { toApply.append(webhook) }
             if effect.prunesNow { pruneAt = tick }
             if let step = effect.pruned { plan(after: step, tick, &outputs) }
+            if let job = effect.erasure { erasures[0] = job }
         }
         outputs.log += words.told(told) { queue.line($0)?.name }
         told = []
         pruneAt = pruneAt ?? tick + Self.firstPruning
         underWay += outputs.attempts.count
         outputs.goOn = outputs.goOn || !toApply.isEmpty || !gates.unsaved.isEmpty
+        let erasesAt = endErasure(tick, &outputs)
         do {
             try setWakes(now, tick, &outputs)
         } catch let error as StoreError {
@@ -299,6 +309,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         } catch {
             preconditionFailure("the store threw \(error)")
         }
+        outputs.wakeTick = [outputs.wakeTick, erasesAt].compactMap { $0 }.min()
     }
 
     /// Before this turn's claim, which would let out the next wave.
@@ -362,6 +373,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 outputs.wake = Timestamp(milliseconds: 0)
                 if second.isFatal, !second.isConstraint { outputs.fatal = second }
             }
+        case .erase: giveUpErasure(&outputs)
         case .clock, .breakers, .claim, .prune:
             // What it met it will meet again: not at once.
             outputs.goOn = false
@@ -381,7 +393,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                     outputs.replies.append((exchange, .storageFailed(error.trouble)))
                 }
             case .apply(let news): toApply.append(news)
-            case .clock, .breakers, .claim, .prune: break
+            case .clock, .breakers, .claim, .prune, .erase: break
             }
         }
         outputs.log.append(LogLine(.error, .writeFailed, "nothing could be written: \(error)"))

@@ -112,6 +112,15 @@ struct WriterWords {
         LogLine(.info, .pruned, "\(count) messages and log entries that ended long ago were removed")
     }
 
+    func erased(_ report: ErasureReport, _ person: String, by who: String?) -> LogLine {
+        let kept =
+            report.kept.isEmpty ? "nothing is kept" : "kept for now: \(report.kept.map(\.what).joined(separator: ", "))"
+        return LogLine(
+            .notice, .personErased,
+            "all of \(person) was erased: \(report.messages) messages, \(report.received) received; \(kept)",
+            who.map { [(.actor, $0)] } ?? [])
+    }
+
     func resolved(_ id: MessageID, _ result: RequestResult) -> [LogLine] {
         guard case .done(let state) = result else { return [] }
         return [

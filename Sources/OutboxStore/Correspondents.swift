@@ -64,7 +64,7 @@ extension Queue {
     }
 
     /// These addresses and those that stand for the same people.
-    private func kin(of addresses: [String], _ account: Int64) throws -> [String] {
+    func kin(of addresses: [String], _ account: Int64) throws -> [String] {
         guard memory.knowsAliases else { return addresses }
         var all = addresses
         for address in addresses {

@@ -17,7 +17,7 @@ struct PrunePass {
     var surplus: Int64?
 }
 
-private struct EndedRow {
+struct EndedRow {
     var id: Int64
     var counted: Counters.Key
     var batch: Int64?
@@ -117,7 +117,7 @@ extension Queue {
         return endedAt + age <= now
     }
 
-    private func remove(_ row: EndedRow) throws {
+    func remove(_ row: EndedRow) throws {
         var sequence: Int64? = row.lastEvent
         while let event = sequence {
             sequence = try pruning.previousEvent.first(.integer(event)) { $0.optionalInteger(0) } ?? nil
@@ -198,7 +198,7 @@ extension Database {
 }
 
 extension EndedRow {
-    fileprivate init(_ row: Row) {
+    init(_ row: Row) {
         id = row.integer(0)
         counted = Counters.Key(
             line: row.integer(1), state: MessageState(rawValue: row.integer(2)) ?? .queued,
@@ -214,6 +214,8 @@ extension EndedRow {
 final class PruneStatements {
     /// Rows of the primary key, in its order.
     let messages: Statement
+    /// One of them.
+    let ended: Statement
     let newest: Statement
     let savePrunedTo: Statement
     let previousEvent: Statement
@@ -234,13 +236,14 @@ final class PruneStatements {
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
 
-        messages = try prepare(
-            """
-            SELECT id, line, state, priority, gate, batch, last_event, no_receipt,
+        let columns = """
+            id, line, state, priority, gate, batch, last_event, no_receipt,
                 CASE state WHEN 4 THEN sent_at WHEN 5 THEN delivered_at WHEN 6 THEN read_at WHEN 7 THEN failed_at
                     WHEN 8 THEN cancelled_at END
-            FROM message WHERE id > :after AND id < :end ORDER BY id LIMIT :limit
-            """)
+            """
+        messages = try prepare(
+            "SELECT \(columns) FROM message WHERE id > :after AND id < :end ORDER BY id LIMIT :limit")
+        ended = try prepare("SELECT \(columns) FROM message WHERE id = :id")
         newest = try prepare("SELECT max(id) FROM message")
         savePrunedTo = try prepare(
             """

@@ -7,6 +7,8 @@ package enum Applied: Equatable, Sendable {
     case noted(MessageID)
     /// Kept until its message is known.
     case parked
+    /// Of a message that was removed: there is nothing to keep it for.
+    case gone
 }
 
 extension Queue {
@@ -16,6 +18,7 @@ extension Queue {
     /// Moves a message by what Meta says of it.
     package func apply(_ status: StatusReport, now: Timestamp) throws -> Applied {
         guard case (var record, let attempt)? = try subject(of: status) else {
+            if let opaque = status.opaque, readOpaque(opaque) != nil { return .gone }
             try park(status, now)
             return .parked
         }
@@ -33,6 +36,8 @@ extension Queue {
             return (record, nil)
         }
         if let copy = try copy(status.wamid), let record = try load(copy.id) { return (record, copy.attempt) }
+        // Ours, and no longer here: another message of the person's is not meant.
+        if let opaque = status.opaque, readOpaque(opaque) != nil { return nil }
         return try openAttempt(for: status).map { ($0, $0.standing.attempt) }
     }
 

@@ -36,7 +36,7 @@ extension Database {
             PRAGMA busy_timeout = 5000;  -- somebody looks with sqlite3
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = FULL;
-            PRAGMA secure_delete = OFF;
+            PRAGMA secure_delete = FAST;  -- costs no writing; Erasure sees to the rest
             PRAGMA foreign_keys = ON;
             PRAGMA wal_autocheckpoint = 0;  -- Queue sees to it
             PRAGMA cache_size = -16384;

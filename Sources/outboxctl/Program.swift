@@ -43,7 +43,7 @@ let commands = [
     webhookRotateCommand, webhookDeliveriesCommand, webhookReplayCommand,
     accountListCommand, accountAddCommand, keyListCommand, keyAddCommand, keyRotateCommand, keyRemoveCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, backupCommand,
-    doctorCommand, explainCodeCommand, completionCommand,
+    eraseCommand, doctorCommand, explainCodeCommand, completionCommand,
 ]
 
 let commonOptions = [

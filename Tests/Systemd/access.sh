@@ -37,7 +37,9 @@ echo "systemd: $part: users and groups have their roles, every refusal names the
 
 cp /usr/share/doc/outboxd/examples/outboxd-keyed.socket /run/systemd/system/
 systemctl daemon-reload
-if systemctl start outboxd-keyed.socket && systemctl restart outboxd.service 2>/dev/null; then
+systemctl stop outboxd.service
+systemctl start outboxd-keyed.socket
+if systemctl start outboxd.service 2>/dev/null; then
     fail "a port for callers with keys opens while there is no key"
 fi
 said "which needs keys, and there is none" || fail "the journal does not say why it does not start"
@@ -46,7 +48,7 @@ systemctl reset-failed
 systemctl start outboxd.socket outboxd-webhook.socket
 key=$(outboxctl key add till | grep -o 'sk_live_[0-9a-f]*')
 systemctl stop outboxd.service
-systemctl start outboxd-keyed.socket
+systemctl start outboxd-keyed.socket outboxd.service
 call() { curl -s -o /tmp/answer -w '%{http_code}' http://127.0.0.1:8087/v1/messages "$@"; }
 body='{"to":"14155552671","message":"by key","line":"main"}'
 [ "$(call -H "Authorization: Bearer $key" -d "$body")" = 202 ] || fail "a key does not open the port: $(cat /tmp/answer)"
@@ -55,6 +57,8 @@ body='{"to":"14155552671","message":"by key","line":"main"}'
 new=$(outboxctl key rotate 1 --overlap 0 | grep -o 'sk_live_[0-9a-f]*')
 [ "$(call -H "Authorization: Bearer $key" -d "$body")" = 401 ] || fail "a key counts after its rotation"
 [ "$(call -H "Authorization: Bearer $new" -d "$body")" = 202 ] || fail "a rotated key does not count"
+if outboxctl key rm 1 >/dev/null 2>&1; then fail "the last key goes, and the port could not open again"; fi
+outboxctl key add spare >/dev/null
 outboxctl key rm 1 >/dev/null
 [ "$(call -H "Authorization: Bearer $new" -d "$body")" = 401 ] || fail "a removed key counts"
 echo "systemd: $part: the port for callers with keys knows its keys, and does not open without one"
