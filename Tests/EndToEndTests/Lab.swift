@@ -210,8 +210,12 @@ final class Lab: @unchecked Sendable {
     /// Waits for a status and answers the message; fails the test when it does not come.
     @discardableResult
     func wait(_ id: String, for status: String, within seconds: Double = 30) throws -> JSONValue {
-        let reached = try eventually(within: seconds) { try self.message(id)["status"]?.string == status }
-        let message = try self.message(id)
+        // The one that was looked at: a moment later it may have gone on.
+        var message = try self.message(id)
+        let reached = try eventually(within: seconds) {
+            message = try self.message(id)
+            return message["status"]?.string == status
+        }
         #expect(
             reached,
             "\(id) is \(message["status"]?.string ?? "?"), not \(status); \(message["errorMessage"]?.string ?? "")")
