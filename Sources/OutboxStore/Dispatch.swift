@@ -2,18 +2,48 @@ package import OutboxCore
 import OutboxJSON
 
 /// One POST that is to be made now. The row says `processing` before anybody gets to see this.
+///
+/// Handed from thread to thread: what stays the same is kept apart, so that a copy costs little.
 package struct Attempt: Equatable, Sendable {
-    package var message: MessageID
-    package var number: Int64
+    private final class Fixed: Sendable {
+        let message: MessageID
+        let number: Int64
+        let opaque: String
+        let line: Int64
+        let lineName: String
+        let phoneNumberID: String
+        let credential: String
+        let to: String
+        let type: String
+        let content: [UInt8]
+
+        init(_ row: ReadyRow, _ number: Int64, opaque: String, _ line: Line) {
+            message = row.record.id
+            self.number = number
+            self.opaque = opaque
+            self.line = line.id
+            lineName = line.name
+            phoneNumberID = line.settings.phoneNumberID
+            credential = line.settings.credential
+            to = row.to
+            type = row.type
+            content = row.content
+        }
+    }
+
+    private let fixed: Fixed
+
+    package var message: MessageID { fixed.message }
+    package var number: Int64 { fixed.number }
     /// What Meta's status webhooks bring back to us: message id and attempt.
-    package var opaque: String
-    package var line: Int64
-    package var lineName: String
-    package var phoneNumberID: String
-    package var credential: String
-    package var to: String
-    package var type: String
-    package var content: [UInt8]
+    package var opaque: String { fixed.opaque }
+    package var line: Int64 { fixed.line }
+    package var lineName: String { fixed.lineName }
+    package var phoneNumberID: String { fixed.phoneNumberID }
+    package var credential: String { fixed.credential }
+    package var to: String { fixed.to }
+    package var type: String { fixed.type }
+    package var content: [UInt8] { fixed.content }
     /// Its slot in the line's pace, in nanoseconds of the steady clock.
     package var notBefore: UInt64 = 0
     /// Its place in the tier; nil when it needed none.
@@ -22,6 +52,16 @@ package struct Attempt: Equatable, Sendable {
     package var answersAd = false
     /// By the limits' clock.
     package var claimedAt = Timestamp(milliseconds: 0)
+
+    fileprivate init(_ row: ReadyRow, _ number: Int64, opaque: String, _ line: Line) {
+        fixed = Fixed(row, number, opaque: opaque, line)
+    }
+
+    /// One attempt has one number.
+    package static func == (a: Attempt, b: Attempt) -> Bool {
+        a.message == b.message && a.number == b.number && a.notBefore == b.notBefore && a.slot == b.slot
+            && a.answersAd == b.answersAd && a.claimedAt == b.claimedAt
+    }
 }
 
 /// A message whose turn it is, with what leaves.
@@ -56,6 +96,8 @@ package struct Claimed: Equatable, Sendable {
 extension Queue {
     /// Messages looked at for one claim, so that one-time codes never wait long for it.
     private static let looksMax = 500
+    /// Messages of a line read at once.
+    private static let readAtOnce = 32
 
     /// Gives up to `slots` ready messages an attempt, fairly among lines, their classes by weight, and in each class
     /// one of every batch in turn. `allowed` may let fewer of a line out than are ready.
@@ -88,11 +130,20 @@ extension Queue {
     ) throws {
         guard let line = memory.lines[id] else { return }
         var left = count
+        var next: ArraySlice<ReadyRow> = []
+        var returned = memory.returned
         while left > 0, looks > 0 {
             let share = memory.shares[id] ?? ClassShare()
-            guard let priority = share.next(of: readyClasses(line)),
-                let row = try statements.ready.first(.integer(id), .integer(priority.rawValue), body: { ReadyRow($0) })
-            else { return }
+            let classes = readyClasses(line)
+            guard let priority = share.next(of: classes) else { return }
+            // Those behind the first are still next, unless some came back to their places in between.
+            if next.isEmpty || returned != memory.returned {
+                let count = classes.count > 1 ? 1 : min(left, looks, Self.readAtOnce)
+                next = try statements.ready.all(
+                    .integer(id), .integer(priority.rawValue), .integer(Int64(count)), body: { ReadyRow($0) })[...]
+                returned = memory.returned
+            }
+            guard let row = next.popFirst() else { return }
             looks -= 1
             let lineClass = LineClass(line: id, priority: priority)
             memory.turns[lineClass, default: FairTurns()].served(row.record.turn)
@@ -166,10 +217,7 @@ extension Queue {
         _ row: ReadyRow, _ line: Line, _ contact: Contact?, takesSlot: Bool, _ facts: GateFacts, _ now: Timestamp
     ) throws -> Attempt {
         let number = try claim(row.record, replaced: row.replaced, now)
-        var attempt = Attempt(
-            message: row.record.id, number: number, opaque: opaque(row.record.id, number), line: line.id,
-            lineName: line.name, phoneNumberID: line.settings.phoneNumberID, credential: line.settings.credential,
-            to: row.to, type: row.type, content: row.content)
+        var attempt = Attempt(row, number, opaque: opaque(row.record.id, number), line)
         attempt.claimedAt = limitsNow
         attempt.answersAd = contact?.adUntil.map { $0 > limitsNow } ?? false
         if facts.countsPairs {

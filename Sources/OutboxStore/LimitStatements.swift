@@ -60,11 +60,12 @@ final class LimitStatements {
 
     /// The words of the index's condition stand in every part: SQLite uses it only then.
     static let isBehindSQL: String = {
-        let same = "line = :line AND person = :person AND priority = :priority AND state IN (1, 2, 3) AND any_order = 0"
+        let same =
+            "line = :line AND person = :person AND priority = :priority AND +state BETWEEN 1 AND 3 AND any_order = 0"
         return """
             SELECT EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 2 AND unknown = 0)
                 OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 3 AND id < :id)
-                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 1 AND id < :id AND gate IN (0, 1, 2, 3, 6))
+                OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 1 AND id < :id AND gate NOT IN (4, 5))
             """
     }()
 
@@ -78,17 +79,17 @@ final class LimitStatements {
         isBehindSwept = try prepare(
             """
             SELECT EXISTS (SELECT 1 FROM message WHERE line = :line AND person = :person AND priority = :priority
-                AND state IN (1, 2, 3) AND any_order = 0 AND state = 1 AND id < :id AND gate IN (4, 5))
+                AND +state BETWEEN 1 AND 3 AND any_order = 0 AND state = 1 AND id < :id AND gate IN (4, 5))
             """)
         follower = try prepare(
             """
             SELECT id FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
-                AND state IN (1, 2, 3) AND gate = 1 ORDER BY id LIMIT 1
+                AND +state BETWEEN 1 AND 3 AND gate = 1 ORDER BY id LIMIT 1
             """)
         ofPerson = try prepare(
             """
             SELECT id, gate FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
-                AND state IN (1, 2, 3) AND gate <> 0 AND gate IN (:first, :second) ORDER BY gated_at, id LIMIT 50
+                AND +state BETWEEN 1 AND 3 AND gate <> 0 AND gate IN (:first, :second) ORDER BY gated_at, id LIMIT 50
             """)
         parked = try prepare(
             """
@@ -98,7 +99,7 @@ final class LimitStatements {
         underWay = try prepare(
             """
             SELECT count(*) FROM message WHERE line = :line AND person = :person AND priority IN (0, 1, 2) AND state = 2
-                AND state IN (1, 2, 3)
+                AND +state BETWEEN 1 AND 3
             """)
         useFallback = try prepare(
             """
@@ -159,7 +160,7 @@ final class LimitStatements {
         renamePerson = try prepare(
             """
             UPDATE message SET person = :new WHERE line = :line AND person = :old AND priority IN (0, 1, 2)
-                AND state IN (1, 2, 3)
+                AND +state BETWEEN 1 AND 3
             """)
         renameMessage = try prepare("UPDATE message SET person = :person WHERE id = :id")
         copySlots = try prepare(

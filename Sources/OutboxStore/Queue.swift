@@ -57,6 +57,8 @@ package final class Queue {
         var nextSlotFree: [Int64: Timestamp] = [:]
         var turns: [LineClass: FairTurns] = [:]
         var shares: [Int64: ClassShare] = [:]
+        /// How often a message came back from a gate to its place in the queue.
+        var returned: UInt64 = 0
         /// Messages let go from the tier's gate that were not looked at since.
         var released: [LineClass: Int64] = [:]
         var pauses: [Pause] = []

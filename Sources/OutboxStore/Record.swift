@@ -13,6 +13,13 @@ struct Record {
     private(set) var loadedGate: Gate
     private(set) var loadedUnknown: Bool
     private(set) var loadedAttempt: Int64
+    /// As it stands in the file.
+    private(set) var stored: Stored?
+
+    final class Stored {
+        let record: Record
+        init(_ record: Record) { self.record = record }
+    }
 
     var standing: Standing
     var dueAt: Timestamp
@@ -87,6 +94,7 @@ struct Record {
         receiptUntil = time(31)
         hasNoReceipt = row.integer(32) != 0
         wamidAttempt = row.optionalInteger(33)
+        stored = Stored(self)
     }
 
     /// Others to the same person, of the same class, wait for it.
@@ -144,6 +152,8 @@ struct Record {
         loadedAttempt = standing.attempt
         loadedGate = gate
         loadedUnknown = standing.outcomeUnknown
+        stored = nil
+        stored = Stored(self)
     }
 }
 
@@ -167,20 +177,7 @@ extension Queue {
         // While it is on its way older ones wait too, as those that became due meanwhile: they do not wait for its
         // next try.
         let came = record.loadedState == .processing && record.standing.state != .processing
-        let changed = try statements.saveRecord.run(
-            .integer(record.standing.state.rawValue), .integer(record.dueAt.milliseconds), .integer(record.turn),
-            .integer(record.gate.rawValue), .optional(record.gatedAt?.milliseconds),
-            .integer(record.standing.attempt), .integer(record.failures), .integer(record.standing.closedAttempt),
-            .integer(record.standing.outcomeUnknown ? 1 : 0), .optional(record.graceUntil?.milliseconds),
-            .integer(record.lastEvent), .optional(record.wamid), .optional(record.sentAt?.milliseconds),
-            .optional(record.deliveredAt?.milliseconds), .optional(record.readAt?.milliseconds),
-            .optional(record.failedAt?.milliseconds), .optional(record.cancelledAt?.milliseconds),
-            .optional(record.standing.failedBy?.rawValue), .optional(record.failure?.code),
-            .optional(record.failure?.message), .optional(record.claimedAt?.milliseconds),
-            .optional(record.receiptUntil?.milliseconds), .integer(record.hasNoReceipt ? 1 : 0),
-            .optional(record.wamidAttempt),
-            .integer(record.id.rawValue),
-            .integer(record.loadedState.rawValue), .integer(record.loadedAttempt))
+        let changed = try statements.changes.save(record)
         precondition(changed == 1, "a message changed under its only writer")
         memory.counters.moved(from: record.countedBefore, to: record.counted)
         if record.loadedUnknown != record.standing.outcomeUnknown {

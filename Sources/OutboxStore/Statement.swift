@@ -50,6 +50,14 @@ final class Statement {
         return database.changes
     }
 
+    /// For statements put together at run time.
+    func run(list values: [SQLValue]) throws -> Int {
+        try bind(values)
+        defer { reset() }
+        while try step() {}
+        return database.changes
+    }
+
     /// Hands each row to `body`.
     func each(_ values: SQLValue..., body: (Row) throws -> Void) throws {
         try bind(values)

@@ -14,9 +14,9 @@ final class Statements {
     let saveCounter: Statement
     /// One row by primary key.
     let loadRecord: Statement
-    /// Changes one row, guarded by the state and attempt it was loaded with.
-    let saveRecord: Statement
-    /// The ready message of one line and class whose turn it is; index message_ready.
+    /// Changes some columns of one row, guarded by the state and attempt it was loaded with.
+    let changes: RecordChanges
+    /// The ready messages of one line and class whose turn is next; index message_ready.
     let ready: Statement
     /// Ids whose time has come; index message_due.
     let due: Statement
@@ -98,27 +98,17 @@ final class Statements {
             ON CONFLICT (line, state, priority, gate) DO UPDATE SET count = excluded.count
             """)
         loadRecord = try prepare("SELECT \(Record.columns) FROM message WHERE id = :id")
-        saveRecord = try prepare(
-            """
-            UPDATE message SET state = :state, due_at = :due_at, turn = :turn, gate = :gate,
-                gated_at = :gated_at, attempt = :attempt, failures = :failures,
-                closed_attempt = :closed_attempt, unknown = :unknown, grace_until = :grace_until,
-                last_event = :last_event, wamid = :wamid, sent_at = :sent_at, delivered_at = :delivered_at,
-                read_at = :read_at, failed_at = :failed_at, cancelled_at = :cancelled_at, failed_by = :failed_by,
-                error_code = :error_code, error_message = :error_message, claimed_at = :claimed_at,
-                receipt_until = :receipt_until, no_receipt = :no_receipt, wamid_attempt = :wamid_attempt
-            WHERE id = :id AND state = :old_state AND attempt = :old_attempt
-            """)
+        changes = RecordChanges(database)
         ready = try prepare(
             """
             SELECT \(Record.columns), recipient, type, content, fallback FROM message
-            WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 ORDER BY turn, id LIMIT 1
+            WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 ORDER BY turn, id LIMIT :limit
             """)
         due = try prepare(
             "SELECT id FROM message WHERE state IN (0, 3) AND due_at <= :now ORDER BY due_at LIMIT :limit")
         expired = try prepare(
             """
-            SELECT id FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3) AND expires_at <= :now
+            SELECT id FROM message WHERE expires_at IS NOT NULL AND state < 4 AND state <> 2 AND expires_at <= :now
             ORDER BY expires_at LIMIT :limit
             """)
         graceOver = try prepare(
@@ -126,7 +116,10 @@ final class Statements {
         )
         claimed = try prepare("SELECT id FROM message WHERE state = 2 AND unknown = 0")
         byWamid = try prepare(
-            "SELECT id FROM message WHERE wamid = :wamid AND wamid IS NOT NULL AND state IN (2, 4, 5, 7)")
+            """
+            SELECT id FROM message WHERE wamid = :wamid AND wamid IS NOT NULL
+                AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6
+            """)
         changeGrace = try prepare(
             """
             UPDATE message SET grace_until = :grace_until
@@ -136,7 +129,7 @@ final class Statements {
         openAttempts = try prepare(
             """
             SELECT id, unknown, claimed_at FROM message
-            WHERE line = :line AND person = :person AND state IN (1, 2, 3) AND state = 2 AND claimed_at IS NOT NULL
+            WHERE line = :line AND person = :person AND +state BETWEEN 1 AND 3 AND state = 2 AND claimed_at IS NOT NULL
             """)
         insertDuplicate = try prepare(
             "INSERT OR IGNORE INTO duplicate (wamid, message, attempt) VALUES (:wamid, :message, :attempt)")
@@ -155,7 +148,7 @@ final class Statements {
         nextReceipt = try prepare("SELECT min(receipt_until) FROM message WHERE receipt_until IS NOT NULL")
         nextDue = try prepare("SELECT min(due_at) FROM message WHERE state IN (0, 3)")
         nextExpiry = try prepare(
-            "SELECT min(expires_at) FROM message WHERE expires_at IS NOT NULL AND state IN (0, 1, 3)")
+            "SELECT min(expires_at) FROM message WHERE expires_at IS NOT NULL AND state < 4 AND state <> 2")
         nextGrace = try prepare("SELECT min(grace_until) FROM message WHERE grace_until IS NOT NULL")
         insertBatch = try prepare(
             "INSERT INTO batch (id, account, queued, failed_count, created_at) VALUES (:id, :account, 0, 0, :created_at)"

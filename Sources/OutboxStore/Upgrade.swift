@@ -38,6 +38,14 @@ private let steps: [(version: Int64, sql: String)] = [
             UNIQUE (account, name),
             CHECK ((old_hash IS NULL) = (old_until IS NULL))
         ) STRICT;
+        DROP INDEX message_person;
+        CREATE INDEX message_person ON message (line, person, priority, state) WHERE +state BETWEEN 1 AND 3;
+        DROP INDEX message_expiry;
+        CREATE INDEX message_expiry ON message (expires_at)
+            WHERE expires_at IS NOT NULL AND state < 4 AND state <> 2;
+        DROP INDEX message_wamid;
+        CREATE INDEX message_wamid ON message (wamid)
+            WHERE wamid IS NOT NULL AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6;
         """
     ),
 ]
