@@ -18,6 +18,12 @@
 int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);
 
+// Of <malloc.h>, which would take struct stat out of Glibc's module.
+int mallopt(int parameter, int value);
+#define OB_M_TRIM_THRESHOLD (-1)
+#define OB_M_TOP_PAD (-2)
+#define OB_M_MMAP_THRESHOLD (-3)
+
 // Variadic in C.
 static inline int ob_set_dumpable(int dumpable) { return prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0); }
 static inline int ob_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }

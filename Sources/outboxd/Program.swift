@@ -61,6 +61,7 @@ func runOutboxd(_ words: [String]) -> Int32 {
 private func serve(_ arguments: Arguments) -> Int32 {
     blockSignals()
     keepMemoryPrivate()
+    keepFreedMemory()
     let flags = Settings.known.compactMap { known in arguments[known.name].map { (name: known.name, value: $0) } }
     let file = arguments["config"]
     let journal = Journal()
