@@ -20,6 +20,10 @@ static inline CURLcode ob_curl_set_data_callback(CURL *easy, CURLoption option, 
 static inline CURLcode ob_curl_set_seek_callback(CURL *easy, ob_curl_seek_callback value) {
     return curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, value);
 }
+static inline CURLcode ob_curl_set_request_callback(CURL *easy, curl_prereq_callback value, void *data) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, value);
+    return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_PREREQDATA, data) : code;
+}
 static inline CURLcode ob_curl_set_socket_callback(CURL *easy, curl_opensocket_callback value, void *data) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
     return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, data) : code;

@@ -44,8 +44,8 @@ package struct OutgoingRequest: Sendable {
 /// How a request ended.
 package enum HTTPResult: Equatable, Sendable {
     case answered(status: Int, headers: [HTTPHeader], body: [UInt8])
-    /// Not a byte of the body was handed to the connection (of the request, where there is no body): it certainly did
-    /// not arrive. So end refused connections, failed TLS handshakes and proxies that do not let us through.
+    /// Not a byte of the request was written to the connection: it certainly did not arrive. So end refused connections,
+    /// failed TLS handshakes and proxies that do not let us through.
     case notSent(String)
     /// It may have arrived; no whole answer came, or where the head suffices not even that.
     case broken(String)

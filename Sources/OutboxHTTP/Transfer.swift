@@ -2,27 +2,54 @@ import CCurl
 import CLinux
 import Glibc
 
-/// One request on its way through libcurl: the easy handle and every byte it points at.
+/// A request on its way through libcurl: the easy handle and every byte it points at. Once it has ended well, the next
+/// one may begin.
 final class Transfer {
     let easy: UnsafeMutableRawPointer
-    private let body: [UInt8]
-    private var bodySent = 0
-    private let answerBytesMax: Int
-    private let cutsAnswer: Bool
-    private let headSuffices: Bool
-    private var answer: [UInt8] = []
-    private var headers: [HTTPHeader] = []
-    private var headersEnded = false
-    private var headBytes = 0
-    private let refusesAddress: (@Sendable ([UInt8]) -> String?)?
-    /// Why an address was not connected to, the last one.
-    private var refusedAddress: String?
-    private var headerList: UnsafeMutablePointer<curl_slist>?
+    /// What the present request needs; nil before the first.
+    private var deal: Deal?
     private let errorBuffer: UnsafeMutablePointer<CChar>
-    /// Takes the body's pieces of an answer that is no refusal, as they come, and says whether to go on. The first is
-    /// empty and comes with the head.
-    private let hear: (([UInt8]) -> Bool)?
-    private let tellsSent: (@Sendable (Int) -> Void)?
+
+    /// One request, and what has come of it so far.
+    private struct Deal: ~Copyable {
+        let body: UnsafeMutableRawBufferPointer
+        let answerBytesMax: Int
+        let cutsAnswer: Bool
+        let headSuffices: Bool
+        let refusesAddress: (@Sendable ([UInt8]) -> String?)?
+        let tellsSent: (@Sendable (Int) -> Void)?
+        /// Takes the body's pieces of an answer that is no refusal, as they come, and says whether to go on. The first
+        /// is empty and comes with the head.
+        let hear: (([UInt8]) -> Bool)?
+        var headerList: UnsafeMutablePointer<curl_slist>?
+        var bodySent = 0
+        /// Bytes libcurl had written for it, to a proxy perhaps, when it was about to write the request; nil: it never was.
+        var writtenBefore: Int?
+        /// It wanted to write the request a second time.
+        var isRepeat = false
+        var answer: [UInt8] = []
+        var headers: [HTTPHeader] = []
+        var headersEnded = false
+        var headBytes = 0
+        /// Why an address was not connected to, the last one.
+        var refusedAddress: String?
+
+        init(_ request: OutgoingRequest, _ hear: (([UInt8]) -> Bool)?) {
+            body = .allocate(byteCount: request.body.count, alignment: 1)
+            body.copyBytes(from: request.body)
+            answerBytesMax = request.answerBytesMax
+            cutsAnswer = request.cutsAnswer
+            headSuffices = request.headSuffices
+            refusesAddress = request.refusesAddress
+            tellsSent = request.tellsSent
+            self.hear = hear
+        }
+
+        deinit {
+            body.deallocate()
+            curl_slist_free_all(headerList)
+        }
+    }
 
     /// Of all heads of one answer, those of 1xx included.
     private static let headBytesMax = 65_536
@@ -37,33 +64,38 @@ final class Transfer {
             ? nil : "the URL holds a space or control character"
     }
 
-    /// Nil when libcurl lacks memory: nothing may be sent with a part of what was asked for. `problem` was asked.
-    init?(_ request: OutgoingRequest, hear: (([UInt8]) -> Bool)? = nil) {
+    /// Nil when libcurl lacks memory.
+    init?() {
         guard let easy = curl_easy_init() else { return nil }
         self.easy = easy
-        self.hear = hear
-        body = request.body
-        answerBytesMax = request.answerBytesMax
-        cutsAnswer = request.cutsAnswer
-        tellsSent = request.tellsSent
-        refusesAddress = request.refusesAddress
-        headSuffices = request.headSuffices
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
-        errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        // An Expect header would cost a round trip before a body of more than 1 MB.
-        for header in request.headers + ["Expect:"] {
-            guard let longer = curl_slist_append(headerList, header) else { return nil }
-            headerList = longer
-        }
-        guard configure(request) else { return nil }
     }
 
     static var notMade: HTTPResult { .notSent("libcurl could not make the request: out of memory") }
 
     deinit {
         curl_easy_cleanup(easy)
-        curl_slist_free_all(headerList)
         errorBuffer.deallocate()
+    }
+
+    /// False when libcurl lacks memory: nothing may be sent with a part of what was asked for, and the transfer is of
+    /// no more use. `problem` was asked.
+    func begin(_ request: OutgoingRequest, hear: (([UInt8]) -> Bool)? = nil) -> Bool {
+        // Before the bytes go that the handle still points at.
+        if deal != nil { curl_easy_reset(easy) }
+        errorBuffer.initialize(to: 0)
+        var headerList: UnsafeMutablePointer<curl_slist>?
+        deal = Deal(request, hear)
+        // An Expect header would cost a round trip before a body of more than 1 MB.
+        for header in request.headers + ["Expect:"] {
+            guard let longer = curl_slist_append(headerList, header) else {
+                curl_slist_free_all(headerList)
+                return false
+            }
+            headerList = longer
+        }
+        deal?.headerList = headerList
+        return configure(request)
     }
 
     /// False when something could not be set.
@@ -92,9 +124,9 @@ final class Transfer {
         set(ob_curl_set_long(easy, CURLOPT_MAXAGE_CONN, 30))
         // Debian's bundle without its directory of the same certificates: a tenth of the time per connection.
         _ = ob_curl_set_string(easy, CURLOPT_CAPATH, nil)
-        if refusesAddress != nil { set(ob_curl_set_socket_callback(easy, transferWantsSocket, me)) }
+        if request.refusesAddress != nil { set(ob_curl_set_socket_callback(easy, transferWantsSocket, me)) }
         if let socket = request.unixSocket { set(ob_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, socket)) }
-        set(ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headerList))
+        set(ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, deal?.headerList))
         set(ob_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer))
         set(ob_curl_set_pointer(easy, CURLOPT_PRIVATE, me))
         set(ob_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION, transferGotBody))
@@ -103,62 +135,77 @@ final class Transfer {
         set(ob_curl_set_pointer(easy, CURLOPT_HEADERDATA, me))
         if request.method == "GET" { return isWhole }
         // libcurl repeats a request by itself when a kept connection dies before the answer. A POST that may have
-        // arrived must not be repeated: the body is given once, and the wish to have it again is refused.
-        // Without a body there is nothing to refuse: such a request gets a connection of its own.
-        if body.isEmpty { set(ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)) }
+        // arrived must not be repeated: it asks before it writes, and the second time it is refused.
+        set(ob_curl_set_request_callback(easy, transferWantsToWrite, me))
+        // A request without a body gets a connection of its own.
+        if request.body.isEmpty { set(ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)) }
         set(ob_curl_set_long(easy, CURLOPT_POST, 1))
-        set(ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, body.count))
-        set(ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody))
-        set(ob_curl_set_pointer(easy, CURLOPT_READDATA, me))
-        set(ob_curl_set_seek_callback(easy, transferWantsBodyAgain))
+        set(ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, request.body.count))
+        if request.tellsSent != nil || request.body.isEmpty {
+            set(ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody))
+            set(ob_curl_set_pointer(easy, CURLOPT_READDATA, me))
+            set(ob_curl_set_seek_callback(easy, transferWantsBodyAgain))
+        } else {
+            // Head and body in one piece, where they are small.
+            set(ob_curl_set_pointer(easy, CURLOPT_POSTFIELDS, deal?.body.baseAddress))
+        }
         set(ob_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method))
         return isWhole
     }
 
     // MARK: libcurl asks
 
-    fileprivate func give(_ buffer: UnsafeMutablePointer<CChar>, _ room: Int) -> Int {
-        let count = min(room, body.count - bodySent)
-        body.withUnsafeBytes { bytes in
-            if count > 0, let start = bytes.baseAddress { memcpy(buffer, start + bodySent, count) }
+    /// Whether the request may be written, to a connection that is there: not when some of it was written already.
+    fileprivate func mayWrite() -> Bool {
+        let written = requestBytes
+        if let before = deal?.writtenBefore, written > before || deal?.bodySent ?? 0 > 0 {
+            deal?.isRepeat = true
+            return false
         }
-        bodySent += count
-        tellsSent?(bodySent)
+        deal?.writtenBefore = written
+        return true
+    }
+
+    fileprivate func give(_ buffer: UnsafeMutablePointer<CChar>, _ room: Int) -> Int {
+        guard let body = deal?.body, let sent = deal?.bodySent else { return Int(CURL_READFUNC_ABORT) }
+        let count = min(room, body.count - sent)
+        if count > 0, let start = body.baseAddress { memcpy(buffer, start + sent, count) }
+        deal?.bodySent += count
+        deal?.tellsSent?(sent + count)
         return count
     }
 
     fileprivate func take(_ bytes: UnsafeRawBufferPointer) -> Int {
-        if let hear, (200...299).contains(status) { return hear(Array(bytes)) ? bytes.count : 0 }
-        let room = answerBytesMax - answer.count
-        guard bytes.count <= room || cutsAnswer else { return 0 }
-        answer.append(contentsOf: bytes.prefix(room))
+        if let hear = deal?.hear, (200...299).contains(status) { return hear(Array(bytes)) ? bytes.count : 0 }
+        guard let most = deal?.answerBytesMax, let has = deal?.answer.count, let cuts = deal?.cutsAnswer else {
+            return 0
+        }
+        let room = most - has
+        guard bytes.count <= room || cuts else { return 0 }
+        deal?.answer.append(contentsOf: bytes.prefix(room))
         return bytes.count
     }
 
     fileprivate func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
-        headBytes += bytes.count
-        guard headBytes <= Self.headBytesMax else { return 0 }
-        let line = String(decoding: bytes, as: UTF8.self)
-        if line.hasPrefix("HTTP/") {
-            headers = []
-            headersEnded = false
+        deal?.headBytes += bytes.count
+        guard deal?.headBytes ?? .max <= Self.headBytesMax else { return 0 }
+        if bytes.starts(with: "HTTP/".utf8) {
+            deal?.headers = []
+            deal?.headersEnded = false
         }
         // Lines behind it are trailers.
-        if line == "\r\n" || line == "\n" {
-            if let hear, !headersEnded, (200...299).contains(status), !hear([]) { return 0 }
-            headersEnded = true
+        if bytes.elementsEqual("\r\n".utf8) || bytes.elementsEqual("\n".utf8) {
+            if let hear = deal?.hear, deal?.headersEnded == false, (200...299).contains(status), !hear([]) { return 0 }
+            deal?.headersEnded = true
         }
-        if let colon = line.firstIndex(of: ":") {
-            let value = line[line.index(after: colon)...]
-            headers.append(HTTPHeader(line[..<colon].lowercased(), trimmed(value)))
-        }
+        if let header = readHeader(bytes) { deal?.headers.append(header) }
         return bytes.count
     }
 
     /// A socket for the address that is about to be connected to, unless it is refused.
     fileprivate func openSocket(_ address: curl_sockaddr, _ bytes: [UInt8]?) -> Int32 {
-        if let bytes, let problem = refusesAddress?(bytes) {
-            refusedAddress = problem
+        if let bytes, let problem = deal?.refusesAddress?(bytes) {
+            deal?.refusedAddress = problem
             return CURL_SOCKET_BAD
         }
         return socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
@@ -170,31 +217,47 @@ final class Transfer {
         return status
     }
 
+    /// Written so far, what a proxy was told included.
+    private var requestBytes: Int {
+        var bytes = 0
+        ob_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &bytes)
+        return bytes
+    }
+
     // MARK: The end
 
     func result(_ code: CURLcode) -> HTTPResult {
+        guard let headersEnded = deal?.headersEnded, let headers = deal?.headers, let answer = deal?.answer else {
+            return Self.notMade
+        }
         if code == CURLE_OK {
             // libcurl takes a connection that ends among the headers for the end of an empty answer.
             guard headersEnded else { return .broken("the answer ended among its headers") }
             return .answered(status: status, headers: headers, body: answer)
         }
-        if headSuffices, headersEnded, status >= 200 {
+        if deal?.headSuffices ?? false, headersEnded, status >= 200 {
             return .answered(status: status, headers: headers, body: answer)
         }
         let detail = String(cString: errorBuffer)
-        let refused = code == CURLE_COULDNT_CONNECT ? refusedAddress : nil
-        let text = refused ?? words(code) ?? (detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
-        if !body.isEmpty { return bodySent == 0 ? .notSent(text) : .broken(text) }
-        var requestBytes = 0
-        ob_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &requestBytes)
-        return requestBytes == 0 ? .notSent(text) : .broken(text)
+        let refused = code == CURLE_COULDNT_CONNECT ? deal?.refusedAddress : nil
+        let text =
+            refused ?? words(code, isRepeat: deal?.isRepeat ?? false)
+            ?? (detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
+        return mayHaveArrived ? .broken(text) : .notSent(text)
+    }
+
+    private var mayHaveArrived: Bool {
+        if deal?.bodySent ?? 0 > 0 { return true }
+        // Of a GET, which does not ask before it writes, all counts.
+        return requestBytes > deal?.writtenBefore ?? 0
     }
 }
 
 /// What libcurl says in its own terms, in ours.
-private func words(_ code: CURLcode) -> String? {
+private func words(_ code: CURLcode, isRepeat: Bool) -> String? {
     switch code {
     case CURLE_SEND_FAIL_REWIND, CURLE_GOT_NOTHING: "the connection was closed without an answer"
+    case CURLE_ABORTED_BY_CALLBACK where isRepeat: "the connection was closed without an answer"
     case CURLE_PARTIAL_FILE: "the connection was closed in the middle of the answer"
     default: nil
     }
@@ -204,11 +267,15 @@ extension Duration {
     var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }
 
-private func trimmed(_ text: Substring) -> String {
-    var text = text
-    while let first = text.first, first.isWhitespace { text.removeFirst() }
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    return String(text)
+/// Nil where there is no colon.
+private func readHeader(_ line: UnsafeRawBufferPointer) -> HTTPHeader? {
+    guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+    func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    var value = line[(colon + 1)...]
+    while let first = value.first, isSpace(first) { value.removeFirst() }
+    while let last = value.last, isSpace(last) { value.removeLast() }
+    let name = line[..<colon].map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+    return HTTPHeader(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
 }
 
 // C callbacks are free functions: a closure written where an actor is implied would die on another thread.
@@ -222,6 +289,14 @@ private func transferWantsBody(
 ) -> Int {
     guard let buffer, let transfer = transfer(pointer) else { return Int(CURL_READFUNC_ABORT) }
     return transfer.give(buffer, size * count)
+}
+
+private func transferWantsToWrite(
+    _ pointer: UnsafeMutableRawPointer?, _ address: UnsafeMutablePointer<CChar>?,
+    _ ownAddress: UnsafeMutablePointer<CChar>?, _ port: Int32, _ ownPort: Int32
+) -> Int32 {
+    guard let transfer = transfer(pointer) else { return CURL_PREREQFUNC_ABORT }
+    return transfer.mayWrite() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
 }
 
 private func transferWantsBodyAgain(_ pointer: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32) -> Int32

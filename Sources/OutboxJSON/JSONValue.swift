@@ -72,7 +72,21 @@ package struct JSONValue: Sendable {
 
     /// The first member of this name.
     package subscript(_ name: String) -> JSONValue? {
-        members.first { $0.name == name }?.value
+        var children = JSONChildren(self, of: .object)
+        while let key = children.next(), let value = children.next() {
+            if key.isText(name) { return value }
+        }
+        return nil
+    }
+
+    /// Whether it is that string.
+    private func isText(_ text: String) -> Bool {
+        guard node.kind == UInt8(ascii: "\""), node.escaped == 0 else { return string == text }
+        let range = Int(node.start) + 1..<Int(node.end) - 1
+        guard range.count == text.utf8.count else { return false }
+        return document.bytes.withUnsafeBufferPointer { bytes in
+            zip(bytes[range], text.utf8).allSatisfy { $0 == $1 }
+        }
     }
 
     var childrenRange: Range<Int> { index + 1..<Int(node.next) }
