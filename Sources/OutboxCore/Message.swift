@@ -65,8 +65,8 @@ package struct TemplateName: Hashable, Sendable {
     package var text: String { "\(name)/\(language)" }
 
     package init?(text: String) {
-        guard let slash = text.firstIndex(of: "/") else { return nil }
-        self.init(name: String(text[..<slash]), language: String(text[text.index(after: slash)...]))
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        self.init(name: String(text[..<slash]), language: String(text[text.utf8.index(after: slash)...]))
     }
 }
 

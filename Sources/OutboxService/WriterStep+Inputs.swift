@@ -111,7 +111,8 @@ extension WriterInput {
 
     /// How many messages it may make the queue longer by.
     var intakeCount: Int {
-        switch wish {
+        switch self {
+        case .asked(_, let wish): wish.intakeCount
         case .submit: 1
         case .slice(_, let slice): max(1, slice.drafts.count)
         case .keyedSlice(_, let slice): max(1, slice.items.count)

@@ -136,6 +136,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         -> [Operation]
     {
         var operations = unrecorded.map { Operation.input($0) }
+        operations.reserveCapacity(inputs.count + 4)
         unrecorded = []
         operations += (unmarked + toApply).map { .apply($0) }
         unmarked = []
@@ -144,6 +145,12 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         // What this turn takes counts before it is stored: a turn does not pass the limit by being long.
         var queueRoom = limits.queueMax.map { $0 - queue.waiting } ?? .max
         for input in inputs {
+            if case .outcome(let outcome) = input {
+                underWay -= 1
+                learn(outcome, now, tick, &outputs)
+                operations.append(.input(input))
+                continue
+            }
             switch input.wish {
             case let wish where wish.isIntake && !diskRoom.takesMessages:
                 refuse(input, .diskFull, .storageFailed(.full), &operations, &outputs)
@@ -166,10 +173,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             case .erase(let exchange, let body):
                 erasures.append(ErasureJob(exchange, body, asker: input.asker))
             default:
-                if case .outcome(let outcome) = input {
-                    underWay -= 1
-                    learn(outcome, now, tick, &outputs)
-                }
                 queueRoom -= Int64(input.intakeCount)
                 operations.append(.input(input))
             }

@@ -186,7 +186,9 @@ extension Queue {
 
     /// The first of those that waited for a message to go first may try.
     func releaseFollower(of record: Record) throws {
-        guard memory.counters[record.line, .queued, record.priority, .order] > 0 else { return }
+        guard memory.counters.isWaited(at: .order),
+            memory.counters[record.line, .queued, record.priority, .order] > 0
+        else { return }
         let follower = try limits.follower.first(
             .integer(record.line), .text(record.person), .integer(record.priority.rawValue)
         ) { MessageID(rawValue: $0.integer(0)) }

@@ -9,8 +9,36 @@ struct Counters {
         var gate: Gate
     }
 
-    private var counts: [Key: Int64] = [:]
-    private var changed: Set<Key> = []
+    /// Of one line, each at its place.
+    private struct OfLine {
+        var counts = [Int64](repeating: 0, count: Counters.places)
+        /// A bit for each place that is not in the file as it is here.
+        var changed: UInt64 = 0
+    }
+
+    /// Each state and class, and for those in the queue each gate.
+    private static let classes = Priority.allCases.count
+    private static let states = MessageState.allCases.count
+    private static let places = classes * (states + Gate.allCases.count)
+
+    private static func place(_ state: MessageState, _ priority: Priority, _ gate: Gate) -> Int {
+        let row = state == .queued ? states + Int(gate.rawValue) : Int(state.rawValue)
+        return row * classes + Int(priority.rawValue)
+    }
+
+    private static func key(_ line: Int64, _ place: Int) -> Key? {
+        let (row, priority) = (place / classes, Priority(rawValue: Int64(place % classes)))
+        let state = row < states ? MessageState(rawValue: Int64(row)) : .queued
+        let gate = row < states ? Gate.none : Gate(rawValue: Int64(row - states))
+        guard let state, let priority, let gate else { return nil }
+        return Key(line: line, state: state, priority: priority, gate: gate)
+    }
+
+    private var lines: [Int64: OfLine] = [:]
+    /// Lines of which something has changed.
+    private var changed: Set<Int64> = []
+    /// Messages at each gate, of all lines together.
+    private var atGate = [Int64](repeating: 0, count: Gate.allCases.count)
     /// What moved since somebody took it.
     var tally = Tally()
 
@@ -22,20 +50,21 @@ struct Counters {
             guard let state = MessageState(rawValue: row.integer(1)), let gate = Gate(rawValue: row.integer(3)),
                 let priority = Priority(rawValue: row.integer(2))
             else { return }
-            counts[Key(line: row.integer(0), state: state, priority: priority, gate: gate)] = row.integer(4)
+            lines[row.integer(0), default: OfLine()].counts[Self.place(state, priority, gate)] = row.integer(4)
+            if state == .queued { atGate[Int(gate.rawValue)] += row.integer(4) }
         }
     }
 
     subscript(line: Int64, state: MessageState) -> Int64 {
-        Priority.allCases.reduce(0) { sum, priority in
-            state == .queued
-                ? Gate.allCases.reduce(sum) { $0 + self[line, .queued, priority, $1] }
-                : sum + self[line, state, priority, .none]
+        guard let counts = lines[line]?.counts else { return 0 }
+        let gates = state == .queued ? Gate.allCases : [.none]
+        return gates.reduce(0) { sum, gate in
+            Priority.allCases.reduce(sum) { $0 + counts[Self.place(state, $1, gate)] }
         }
     }
 
     subscript(line: Int64, state: MessageState, priority: Priority, gate: Gate) -> Int64 {
-        counts[Key(line: line, state: state, priority: priority, gate: gate)] ?? 0
+        lines[line]?.counts[Self.place(state, priority, gate)] ?? 0
     }
 
     /// Messages of a line in its classes' queues, at no gate.
@@ -46,8 +75,12 @@ struct Counters {
         Priority.allCases.reduce(0) { $0 + self[line, .queued, $1, gate] }
     }
 
+    /// Whether a message of any line is at a gate.
+    func isWaited(at gate: Gate) -> Bool { atGate[Int(gate.rawValue)] > 0 }
+
     func total(_ isCounted: (MessageState) -> Bool) -> Int64 {
-        counts.reduce(0) { isCounted($1.key.state) ? $0 + $1.value : $0 }
+        let states = MessageState.allCases.filter(isCounted)
+        return lines.keys.reduce(0) { sum, line in states.reduce(sum) { $0 + self[line, $1] } }
     }
 
     mutating func moved(from old: Key?, to new: Key) {
@@ -61,16 +94,24 @@ struct Counters {
     mutating func removed(_ key: Key) { add(-1, key) }
 
     private mutating func add(_ difference: Int64, _ key: Key) {
-        counts[key, default: 0] += difference
-        changed.insert(key)
+        let place = Self.place(key.state, key.priority, key.gate)
+        lines[key.line, default: OfLine()].counts[place] += difference
+        lines[key.line]?.changed |= 1 << UInt64(place)
+        changed.insert(key.line)
+        if key.state == .queued { atGate[Int(key.gate.rawValue)] += difference }
     }
 
     /// Part of the transaction that made the changes.
     mutating func save(_ statements: Statements) throws {
-        for key in changed {
-            try statements.saveCounter.run(
-                .integer(key.line), .integer(key.state.rawValue), .integer(key.priority.rawValue),
-                .integer(key.gate.rawValue), .integer(counts[key] ?? 0))
+        for line in changed {
+            guard let ofLine = lines[line] else { continue }
+            for place in ofLine.counts.indices where ofLine.changed >> UInt64(place) & 1 == 1 {
+                guard let key = Self.key(line, place) else { continue }
+                try statements.saveCounter.run(
+                    .integer(line), .integer(key.state.rawValue), .integer(key.priority.rawValue),
+                    .integer(key.gate.rawValue), .integer(ofLine.counts[place]))
+            }
+            lines[line]?.changed = 0
         }
         changed = []
     }

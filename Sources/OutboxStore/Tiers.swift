@@ -104,6 +104,7 @@ extension Queue {
         memory.slotsUsed[line.pool, default: 0] += 1
         memory.nextSlotFree[line.pool] = min(memory.nextSlotFree[line.pool] ?? freeAt, freeAt)
         // The person is counted now: what else waits for it in the tier need not.
+        guard memory.counters.isWaited(at: .tier) else { return slot }
         for other in memory.lines.values where other.pool == line.pool {
             try releaseFromTier(record.person, other.id)
         }
