@@ -309,7 +309,6 @@ CREATE INDEX message_silent  ON message (id) WHERE no_receipt = 1;
 CREATE INDEX message_wamid   ON message (wamid)
     WHERE wamid IS NOT NULL AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6;
 CREATE INDEX message_failed  ON message (id) WHERE state = 7;
-CREATE INDEX message_waiting ON message (id) WHERE state IN (0, 3);
 CREATE INDEX message_batch   ON message (batch, id) WHERE batch IS NOT NULL;
 -- All messages: what somebody was sent. Within a lot, so that a new one changes a page of some hundred that are at
 -- hand, not one of all there are.

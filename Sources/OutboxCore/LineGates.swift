@@ -61,13 +61,22 @@ package struct LineGates: Sendable {
         return allowed
     }
 
-    /// A message was claimed: answers the moment of its slot.
-    package mutating func claimed(_ subject: Subject, tick: UInt64) -> UInt64 {
+    /// When a claimed message may leave, and how far from those of its line before it, should they leave late.
+    package struct Slot: Equatable, Sendable {
+        package var moment: UInt64
+        /// Nanoseconds.
+        package var interval: UInt64
+        package var burst: UInt64
+    }
+
+    /// A message was claimed.
+    package mutating func claimed(_ subject: Subject, tick: UInt64) -> Slot {
         holds[Self.meta]?.claimed(1)
         holds[subject.line]?.claimed(1)
         var pace = pace(subject, tick)
         defer { paces[subject.line] = pace }
-        return pace.take(now: tick)
+        let moment = pace.take(now: tick)
+        return Slot(moment: moment, interval: pace.interval(tick), burst: UInt64(max(subject.burst, 1)))
     }
 
     /// Received messages use slots, too.

@@ -39,7 +39,8 @@ package struct Pace: Equatable, Sendable {
         return min(full, narrowed.rate + full * Self.widening * seconds)
     }
 
-    private func interval(_ now: UInt64) -> UInt64 { UInt64(1e9 / rate(now: now) * Self.spread) }
+    /// From one slot to the next.
+    func interval(_ now: UInt64) -> UInt64 { UInt64(1e9 / rate(now: now) * Self.spread) }
 
     /// Another rate from now on.
     package mutating func set(perSecond: Int64, burst: Int64 = 1) {

@@ -39,6 +39,26 @@ extension Timestamp {
         let (days, inDay) = milliseconds.flooredDivision(by: 86_400_000)
         let (year, month, day) = civil(fromDays: days)
         let (seconds, fraction) = (inDay / 1000, inDay % 1000)
+        if (0...9999).contains(year) {
+            return String(unsafeUninitializedCapacity: 24) { buffer in
+                func write(_ number: Int64, _ first: Int, _ digits: Int) {
+                    var rest = number
+                    for place in (first..<first + digits).reversed() {
+                        buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                        rest /= 10
+                    }
+                }
+                for (place, mark) in zip([4, 7, 10, 13, 16, 19, 23], "--T::.Z".utf8) { buffer[place] = mark }
+                write(year, 0, 4)
+                write(month, 5, 2)
+                write(day, 8, 2)
+                write(seconds / 3600, 11, 2)
+                write(seconds / 60 % 60, 14, 2)
+                write(seconds % 60, 17, 2)
+                write(fraction, 20, 3)
+                return 24
+            }
+        }
         let clock = "\(pad(seconds / 3600, 2)):\(pad(seconds / 60 % 60, 2)):\(pad(seconds % 60, 2))"
         return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(clock).\(pad(fraction, 3))Z"
     }

@@ -16,9 +16,9 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     private final class ContextJob: HTTPJob, @unchecked Sendable {
         let context: Context
 
-        init(_ request: OutgoingRequest, _ context: Context, notBefore moment: UInt64) {
+        init(_ request: OutgoingRequest, _ context: Context, _ place: HTTPPlace) {
             self.context = context
-            super.init(request, notBefore: moment)
+            super.init(request, place)
         }
     }
 
@@ -37,12 +37,12 @@ package final class HTTPClient<Context: Sendable>: Sendable {
     }
 
     package func send(_ requests: [(OutgoingRequest, Context)]) {
-        engine.send(requests.map { ContextJob($0.0, $0.1, notBefore: 0) })
+        engine.send(requests.map { ContextJob($0.0, $0.1, HTTPPlace()) })
     }
 
-    /// Each not before its moment of the steady clock.
-    package func send(_ requests: [(OutgoingRequest, Context, notBefore: UInt64)]) {
-        engine.send(requests.map { ContextJob($0.0, $0.1, notBefore: $0.notBefore) })
+    /// Each at its place, once a connection is free for it.
+    package func send(_ requests: [(OutgoingRequest, Context, HTTPPlace)]) {
+        engine.send(requests.map { ContextJob($0.0, $0.1, $0.2) })
     }
 
     /// Calls `body` on the client's thread, as a sign that it goes on.

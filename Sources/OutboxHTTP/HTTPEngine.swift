@@ -1,15 +1,43 @@
 import CCurl
 import OutboxSystem
 
+/// When a request may be written.
+package struct HTTPPlace: Sendable {
+    /// Not before that moment of the steady clock.
+    var moment: UInt64
+    /// Those of a lane wait for a connection before they are begun.
+    var lane: HTTPLane?
+
+    package init(moment: UInt64 = 0, lane: HTTPLane? = nil) {
+        self.moment = moment
+        self.lane = lane
+    }
+}
+
+/// Requests that keep their distance: their moments are right in themselves, and when some are begun late, for want of
+/// a connection, those behind do not catch up on them.
+package struct HTTPLane: Sendable {
+    var id: Int64
+    /// Nanoseconds from one to the next.
+    var interval: UInt64
+    /// So many may be written at once after a pause.
+    var burst: UInt64
+
+    package init(id: Int64, interval: UInt64, burst: UInt64) {
+        self.id = id
+        self.interval = interval
+        self.burst = max(burst, 1)
+    }
+}
+
 /// A request on its way; whoever sends it adds what it wants back.
 class HTTPJob: @unchecked Sendable {
     let request: OutgoingRequest
-    /// Not before that moment of the steady clock.
-    let moment: UInt64
+    let place: HTTPPlace
 
-    init(_ request: OutgoingRequest, notBefore moment: UInt64) {
+    init(_ request: OutgoingRequest, _ place: HTTPPlace) {
         self.request = request
-        self.moment = moment
+        self.place = place
     }
 }
 
@@ -44,7 +72,7 @@ final class HTTPEngine: Sendable {
         self.mailbox = mailbox
         self.ended = ended
         thread = Thread(name) {
-            var loop = Loop(multi: multi, completed: completed)
+            var loop = Loop(multi: multi, connectionsMax: connectionsMax, completed: completed)
             loop.run(mailbox)
             ended.ring()
         }
@@ -63,10 +91,15 @@ final class HTTPEngine: Sendable {
     /// What the thread knows.
     private struct Loop {
         let multi: MultiHandle
+        let connectionsMax: Int
         let completed: ([End]) -> Void
         var underWay: [UnsafeMutableRawPointer: (transfer: Transfer, job: HTTPJob, begun: UInt64)] = [:]
         /// By moment, the next one last.
-        var later: [HTTPJob] = []
+        var later: [(job: HTTPJob, moment: UInt64)] = []
+        /// By lane: when all it has written is paid for, one interval each (GCRA, ITU-T I.371).
+        var lanes: [Int64: UInt64] = [:]
+        /// When somebody last waited for a connection.
+        var lastFull: UInt64 = 0
         /// Handles whose last transfer went well, for the next ones.
         var idle: [Transfer] = []
         var finishing = false
@@ -74,9 +107,16 @@ final class HTTPEngine: Sendable {
         /// Each holds some 10 KB.
         static let idleMax = 64
 
-        init(multi: MultiHandle, completed: @escaping ([End]) -> Void) {
+        init(multi: MultiHandle, connectionsMax: Int, completed: @escaping ([End]) -> Void) {
             self.multi = multi
+            self.connectionsMax = connectionsMax
             self.completed = completed
+        }
+
+        /// Nil while nothing can be begun but when something ends.
+        private var nextMoment: UInt64? {
+            guard let next = later.last else { return nil }
+            return next.job.place.lane != nil && underWay.count >= connectionsMax ? nil : next.moment
         }
 
         var isDone: Bool { finishing && underWay.isEmpty && later.isEmpty }
@@ -90,20 +130,18 @@ final class HTTPEngine: Sendable {
                 if !ends.isEmpty {
                     completed(ends)
                 } else if !isDone {
-                    multi.wait(anyUnderWay: !underWay.isEmpty, until: later.last?.moment)
+                    multi.wait(anyUnderWay: !underWay.isEmpty, until: nextMoment)
                 }
             }
         }
 
         private mutating func obey(_ order: Order) {
             switch order {
-            case .send(let job):
-                let place = later.lastIndex { $0.moment > job.moment }.map { $0 + 1 } ?? 0
-                later.insert(job, at: place)
+            case .send(let job): put(job, job.place.moment)
             case .call(let body): body()
             case .finish: finishing = true
             case .abandon:
-                var ends = later.map { End(job: $0, result: .notSent("not begun before the end")) }
+                var ends = later.map { End(job: $0.job, result: .notSent("not begun before the end")) }
                 later = []
                 ends += underWay.values.map { entry in
                     multi.remove(entry.transfer)
@@ -118,19 +156,39 @@ final class HTTPEngine: Sendable {
         private mutating func beginDue(_ ends: inout [End]) {
             guard !later.isEmpty else { return }
             let now = steadyNanoseconds()
-            while let next = later.last, next.moment <= now {
+            while let (job, moment) = later.last, moment <= now {
+                if job.place.lane != nil, underWay.count >= connectionsMax {
+                    lastFull = now
+                    return
+                }
                 later.removeLast()
-                if let problem = Transfer.problem(next.request) {
-                    ends.append(End(job: next, result: .notSent(problem)))
-                    continue
+                if let open = enter(job, moment, now) {
+                    put(job, open)
+                } else if let problem = Transfer.problem(job.request) {
+                    ends.append(End(job: job, result: .notSent(problem)))
+                } else if let transfer = idle.popLast() ?? Transfer(), transfer.begin(job.request), multi.add(transfer)
+                {
+                    underWay[transfer.easy] = (transfer, job, now)
+                } else {
+                    ends.append(End(job: job, result: Transfer.notMade))
                 }
-                guard let transfer = idle.popLast() ?? Transfer(), transfer.begin(next.request), multi.add(transfer)
-                else {
-                    ends.append(End(job: next, result: Transfer.notMade))
-                    continue
-                }
-                underWay[transfer.easy] = (transfer, next, now)
             }
+        }
+
+        private mutating func put(_ job: HTTPJob, _ moment: UInt64) {
+            let place = later.lastIndex { $0.moment > moment }.map { $0 + 1 } ?? 0
+            later.insert((job, moment), at: place)
+        }
+
+        /// Counts a request in its lane; or answers when that has room for it.
+        private mutating func enter(_ job: HTTPJob, _ moment: UInt64, _ now: UInt64) -> UInt64? {
+            guard let lane = job.place.lane else { return nil }
+            let paid = lanes[lane.id] ?? 0
+            let open = paid - min(paid, (lane.burst - 1) * lane.interval)
+            if open > now { return open }
+            // What only the timer's grain made late keeps its moment.
+            lanes[lane.id] = max(paid, moment < lastFull ? now : moment) + lane.interval
+            return nil
         }
 
         private mutating func takeEnded(_ ends: inout [End]) {

@@ -42,7 +42,7 @@ package struct RequestHead: Equatable, Sendable {
 
     /// The parameters behind the `?`, decoded, in their order; nil when an escape is broken.
     package var query: [(name: String, value: String)]? {
-        guard let mark = target.firstIndex(of: "?") else { return [] }
+        guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return [] }
         var list: [(name: String, value: String)] = []
         for pair in target[target.index(after: mark)...].split(separator: "&", omittingEmptySubsequences: true) {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

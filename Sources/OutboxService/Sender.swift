@@ -43,7 +43,7 @@ final class Sender: Sendable {
     /// Called on the writer's thread; each attempt comes back as one outcome.
     func send(_ attempts: [Attempt]) {
         let target = target.withLock { $0 }
-        var requests: [(OutgoingRequest, Attempt, notBefore: UInt64)] = []
+        var requests: [(OutgoingRequest, Attempt, HTTPPlace)] = []
         var unsendable: [AttemptOutcome] = []
         for attempt in attempts {
             guard let token = secrets.value(attempt.credential) else {
@@ -53,7 +53,8 @@ final class Sender: Sendable {
             let request = target.endpoint.send(
                 phoneNumberID: attempt.phoneNumberID, token: token, to: attempt.to, type: attempt.type,
                 content: attempt.content, opaque: attempt.opaque, timeout: target.timeout)
-            requests.append((request, attempt, notBefore: attempt.notBefore))
+            let lane = HTTPLane(id: attempt.line, interval: attempt.spacing, burst: attempt.burst)
+            requests.append((request, attempt, HTTPPlace(moment: attempt.notBefore, lane: lane)))
         }
         if !requests.isEmpty { client.send(requests) }
         if !unsendable.isEmpty { outcomes(unsendable) }

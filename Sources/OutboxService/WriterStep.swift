@@ -52,6 +52,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     var account: Int64 { asker.account }
     /// Attempts out there whose outcome has not come back.
     private(set) var underWay = 0
+    /// Attempts that may wait for a connection: as many as have come back since the last turn, where those are many,
+    /// so that connections do not stand idle while the next turn is written.
+    private var ahead = 0
+    private static var aheadMin: Int { 16 }
     private var claims = true
     var gates: LineGates
     var refreshes = Refreshes()
@@ -144,9 +148,11 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         if !diskRoom.takesMessages || inputs.contains(where: \.isIntake) { lookAtDisk(&outputs) }
         // What this turn takes counts before it is stored: a turn does not pass the limit by being long.
         var queueRoom = limits.queueMax.map { $0 - queue.waiting } ?? .max
+        ahead = 0
         for input in inputs {
             if case .outcome(let outcome) = input {
                 underWay -= 1
+                ahead += 1
                 learn(outcome, now, tick, &outputs)
                 operations.append(.input(input))
                 continue
@@ -177,6 +183,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 operations.append(.input(input))
             }
         }
+        ahead = ahead < Self.aheadMin ? 0 : min(ahead, slotsMax)
         if !gates.unsaved.isEmpty { operations.append(.breakers) }
         operations += [.clock, .claim]
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
@@ -244,7 +251,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .claim:
             guard claims else { return Effect() }
             gates.beginClaim(now: now)
-            let claimed = try queue.claim(slots: slotsMax - underWay, now: now) { line, ready in
+            let claimed = try queue.claim(slots: slotsMax + ahead - underWay, now: now) { line, ready in
                 gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
             return Effect(attempts: claimed.attempts, goOn: claimed.goOn)
@@ -289,7 +296,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if let id = effect.reportOf { outputs.recordedReports[id, default: 0] += 1 }
             if let reply = effect.reply { outputs.replies.append(reply) }
             for var attempt in effect.attempts {
-                attempt.notBefore = gates.claimed(subject(attempt.line), tick: tick)
+                let slot = gates.claimed(subject(attempt.line), tick: tick)
+                (attempt.notBefore, attempt.spacing, attempt.burst) = (slot.moment, slot.interval, slot.burst)
                 outputs.attempts.append(attempt)
             }
             outputs.log += effect.log

@@ -64,7 +64,9 @@ struct Counters {
     }
 
     subscript(line: Int64, state: MessageState, priority: Priority, gate: Gate) -> Int64 {
-        lines[line]?.counts[Self.place(state, priority, gate)] ?? 0
+        // Only those in the queue stand at gates.
+        guard state == .queued || gate == .none else { return 0 }
+        return lines[line]?.counts[Self.place(state, priority, gate)] ?? 0
     }
 
     /// Messages of a line in its classes' queues, at no gate.

@@ -7,7 +7,6 @@ import OutboxJSON
 package struct Attempt: Equatable, Sendable {
     private final class Fixed: Sendable {
         let message: MessageID
-        let number: Int64
         let opaque: String
         let line: Int64
         let lineName: String
@@ -17,9 +16,8 @@ package struct Attempt: Equatable, Sendable {
         let type: String
         let content: [UInt8]
 
-        init(_ row: ReadyRow, _ number: Int64, opaque: String, _ line: Line) {
+        init(_ row: ReadyRow, opaque: String, _ line: Line) {
             message = row.record.id
-            self.number = number
             self.opaque = opaque
             self.line = line.id
             lineName = line.name
@@ -32,9 +30,9 @@ package struct Attempt: Equatable, Sendable {
     }
 
     private let fixed: Fixed
+    package var number: Int64
 
     package var message: MessageID { fixed.message }
-    package var number: Int64 { fixed.number }
     /// What Meta's status webhooks bring back to us: message id and attempt.
     package var opaque: String { fixed.opaque }
     package var line: Int64 { fixed.line }
@@ -46,6 +44,9 @@ package struct Attempt: Equatable, Sendable {
     package var content: [UInt8] { fixed.content }
     /// Its slot in the line's pace, in nanoseconds of the steady clock.
     package var notBefore: UInt64 = 0
+    /// Should it leave late: nanoseconds between those of its line, and how many may leave at once.
+    package var spacing: UInt64 = 0
+    package var burst: UInt64 = 1
     /// Its place in the tier; nil when it needed none.
     package var slot: TierSlot?
     /// The person clicked on an ad and waits for an answer.
@@ -54,7 +55,8 @@ package struct Attempt: Equatable, Sendable {
     package var claimedAt = Timestamp(milliseconds: 0)
 
     fileprivate init(_ row: ReadyRow, _ number: Int64, opaque: String, _ line: Line) {
-        fixed = Fixed(row, number, opaque: opaque, line)
+        fixed = Fixed(row, opaque: opaque, line)
+        self.number = number
     }
 
     /// One attempt has one number.

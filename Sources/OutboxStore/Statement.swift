@@ -27,9 +27,9 @@ enum SQLValue {
 /// Values are given in the order in which their `:names` first stand in the SQL.
 final class Statement {
     private let handle: OpaquePointer
-    private let sql: String
+    let sql: String
     private let database: Database
-    private let parameters: Int
+    let parameters: Int
     private var texts = BoundBytes()
 
     init(handle: OpaquePointer, sql: String, database: Database) {

@@ -38,6 +38,7 @@ private let steps: [(version: Int64, sql: String)] = [
             UNIQUE (account, name),
             CHECK ((old_hash IS NULL) = (old_until IS NULL))
         ) STRICT;
+        DROP INDEX message_waiting;
         DROP INDEX message_person;
         CREATE INDEX message_person ON message (line, person, priority, state) WHERE +state BETWEEN 1 AND 3;
         DROP INDEX message_expiry;

@@ -264,6 +264,37 @@ private struct Unexpected: Error {}
         }
     }
 
+    /// Whoever waited for a connection does not catch up on those of its lane before it.
+    @Test func thoseOfALaneKeepTheirDistanceWhenTheyWaitedForAConnection() throws {
+        let arrivals = Lock<[UInt64]>([])
+        let server = try Scripted { number in
+            if number == 1 { return .stall }
+            arrivals.withLock { $0.append(steadyNanoseconds()) }
+            return .answer("ok")
+        }
+        let ends = Lock<[(Int, UInt64)]>([])
+        let bell = Bell()
+        let client = HTTPClient<Int>(name: "test", connectionsMax: 1) { completions in
+            ends.withLock { $0 += completions.map { ($0.context, steadyNanoseconds()) } }
+            bell.ring()
+        }
+        let lane = HTTPLane(id: 1, interval: 30_000_000, burst: 1)
+        let slow = post(server.path, timeout: .milliseconds(300))
+        client.send([(slow, 0, HTTPPlace(lane: HTTPLane(id: 2, interval: 1, burst: 1)))])
+        client.send((1...3).map { (post(server.path), $0, HTTPPlace(moment: UInt64($0), lane: lane)) })
+        let patience = steadyNanoseconds() + 20_000_000_000
+        while ends.withLock({ $0.count }) < 4, steadyNanoseconds() < patience {
+            _ = bell.wait(milliseconds: 1000)
+            bell.clear()
+        }
+        client.finish(within: .seconds(1))
+        let ended = ends.withLock { $0 }
+        #expect(ended.map(\.0) == [0, 1, 2, 3])
+        let came = arrivals.withLock { $0 }
+        let free = try #require(ended.first).1
+        #expect(came.count == 3 && came[0] >= free && came[1] >= free + 30_000_000 && came[2] >= free + 60_000_000)
+    }
+
     // MARK: Answers heard as they come
 
     private func hear(_ server: Scripted, quietMax: Duration? = nil, _ goesOn: (String) -> Bool = { _ in true })
