@@ -13,7 +13,7 @@ package struct Draft: Equatable, Sendable {
     /// The line's name; nil: the account's only one.
     package var line: String?
     package var to: PhoneNumber
-    /// Meta's word for the kind, `text` or `template`.
+    /// Meta's word for the kind: `text`, `template`, `image`, or one that is not known here.
     package var type: String
     /// JSON of the object Meta expects under `type`.
     package var content: [UInt8]
@@ -32,6 +32,10 @@ package struct Draft: Equatable, Sendable {
     package var whenFull: WhenFull?
     /// What to do when its outcome stays unknown; nil: as the line says.
     package var onUnknown: UnknownPolicy?
+    /// The message it answers or reacts to.
+    package var mention: Mention?
+    /// Its content was compared with Meta's limits.
+    package var isChecked = true
 
     package init(
         line: String?, to: PhoneNumber, type: String, content: [UInt8], sendAt: Timestamp? = nil,

@@ -51,6 +51,8 @@ extension Queue {
     func enterSent(_ record: inout Record, at moment: Timestamp) {
         record.enter(.sent)
         record.sentAt = record.sentAt ?? moment
+        // Meta's page "Reaction messages": of a reaction nothing but sent is ever told.
+        guard !record.isReaction else { return }
         let limit = kind(of: record) == .authentication ? Self.receiptMaxForCodes : Self.receiptMax
         record.receiptUntil = (record.sentAt ?? moment) + limit
     }

@@ -2,6 +2,8 @@
 final class InboundStatements {
     /// One id at most; index inbound_wamid.
     let byWamid: Statement
+    /// One row by primary key.
+    let route: Statement
     /// One row in, by primary key.
     let insert: Statement
     /// Puts the messages of one conversation into another; index inbound_conversation.
@@ -43,6 +45,7 @@ final class InboundStatements {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
 
         byWamid = try prepare("SELECT id FROM inbound WHERE line = :line AND wamid = :wamid AND wamid IS NOT NULL")
+        route = try prepare("SELECT line, wamid FROM inbound WHERE id = :id AND account = :account")
         insert = try prepare(
             """
             INSERT INTO inbound (id, account, line, conversation, wamid, type, text, at, group_id, body, contact)

@@ -68,6 +68,6 @@ extension Queue {
             .first(.integer(record.id.rawValue)) { $0.integer(0) != 0 }
         let window = try contact(line.id, record.person)?.windowUntil
         let isOpen = GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax)
-        return hasFallback == true || isOpen ? nil : .windowClosed
+        return hasFallback == true || isOpen ? nil : .windowClosed("message")
     }
 }

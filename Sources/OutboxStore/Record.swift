@@ -9,6 +9,7 @@ struct Record {
     let batch: MessageID?
     private(set) var person: String
     let anyOrder: Bool
+    let isReaction: Bool
     private(set) var loadedState: MessageState
     private(set) var loadedGate: Gate
     private(set) var loadedUnknown: Bool
@@ -49,9 +50,9 @@ struct Record {
         id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
         wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at,
         priority, batch, person, any_order, turn, gate, gated_at, template, on_unknown, claimed_at,
-        receipt_until, no_receipt, wamid_attempt
+        receipt_until, no_receipt, wamid_attempt, type = 'reaction'
         """
-    static let columnCount: Int32 = 34
+    static let columnCount: Int32 = 35
 
     init(_ row: Row) {
         func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
@@ -94,6 +95,7 @@ struct Record {
         receiptUntil = time(31)
         hasNoReceipt = row.integer(32) != 0
         wamidAttempt = row.optionalInteger(33)
+        isReaction = row.integer(34) != 0
         stored = Stored(self)
     }
 

@@ -20,8 +20,10 @@ package enum SubmitRefusal: Equatable, Sendable {
     case lineDown(String, until: Timestamp)
     /// What is wrong with its template, field by field.
     case template([TemplateProblem])
-    /// Free-form, the person's window is closed, and there is no fallback.
-    case windowClosed
+    /// What is wrong with the message it answers or reacts to.
+    case mention(TemplateProblem)
+    /// Free-form, the person's window is closed, and there is no fallback; the field that holds the content.
+    case windowClosed(String)
     /// The pool has no room, and waiting is not wanted; it may have at that moment, by the wall clock.
     case poolFull(String, Tier, until: Timestamp?)
     /// The caller's idempotency key stands for something else since then.
@@ -80,6 +82,8 @@ extension Queue {
         let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
         let person = try person(draft.to.digits, account: account)
         if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
+        var draft = draft
+        if let problem = try lookUpMention(&draft, line, now) { return .refused(.mention(problem)) }
         let id = nextID(now)
         let state: MessageState = later == nil ? .queued : .scheduled
         let gate = later == nil ? try gateOnEntry(line.id, draft.priority, person) : .none
@@ -92,7 +96,7 @@ extension Queue {
             .integer(id.rawValue), .integer(account), .integer(line.id), .optional(batch?.rawValue),
             .integer(state.rawValue), .integer(draft.priority.rawValue),
             .integer((later ?? now).milliseconds), .integer(sequence), .text(draft.to.digits),
-            .text(draft.type), .utf8(draft.content), .optional(draft.metadata),
+            .text(draft.type), .utf8(draft.keptContent), .optional(draft.metadata),
             .optional(draft.sendAt?.milliseconds), .optional(expiresAt?.milliseconds),
             .integer(now.milliseconds), .integer(turn), .integer(gate.rawValue),
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
@@ -116,7 +120,9 @@ extension Queue {
         // Whether a window is open at a later time only that time can tell.
         if draft.template == nil, draft.fallback == nil, later == nil, line.settings.closedWindow == .refuse {
             let window = try contact(line.id, person)?.windowUntil
-            if !GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax) { return .windowClosed }
+            if !GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax) {
+                return .windowClosed(draft.type == "text" ? "message" : draft.type)
+            }
         }
         if (draft.whenFull ?? line.settings.whenFull) == .refuse, later == nil, let pool = memory.pools[line.pool],
             try gateOnEntry(line.id, draft.priority, person) == .tier
@@ -133,8 +139,10 @@ extension Queue {
         case .refused(let refusal): return refusal
         case .done(let line):
             let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
-            return try refusal(
-                of: draft, to: person(draft.to.digits, account: account), line, later: later, now)
+            let person = try person(draft.to.digits, account: account)
+            var draft = draft
+            return try refusal(of: draft, to: person, line, later: later, now)
+                ?? lookUpMention(&draft, line, now).map { .mention($0) }
         }
     }
 

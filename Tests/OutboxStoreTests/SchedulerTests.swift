@@ -153,18 +153,18 @@ private let seeds: Range<UInt64> = {
         let bench = try Bench()
         try bench.change { $0.closedWindow = .refuse }
         var draft = try bench.draft()
-        #expect(try bench.submitted(draft) == .refused(.windowClosed))
+        #expect(try bench.submitted(draft) == .refused(.windowClosed("message")))
         let template = TemplateMessage(
             template: TemplateName(name: "hello", language: "en"),
             content: Array(#"{"name":"hello","language":{"code":"en"}}"#.utf8))
         draft.fallback = template
-        #expect(try bench.submitted(draft) != .refused(.windowClosed))
+        #expect(try bench.submitted(draft) != .refused(.windowClosed("message")))
         let sent = try bench.claim()[0]
         #expect(sent.type == "template" && sent.content == template.content)
         try bench.record(.accepted(wamid: "w1"), sent)
         try bench.inbound("14155552671")
         draft.fallback = nil
-        #expect(try bench.submitted(draft) != .refused(.windowClosed))
+        #expect(try bench.submitted(draft) != .refused(.windowClosed("message")))
         #expect(try bench.claim()[0].type == "text")
     }
 
@@ -189,7 +189,7 @@ private let seeds: Range<UInt64> = {
         try bench.record(.accepted(wamid: "w1", person: "551187654321"), try bench.claim()[0])
         try bench.inbound("551187654321")
         let text = try bench.draft("5511987654321")
-        #expect(try bench.submitted(text) != .refused(.windowClosed))
+        #expect(try bench.submitted(text) != .refused(.windowClosed("message")))
         #expect(try bench.claim().count == 1)
     }
 
@@ -310,7 +310,7 @@ private let seeds: Range<UInt64> = {
         try bench.record(.accepted(wamid: "w1"), try bench.claim()[0])
         #expect(try bench.message(answer).state == .sent)
         try bench.tick(.seconds(2 * 86_400))
-        #expect(try bench.submitted(bench.draft()) == .refused(.windowClosed))
+        #expect(try bench.submitted(bench.draft()) == .refused(.windowClosed("message")))
         var draft = try bench.draft()
         (draft.template, draft.type) = (TemplateName(name: "t", language: "en"), "template")
         guard case .done(let submitted) = try bench.submitted(draft) else { throw Unexpected() }
