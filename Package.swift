@@ -55,7 +55,7 @@ let package = Package(
         module("OutboxHTTP", ["OutboxSystem", "CCurl", "CLinux"]),
         module("OutboxMeta", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem"]),
         module(
-            "OutboxAPI", ["OutboxCore", "OutboxJSON"],
+            "OutboxAPI", ["OutboxCore", "OutboxJSON", "OutboxMeta"],
             resources: [.embedInCode("Documents/openapi.json"), .embedInCode("Documents/llms.txt")]),
         module(
             "OutboxService",
@@ -98,7 +98,7 @@ let package = Package(
         tests("OutboxStoreTests", ["OutboxStore", "OutboxCore", "TestKit", "CSQLite"]),
         tests("OutboxHTTPTests", ["OutboxHTTP", "OutboxSystem", "TestKit"]),
         tests("OutboxMetaTests", ["OutboxMeta", "OutboxCore", "OutboxHTTP", "OutboxJSON", "TestKit"]),
-        tests("OutboxAPITests", ["OutboxAPI", "OutboxCore", "OutboxJSON"]),
+        tests("OutboxAPITests", ["OutboxAPI", "OutboxCore", "OutboxJSON", "OutboxMeta"]),
         tests(
             "OutboxServiceTests",
             [

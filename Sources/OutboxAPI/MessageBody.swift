@@ -12,10 +12,11 @@ package struct MessageBody: Equatable, Sendable {
     package static let templateNameLengthMax = 512
     package static let contentBytesMax = 65_536
 
-    private static let fields = [
-        "line", "to", "message", "previewUrl", "template", "sendAt", "expiresAt", "priority", "metadata", "dryRun",
-        "fallback", "order", "whenFull", "onUnknown",
+    private static let ownFields = [
+        "line", "to", "sendAt", "expiresAt", "priority", "metadata", "dryRun", "fallback", "order", "whenFull",
+        "onUnknown",
     ]
+    private static let fields = ownFields + ContentBody.fields + ContentBody.sideFields
 
     package enum Reading: Equatable, Sendable {
         case complete(MessageBody)
@@ -24,11 +25,12 @@ package struct MessageBody: Equatable, Sendable {
 
     /// Checks everything and names every wrong field. `path` stands before the names, as in `messages[3].`.
     package static func read(_ value: JSONValue, path: String = "", now: Timestamp) -> Reading {
-        var reader = ObjectReader(value, path: path, known: fields)
+        let strange = ContentBody.strangeType(value, taken: fields)
+        var reader = ObjectReader(value, path: path, known: strange.map { fields + [$0] } ?? fields)
         guard value.kind == .object else { return .wrong(reader.errors) }
         let line = reader.string("line")
         let to = recipient(&reader)
-        let content = content(&reader, path)
+        let content = ContentBody.read(&reader, path, strange: strange)
         let sendAt = moment(&reader, "sendAt")
         if let sendAt, sendAt <= now { reader.refuse("sendAt", "must lie in the future; it is now \(now.rfc3339)") }
         let expiresAt = moment(&reader, "expiresAt")
@@ -49,6 +51,8 @@ package struct MessageBody: Equatable, Sendable {
         draft.anyOrder = anyOrder
         draft.whenFull = whenFull
         draft.onUnknown = onUnknown
+        draft.mention = content.mention
+        draft.isChecked = content.isChecked
         return .complete(MessageBody(draft: draft, dryRun: dryRun))
     }
 
@@ -86,33 +90,7 @@ package struct MessageBody: Equatable, Sendable {
         return Array(value.raw)
     }
 
-    // MARK: Content
-
-    private struct Content {
-        var type: String
-        var json: [UInt8]
-        var template: TemplateName?
-    }
-
-    private static func content(_ reader: inout ObjectReader, _ path: String) -> Content? {
-        let preview = reader.bool("previewUrl")
-        switch (reader["message"], reader["template"]) {
-        case (.some, .some):
-            reader.refuse("template", "and message exclude each other: give one of them")
-            return nil
-        case (nil, nil):
-            reader.refuse("message", "is missing: give message (a text) or template")
-            return nil
-        case (.some(let message), nil):
-            return text(&reader, message, preview).map { Content(type: "text", json: $0) }
-        case (nil, .some(let template)):
-            if preview != nil { reader.refuse("previewUrl", "belongs to message, not to template") }
-            if reader["fallback"] != nil { reader.refuse("fallback", "belongs to message: a template needs none") }
-            var message: TemplateMessage?
-            reader.adopt(TemplateBody.read(template, path: path + "template.", into: &message))
-            return message.map { Content(type: "template", json: $0.content, template: $0.template) }
-        }
-    }
+    // MARK: Fallback
 
     /// `{"template": {...}}`: goes when the person's window is closed.
     private static func fallback(_ reader: inout ObjectReader, _ path: String) -> TemplateMessage? {
@@ -126,20 +104,5 @@ package struct MessageBody: Equatable, Sendable {
         }
         reader.adopt(inner.errors)
         return message
-    }
-
-    private static func text(_ reader: inout ObjectReader, _ value: JSONValue, _ preview: Bool?) -> [UInt8]? {
-        guard let text = reader.string("message") else { return nil }
-        let length = text.unicodeScalars.count
-        guard (1...textLengthMax).contains(length) else {
-            reader.refuse("message", "has \(length) characters; 1 to \(textLengthMax) are allowed")
-            return nil
-        }
-        var json = JSONWriter(capacity: value.raw.count + 32)
-        json.object {
-            $0.field("body", raw: value.raw)
-            if let preview { $0.field("preview_url", preview) }
-        }
-        return json.bytes
     }
 }

@@ -1,5 +1,6 @@
 package import OutboxCore
 package import OutboxJSON
+import OutboxMeta
 
 extension StoredMessage {
     /// The message as the socket shows it; `parser` reads the content back.
@@ -49,8 +50,10 @@ extension StoredMessage {
     }
 
     private func writeContent(to json: inout JSONWriter, _ parser: JSONParser) {
-        // What was stored was checked; a damaged row still shows its bare content.
-        guard let value = try? parser.parse(content) else { return }
+        json.field("type", type)
+        // What was stored was checked; a damaged row still shows the rest.
+        guard let kept = KeptContent(content, parser) else { return }
+        let value = kept.content
         switch type {
         case "text":
             json.field("message", raw: value["body"]?.raw)
@@ -61,8 +64,11 @@ extension StoredMessage {
                 $0.field("language", raw: value["language"]?["code"]?.raw)
                 if let components = value["components"] { $0.field("components", raw: components.raw) }
             }
-        default: json.field(type, raw: content)
+        default:
+            json.field(type, raw: value.raw)
+            if verdict(on: value, of: type) != .fits { json.field("checked", false) }
         }
+        if let answers = kept.answers { json.field("replyTo", answers) }
     }
 
     private func write(_ timeline: [StoredEvent], to json: inout JSONWriter) {

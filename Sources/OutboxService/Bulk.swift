@@ -24,6 +24,8 @@ struct BulkJob {
     var errors: [(index: Int, error: APIError)] = []
     var errorCount = 0
     private var refusedSinceSlice = 0
+    /// Items whose content is for Meta to check.
+    private(set) var uncheckedCount = 0
     /// When it brings an idempotency key: takes the place of `waiting`.
     var keyed: KeyedBulk?
     /// NDJSON: where the lines end.
@@ -61,7 +63,9 @@ struct BulkJob {
         case .complete(let message) where message.dryRun:
             let detail = FieldError(path + "dryRun", "is for single messages and, beside messages, for a bulk array")
             enter(.failure(.validation([detail])), line)
-        case .complete(let message): enter(.success(message.draft), line)
+        case .complete(let message):
+            if !message.draft.isChecked { uncheckedCount += 1 }
+            enter(.success(message.draft), line)
         case .wrong(let details): enter(.failure(.validation(details)), line)
         }
     }
@@ -284,6 +288,7 @@ extension Frontend {
         json.field("totalMessages", job.total)
         json.field("queued", job.queued)
         json.field("failedCount", job.errorCount)
+        if job.uncheckedCount > 0 { json.field("uncheckedCount", job.uncheckedCount) }
         json.array("errors") {
             for (index, error) in job.errors.sorted(by: { $0.index < $1.index }) {
                 $0.object {

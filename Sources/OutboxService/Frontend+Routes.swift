@@ -152,9 +152,11 @@ extension Frontend {
             // It may have been right when it came first: its `sendAt` passes.
             post(asker, .recall(exchange, key, otherwise: .validation(errors)))
         case .complete(let message) where message.dryRun:
-            dryRuns[exchange] = message.draft
+            draftsToTell[exchange] = message.draft
             post(asker, .estimate(exchange, [message.draft]))
-        case .complete(let message): post(asker, .submit(exchange, message.draft, key))
+        case .complete(let message):
+            if !message.draft.isChecked { draftsToTell[exchange] = message.draft }
+            post(asker, .submit(exchange, message.draft, key))
         }
     }
 

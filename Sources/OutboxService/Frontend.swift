@@ -57,8 +57,8 @@ final class Frontend: HTTPHandler {
     /// Of Meta's calls, since the start, by app.
     var refusedWebhooks: [String: Int] = [:]
     private var refusals = Seldom()
-    /// Dry runs whose estimate is awaited.
-    var dryRuns: [Exchange: Draft] = [:]
+    /// Dry runs whose estimate is awaited, and messages whose content was not checked.
+    var draftsToTell: [Exchange: Draft] = [:]
     /// Lines whose change the writer has.
     var linesChanging: [Exchange: LineChange] = [:]
 
@@ -276,6 +276,6 @@ final class Frontend: HTTPHandler {
         if let change { takeBack(change, unlessDone: reply) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply, let change { removeToken(ofLine: name, change.account) }
-        server.respond(exchange, words.response(to: reply, draft: dryRuns.removeValue(forKey: exchange)))
+        server.respond(exchange, words.response(to: reply, draft: draftsToTell.removeValue(forKey: exchange)))
     }
 }

@@ -12,12 +12,12 @@ struct ReplyWords {
 
     private func wall(_ moment: Timestamp) -> Timestamp { clock.wall(moment) }
 
-    /// `draft` is the one a dry run was asked for.
+    /// `draft` is the one a dry run was asked for, or whose content is for Meta to check.
     func response(to reply: WriterReply, draft: Draft?) -> HTTPResponse {
         switch reply {
-        case .submitted(.done(let submitted)): return submittedResponse(submitted)
+        case .submitted(.done(let submitted)): return submittedResponse(submitted, draft)
         case .submitted(.refused(let refusal)): return .error(refusal.error)
-        case .replayed(let submitted): return submittedResponse(submitted).replayed
+        case .replayed(let submitted): return submittedResponse(submitted, draft).replayed
         case .refused(let error): return .error(error)
         case .estimated(_, let estimate?, _): return dryRunResponse(estimate, draft)
         case .estimated(let refusals, nil, _):
@@ -122,12 +122,13 @@ struct ReplyWords {
         }
     }
 
-    private func submittedResponse(_ submitted: Submitted) -> HTTPResponse {
+    private func submittedResponse(_ submitted: Submitted, _ draft: Draft?) -> HTTPResponse {
         .json(202) {
             $0.object("data") {
                 $0.field("id", codec.text(submitted.id))
                 $0.field("status", submitted.state.name)
                 $0.field("scheduledFor", submitted.sendAt?.rfc3339)
+                if draft?.isChecked == false { $0.field("checked", false) }
             }
         }
     }
@@ -152,6 +153,7 @@ struct ReplyWords {
                 $0.field("id", nil as String?)
                 $0.field("status", draft?.sendAt == nil ? "queued" : "scheduled")
                 $0.field("scheduledFor", draft?.sendAt?.rfc3339)
+                if draft?.isChecked == false { $0.field("checked", false) }
                 $0.object("estimate") {
                     $0.field("line", estimate.line)
                     $0.field("ahead", estimate.ahead)
@@ -240,7 +242,7 @@ extension SubmitRefusal {
             APIError(
                 .idempotencyConflict, "the idempotency key stands for something else: nothing is stored",
                 fieldErrors(path: path))
-        case .template: .validation(fieldErrors(path: path))
+        case .template, .mention: .validation(fieldErrors(path: path))
         case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors(path: path))
         }
     }
@@ -262,6 +264,7 @@ extension SubmitRefusal {
         case .lineDown(let name, let until):
             FieldError(path + "line", "\(name) gets nothing through; the next try is at \(until.rfc3339)")
         case .template: FieldError(path + "template", "is not as Meta has it")
+        case .mention(let problem): FieldError(path + problem.field, problem.message)
         case .keyUsed(let since):
             FieldError(
                 IdempotencyKey.header,
@@ -272,9 +275,9 @@ extension SubmitRefusal {
                 IdempotencyKey.header,
                 "stands for a stream that was answered, and this item was refused then, at \(moment.rfc3339); "
                     + "submit it with a new key")
-        case .windowClosed:
+        case .windowClosed(let field):
             FieldError(
-                path + "message",
+                path + field,
                 "cannot be sent (63016, Meta's 131047): this person has not written to the line in the last 24 hours; "
                     + "send a template, or give one as fallback")
         case .poolFull(let pool, let tier, let until):

@@ -1,6 +1,7 @@
 import OutboxAPI
 import OutboxCore
 import OutboxJSON
+import OutboxMeta
 import Testing
 
 /// /openapi.json against what the program is made of; Tests/Machines compares it with what is answered.
@@ -76,6 +77,22 @@ import Testing
         #expect(words("Retention", "properties", "kind") == RetentionKind.allCases.map(\.name))
         #expect(words("NewMessage", "properties", "onUnknown").sorted() == UnknownPolicy.allCases.map(\.name).sorted())
         #expect(words("ErrorBody", "properties", "code").sorted() == APIError.Code.allCases.map(\.rawValue).sorted())
+    }
+
+    @Test func itsExamplesOfMessagesAreTakenAndHaveEveryKind() throws {
+        let examples = document["components"]?["schemas"]?["NewMessage"]?["examples"]?.elements.map { $0 } ?? []
+        var types: Set<String> = []
+        for example in examples {
+            guard case .complete(let message) = MessageBody.read(example, now: Timestamp(milliseconds: 0)) else {
+                Issue.record("refused: \(String(decoding: example.raw, as: UTF8.self))")
+                continue
+            }
+            types.insert(message.draft.type)
+            #expect(message.draft.isChecked == (message.draft.type != "poll"))
+        }
+        #expect(types == Set(ContentKind.allCases.map(\.rawValue) + ["template", "poll"]))
+        let fields = Set(names(document["components"]?["schemas"]?["NewMessage"]?["properties"]))
+        #expect(fields.isSuperset(of: ContentKind.allCases.map(\.rawValue) + ["voice", "type", "replyTo", "check"]))
     }
 
     @Test func theIntroductionNamesOnlyCallsThatExist() throws {
