@@ -11,8 +11,8 @@ func json(_ status: Int, _ body: (inout JSONWriter) -> Void) -> HTTPResponse {
     return HTTPResponse(status: status, headers: [HTTPHeader("content-type", "application/json")], body: json.bytes)
 }
 
-/// The shape of Meta's error bodies.
-func graphError(status: Int, code: Int64, message: String) -> HTTPResponse {
+/// The shape of Meta's error bodies. `details` say what is wrong in this case; without them the message does.
+func graphError(status: Int, code: Int64, message: String, details: String? = nil) -> HTTPResponse {
     json(status) {
         $0.object("error") {
             $0.field("message", "(#\(code)) \(message)")
@@ -20,7 +20,7 @@ func graphError(status: Int, code: Int64, message: String) -> HTTPResponse {
             $0.field("code", code)
             $0.object("error_data") {
                 $0.field("messaging_product", "whatsapp")
-                $0.field("details", message)
+                $0.field("details", details ?? message)
             }
             $0.field("fbtrace_id", "sandbox")
         }

@@ -20,7 +20,8 @@ extension Sandbox {
             return server.respond(exchange, refusal)
         }
         let to = (body?["to"]?.string ?? "").filter(\.isNumber)
-        let pair = Pair(phoneNumberID: phoneNumberID, person: settings.person(to))
+        let person = to.isEmpty ? body?["recipient"]?.string ?? "" : settings.person(to)
+        let pair = Pair(phoneNumberID: phoneNumberID, person: person)
         let fault = tooFast == nil ? nextFault(to: to) : nil
         let name = fault.map { "\($0)" } ?? "accepted"
         switch fault {
@@ -80,27 +81,36 @@ extension Sandbox {
         case .silent: break
         case .fail(let code): follow(status, after: 0, code: code)
         case .hold: follow(status, after: Self.holdMilliseconds, code: missed?.code)
-        default: follow(status, after: 0, code: missed?.code)
+        // Meta's page "Reaction messages": a reaction is only ever sent.
+        default: follow(status, after: 0, code: missed?.code, isReaction: body?["type"]?.string == "reaction")
         }
     }
 
     /// What Meta refuses before anything else.
     private func refusal(_ request: HTTPRequest, _ body: JSONValue?) -> HTTPResponse? {
         if let refusal = unauthorized(request) { return refusal }
-        guard let body else { return graphError(status: 400, code: 100, message: "Invalid JSON body") }
+        guard let body, body.kind == .object else {
+            return graphError(status: 400, code: 100, message: "Invalid JSON body")
+        }
+        do throws(Refusal) {
+            try judgeEnvelope(body)
+            try judge.judge(body)
+        } catch {
+            return error.response
+        }
+        return body["type"]?.string == "template" ? body["template"].flatMap(templates.refusal) : nil
+    }
+
+    private func judgeEnvelope(_ body: JSONValue) throws(Refusal) {
         guard body["messaging_product"]?.string == "whatsapp" else {
-            return graphError(status: 400, code: 100, message: "The parameter messaging_product is required")
+            throw .parameter("The parameter messaging_product is required.")
         }
-        guard let to = body["to"]?.string, !to.isEmpty else {
-            return graphError(status: 400, code: 100, message: "The parameter to is required")
-        }
-        guard let type = body["type"]?.string, let content = body[type], content.kind == .object else {
-            return graphError(status: 400, code: 131_008, message: "Required parameter is missing")
+        guard let to = body["to"]?.string ?? body["recipient"]?.string, !to.isEmpty else {
+            throw .parameter("The parameter to is required.")
         }
         if (body["biz_opaque_callback_data"]?.string?.count ?? 0) > 512 {
-            return graphError(status: 400, code: 100, message: "biz_opaque_callback_data is longer than 512")
+            throw .parameter("Param biz_opaque_callback_data must be at most 512 characters long.")
         }
-        return type == "template" ? templates.refusal(content) : nil
     }
 
     private func acceptance(_ body: JSONValue?, _ person: String, _ wamid: String, isHeld: Bool) -> HTTPResponse {
@@ -108,8 +118,8 @@ extension Sandbox {
             $0.field("messaging_product", "whatsapp")
             $0.array("contacts") {
                 $0.object {
-                    $0.field("input", body?["to"]?.string)
-                    $0.field("wa_id", person)
+                    $0.field("input", body?["to"]?.string ?? person)
+                    $0.field(isUserID(person) ? "user_id" : "wa_id", person)
                 }
             }
             $0.array("messages") {

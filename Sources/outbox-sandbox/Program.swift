@@ -28,6 +28,7 @@ private let options = [
     Arguments.Option("window", "without an open 24-hour window anything but a template fails with 131047"),
     Arguments.Option(
         "wa-id", value: "FROM=TO", "messages to FROM reach the WhatsApp user TO; may be given several times"),
+    Arguments.Option("kind", value: "TYPE", "take messages of this type, too; may be given several times"),
     Arguments.Option("seed", value: "N", "of the dice (default: from the kernel)"),
     Arguments.Option("version", "print the version and end"),
     Arguments.Option("help", short: "h", "print this and end"),

@@ -16,6 +16,7 @@ final class Sandbox: HTTPHandler {
     var limits: Limits
     var numbers: PhoneNumberNodes
     var templates = TemplateList()
+    let judge: ContentJudge
     var marks = ReadMarks()
     var history = History()
     private var later = Agenda<Deed>()
@@ -30,6 +31,7 @@ final class Sandbox: HTTPHandler {
         self.server = server
         self.settings = settings
         rules = settings.rules
+        judge = ContentJudge(laterKinds: settings.laterKinds)
         dice = Dice(seed: settings.seed)
         limits = Limits(settings.limits)
         numbers = PhoneNumberNodes(people: settings.limits.people)
@@ -115,7 +117,7 @@ final class Sandbox: HTTPHandler {
     }
 
     /// Lays out the statuses that follow an accepted message; with a code it fails.
-    func follow(_ message: OutgoingStatus, after milliseconds: Int, code: Int64?) {
+    func follow(_ message: OutgoingStatus, after milliseconds: Int, code: Int64?, isReaction: Bool = false) {
         guard settings.webhookURL != nil else { return }
         var at = settings.latency + milliseconds
         func schedule(_ name: String, code: Int64? = nil) {
@@ -134,6 +136,7 @@ final class Sandbox: HTTPHandler {
         }
         if let code { return schedule("failed", code: code) }
         schedule("sent")
+        if isReaction { return }
         at += settings.deliveredAfter
         schedule("delivered")
         guard settings.readAfter >= 0 else { return }

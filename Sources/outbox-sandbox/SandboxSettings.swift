@@ -16,6 +16,8 @@ struct SandboxSettings: Sendable {
     var limits = LimitSettings()
     /// Digits of the WhatsApp user that a number dialled with these digits leads to.
     var waIDs: [String: String] = [:]
+    /// Kinds of messages Meta does not have yet.
+    var laterKinds: Set<String> = []
     var seed: UInt64
 
     init(_ arguments: Arguments) throws(Arguments.Problem) {
@@ -40,6 +42,7 @@ struct SandboxSettings: Sendable {
         for text in arguments.all("fault") { rules.append(try FaultRule(text)) }
         seed = UInt64(try arguments.integer("seed", in: 0...Int.max) ?? Int.random(in: 0...Int.max))
         try readLimits(arguments)
+        laterKinds = Set(arguments.all("kind"))
         for text in arguments.all("wa-id") {
             let parts = text.split(separator: "=", omittingEmptySubsequences: false).map { PhoneNumber(String($0)) }
             guard parts.count == 2, let from = parts[0], let to = parts[1] else {

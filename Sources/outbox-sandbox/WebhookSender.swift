@@ -127,9 +127,20 @@ final class WebhookSender {
 
     private func statusBody(_ phoneNumberID: String, _ statuses: [OutgoingStatus]) -> [UInt8] {
         messagesBody(phoneNumberID) {
+            // Since 2026 all but failed statuses come with whom they are about.
+            let people = Set(statuses.filter { $0.code == nil }.map(\.to)).sorted()
+            if !people.isEmpty { $0.array("contacts") { for person in people { write(contact: person, to: &$0) } } }
             $0.array("statuses") {
                 for status in statuses { write(status, to: &$0) }
             }
+        }
+    }
+
+    private func write(contact person: String, to json: inout JSONWriter) {
+        json.object {
+            $0.object("profile") { $0.field("name", "Sandbox") }
+            if !isUserID(person) { $0.field("wa_id", person) }
+            $0.field("user_id", isUserID(person) ? person : userID(ofNumber: person))
         }
     }
 
@@ -138,7 +149,7 @@ final class WebhookSender {
             $0.field("id", status.wamid)
             $0.field("status", status.status)
             $0.field("timestamp", seconds())
-            $0.field("recipient_id", status.to)
+            $0.field(isUserID(status.to) ? "recipient_user_id" : "recipient_id", status.to)
             if let opaque = status.opaque { $0.field("biz_opaque_callback_data", opaque) }
             guard let code = status.code else { return }
             $0.array("errors") {
@@ -185,4 +196,14 @@ final class WebhookSender {
     }
 
     private func seconds() -> String { String(wallClockMilliseconds() / 1000) }
+}
+
+/// Meta's business-scoped user ids: `US.13491208655302741918`.
+func isUserID(_ person: String) -> Bool { person.contains(".") }
+
+/// One that is always the same for a number, and tells nothing of it.
+private func userID(ofNumber digits: String) -> String {
+    // FNV-1a, 64 bits.
+    let hash = digits.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return "US.\(hash)"
 }
