@@ -143,6 +143,17 @@ func readStandardInput(bytesMax: Int) throws -> String {
     try readText(STDIN_FILENO, "standard input", bytesMax: bytesMax)
 }
 
+/// A file, or standard input (`-`), to its end.
+func readFile(_ file: String, bytesMax: Int) throws -> String {
+    if file == "-" { return try readStandardInput(bytesMax: bytesMax) }
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+        throw Arguments.Problem("\(file) cannot be read: \(String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    return try readText(descriptor, file, bytesMax: bytesMax)
+}
+
 /// A whole file; `name` is what it is called in errors.
 func readText(_ descriptor: Int32, _ name: String, bytesMax: Int) throws -> String {
     var bytes: [UInt8] = []

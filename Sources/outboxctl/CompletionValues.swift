@@ -46,7 +46,8 @@ enum CompletionValues {
 
     /// By option, or by command and option.
     static let ofOptions: [String: CompletionValues] = [
-        "--line": lines, "--line-to": lines, "--format": .words(SendFile.formats), "--pool": pools,
+        "--reply-to": messages, "--to-message": messages, "--line": lines, "--line-to": lines,
+        "--format": .words(SendFile.formats), "--pool": pools,
         "--status": names(MessageState.self), "--gate": .words(WaitsAt.names),
         "webhook deliveries --status": .words(["waiting", "delivered", "failed"]),
         "--priority": names(Priority.self), "--on-unknown": names(UnknownPolicy.self), "--tier": names(Tier.self),

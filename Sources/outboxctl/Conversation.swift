@@ -29,7 +29,7 @@ let conversationShowCommand = Command(
         "/v1/conversations/\(escaped(id))/messages", arguments, client, ["ID", "", "AT", "STATUS", "TYPE", "TEXT"]
     ) { message in
         let isInbound = message["direction"]?.string == "inbound"
-        let sentType = message["template"].map { "template \(plain($0["name"]))" } ?? "text"
+        let sentType = message["template"].map { "template \(plain($0["name"]))" } ?? plain(message["type"])
         return [
             plain(message["id"]), isInbound ? "<" : ">", plain(message[isInbound ? "timestamp" : "createdAt"]),
             plain(message["status"]), isInbound ? plain(message["type"]) : sentType,

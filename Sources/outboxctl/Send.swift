@@ -4,7 +4,7 @@ import OutboxJSON
 
 let sendCommand = Command(
     name: "send", words: "TO [TEXT]",
-    summary: "queue a message: a text (- reads standard input) or a template; or with --from all of a file",
+    summary: "queue a message: a text (- reads standard input), a template or another kind; with --from all of a file",
     options: [
         .init("line", short: "l", value: "LINE", "the line to send from, when there are several"),
         .init("template", short: "t", value: "NAME", "an approved template instead of a text"),
@@ -15,7 +15,8 @@ let sendCommand = Command(
         .init("any-order", "need not wait for other messages to the same person"),
         .init("when-full", value: "DO", "when the tier is used up: wait or refuse (default: as the line says)"),
         .init("on-unknown", value: "POLICY", "after a lost answer: hold, resend, evidence, fail or byKind"),
-        .init("preview-url", "show a preview of the text's first link"),
+        .init("preview-url", "show a preview of the text's first link; or --preview"),
+        .init("preview", "the same as --preview-url"),
         .init("at", value: "TIME", "not before: RFC 3339 with offset, such as 2030-01-31T09:00:00+01:00"),
         .init("expires", value: "TIME", "not after"),
         .init("priority", value: "CLASS", "high, normal or low"),
@@ -28,13 +29,13 @@ let sendCommand = Command(
         .init("dry-run", "check everything and say when it would leave; queue nothing"),
         .init("from", value: "FILE", "instead of TO and TEXT: CSV with a header row, or NDJSON; - is standard input"),
         .init("format", value: "FORMAT", "of --from: csv or ndjson (default: by its name or first character)"),
-    ],
+    ] + SendContent.options,
     printsIDs: true
 ) { arguments, client in
     if arguments.has("from") { return try SendFile(arguments, client).run() }
     if arguments.has("format") { throw Arguments.Problem("--format belongs to --from") }
-    guard (1...2).contains(arguments.words.count) else {
-        throw Arguments.Problem("send takes TO and TEXT, or TO and --template; see --help")
+    guard (arguments.has("body") ? 0...1 : 1...2).contains(arguments.words.count) else {
+        throw Arguments.Problem("send takes TO and TEXT, or TO and an option that says what is sent; see --help")
     }
     try refuseMixtures(arguments)
     let body = try messageBody(arguments)
@@ -104,18 +105,24 @@ private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
         if input.hasSuffix("\n") || input.hasSuffix("\r\n") { input.removeLast() }
         text = input
     }
+    let content = try SendContent(arguments, text: text)
     let components = try raw("components")
     let metadata = try raw("metadata")
     var json = JSONWriter()
-    json.object {
-        $0.field("to", arguments.words[0])
-        if let text { $0.field("message", text) }
-        if arguments.has("preview-url") { $0.field("previewUrl", true) }
+    try json.object {
+        if let to = arguments.words.first { $0.field("to", to) }
+        if let content {
+            try content.write(to: &$0)
+        } else if let text {
+            $0.field("message", text)
+        }
+        if arguments.has("preview-url") || arguments.has("preview") { $0.field("previewUrl", true) }
         if let name = arguments["template"] {
             $0.object("template") { template(name, arguments, components, &$0) }
         }
         for (option, field) in [
-            ("when-full", "whenFull"), ("on-unknown", "onUnknown"), ("line", "line"), ("at", "sendAt"),
+            ("reply-to", "replyTo"), ("when-full", "whenFull"), ("on-unknown", "onUnknown"), ("line", "line"),
+            ("at", "sendAt"),
             ("expires", "expiresAt"),
             ("priority", "priority"),
         ] {

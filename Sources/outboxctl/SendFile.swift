@@ -23,28 +23,18 @@ struct SendFile {
         guard arguments.words.isEmpty else {
             throw Arguments.Problem("with --from no TO and TEXT are given: both stand in the file")
         }
-        for option in ["wait", "param", "components", "metadata", "preview-url", "timeout"] where arguments.has(option)
-        {
+        let ofOne = ["wait", "param", "components", "metadata", "preview-url", "preview", "timeout"]
+        for option in ofOne + SendContent.options.map(\.name) where arguments.has(option) {
             throw Arguments.Problem("--\(option) is for a single message; in a file it is a field")
         }
         let file = arguments["from"] ?? "-"
-        let text = try read(file)
+        let text = try readFile(file, bytesMax: Self.bytesMax)
         let defaults = SendDefaults(arguments)
         switch try format(file, text) {
         case "csv": messages = try SendRows(CSV(text), defaults).messages
         default: messages = try SendLines(text, defaults).messages
         }
         guard !messages.isEmpty else { throw Arguments.Problem("there is no message in \(file)") }
-    }
-
-    private func read(_ file: String) throws -> String {
-        if file == "-" { return try readStandardInput(bytesMax: Self.bytesMax) }
-        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw Arguments.Problem("\(file) cannot be read: \(String(cString: strerror(errno)))")
-        }
-        defer { close(descriptor) }
-        return try readText(descriptor, file, bytesMax: Self.bytesMax)
     }
 
     private func format(_ file: String, _ text: String) throws -> String {
