@@ -71,12 +71,12 @@ package enum Route: Equatable, Sendable {
         case .health, .openAPI, .llms: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact, .subscriptions, .subscription, .deliveries, .metrics, .queue, .doctor, .accounts:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts:
             .read
         case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
         case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
             .subscribe, .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback,
-            .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase:
+            .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase, .metrics, .doctor:
             .admin
         }
     }

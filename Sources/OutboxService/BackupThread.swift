@@ -16,6 +16,7 @@ final class BackupThread: Sendable {
         case drained(Exchange)
         case gone(Exchange)
         case examine(Exchange, ProcessFacts)
+        case breakOff
         case end
     }
 
@@ -43,6 +44,10 @@ final class BackupThread: Sendable {
             while true {
                 for mail in mailbox.take() {
                     switch mail {
+                    case .start(let exchange, _) where ending.withLock { $0 }: orders([.refuse(exchange, .stopping)])
+                    case .examine(let exchange, _) where ending.withLock { $0 }:
+                        answers([(exchange, .error(.stopping))])
+                    case .breakOff: job.breakOff()
                     case .start(let exchange, let who):
                         job.start(exchange, by: who, cancelled: { ending.withLock { $0 } })
                     case .drained(let exchange): job.sendOn(exchange)
@@ -73,9 +78,14 @@ final class BackupThread: Sendable {
 
     func examine(_ exchange: Exchange, _ facts: ProcessFacts) { mailbox.post(.examine(exchange, facts)) }
 
-    /// What is not handed over by now is broken off: its caller has to ask again.
-    func finish() {
+    /// What is not handed over by now is broken off: its caller has to ask again. Whoever asks from now on is told so.
+    func stop() {
         ending.withLock { $0 = true }
+        mailbox.post(.breakOff)
+    }
+
+    /// Once nobody can ask any more.
+    func finish() {
         mailbox.post(.end)
         thread.join()
     }
@@ -135,7 +145,7 @@ final class BackupThread: Sendable {
             let backup = try Backup(
                 of: path, to: unfinished, now: Timestamp(milliseconds: wallClockMilliseconds()))
             while try backup.step() {
-                if cancelled() { throw APIError(.unavailable, "outboxd is stopping; ask the next one") }
+                if cancelled() { throw APIError.stopping }
             }
             try backup.finish()
             let descriptor = open(unfinished, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)

@@ -27,6 +27,8 @@ struct BulkJob {
     /// Items whose content is for Meta to check.
     private(set) var uncheckedCount = 0
     /// When it brings an idempotency key: takes the place of `waiting`.
+    /// Of a stream, which may take long.
+    var visitor: Frontend.Visitor?
     var keyed: KeyedBulk?
     /// NDJSON: where the lines end.
     var splitter: LineSplitter

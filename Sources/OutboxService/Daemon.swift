@@ -78,12 +78,12 @@ package final class Daemon: Sendable {
         if needsKeys, known.keys.isEmpty { throw NoKeys() }
         let rateLimit = Lock(settings.rateLimit)
         self.rateLimit = rateLimit
-        let door = Doorkeeper(access, known)
-        self.door = door
-
         frontBell = Bell()
         let frontMail = Mailbox<Frontend.Mail>(bell: frontBell)
         self.frontMail = frontMail
+        let door = Doorkeeper(access, known) { frontMail.post(.accessChanged) }
+        self.door = door
+
         let inbox = inbox
         let sender = Sender(
             target: Sender.Target(endpoint: settings.graph, timeout: settings.requestTimeout),
@@ -198,7 +198,7 @@ package final class Daemon: Sendable {
         frontMail.post(.drain)
         inbox.post(.stopClaiming)
         caller.stop()
-        backups.finish()
+        backups.stop()
         let end = steadyNanoseconds() + UInt64(settings.stopTimeout.components.seconds) * 1_000_000_000
         waitForWriter()
         sender.finish(within: settings.stopTimeout)
@@ -210,6 +210,7 @@ package final class Daemon: Sendable {
         writer.finish()
         reader.finish()
         events.finish()
+        backups.finish()
         journal.write(LogLine(.notice, .stopped, "stopped"))
     }
 }

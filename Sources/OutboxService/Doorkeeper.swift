@@ -56,15 +56,21 @@ final class Doorkeeper: Sendable {
     private static let useSpan = Duration.seconds(60)
 
     private let state: Lock<State>
+    private let changed: @Sendable () -> Void
 
-    init(_ access: Access, _ directory: AccessDirectory) {
+    /// `changed` is called when roles or keys are others than before.
+    init(_ access: Access, _ directory: AccessDirectory, changed: @escaping @Sendable () -> Void = {}) {
         state = Lock(State(access: access))
+        self.changed = changed
         set(directory)
     }
 
     var directory: AccessDirectory { state.withLock { $0.directory } }
 
-    func set(_ access: Access) { state.withLock { $0.access = access } }
+    func set(_ access: Access) {
+        state.withLock { $0.access = access }
+        changed()
+    }
 
     func set(_ directory: AccessDirectory) {
         var keys: [[UInt8]: AccessKey] = [:]
@@ -77,6 +83,16 @@ final class Doorkeeper: Sendable {
             state.directory = directory
             state.keys = keys
             state.accounts = accounts
+        }
+        changed()
+    }
+
+    /// Whether somebody who was let in as `guest` would be still.
+    func stillAdmits(_ guest: Guest, _ peer: Peer) -> Bool {
+        switch guest.name {
+        case .key(let id, _): directory.keys.contains { $0.id == id && $0.role >= guest.role }
+        case .user: role(of: peer) >= guest.role
+        case .nobody: false
         }
     }
 

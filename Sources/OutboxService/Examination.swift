@@ -140,6 +140,7 @@ struct Examination: Sendable {
         }
         let text = "\(room.free >> 20) MiB of \(room.size >> 20) MiB are free"
         var rule = DiskRoom()
+        rule.set = IntakeLimits(settings).freeDiskMin
         if rule.found(free: room.free, size: room.size) != nil {
             return Finding(
                 check: "disk room", verdict: .problem, text: "\(text): new messages are refused",
@@ -179,14 +180,15 @@ struct Examination: Sendable {
 
     private func tokens(_ facts: StoreFacts, _ now: Timestamp) -> [Finding] {
         facts.lines.map { line in
-            let check = "token of \(line.name)"
+            let isDefault = line.account == Account.defaultID
+            let check = "token of \(isDefault ? "" : "\(facts.accounts[line.account] ?? "?")/")\(line.name)"
             let name = line.settings.credential
             guard secrets.value(name) != nil else {
                 return Finding(
                     check: check, verdict: .problem, text: "there is no secret \(name)",
                     remedy: "outboxctl line add \(line.name) --token -, or a systemd credential of this name")
             }
-            if let hold = facts.holds.first(where: { $0.line == line.name }) {
+            if let hold = facts.holds.first(where: { $0.line == line.id }) {
                 let refused = ["190", "0", "10"].contains(hold.code)
                 return Finding(
                     check: check, verdict: .problem,
@@ -196,7 +198,7 @@ struct Examination: Sendable {
                         ? "make a new token of a system user, outboxctl line add \(line.name) --token -, outboxctl reload"
                         : "outboxctl why --line \(line.name)")
             }
-            if let unread = facts.unread.first(where: { $0.line == line.name }) {
+            if let unread = facts.unread.first(where: { $0.line == line.id }) {
                 return Finding(
                     check: check, verdict: .warning, text: "Meta did not tell of the line: \(unread.problem)",
                     remedy: "outboxctl line health \(line.name)")

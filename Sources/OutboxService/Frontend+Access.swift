@@ -65,6 +65,7 @@ extension Frontend {
     func asker(_ guest: Guest, _ route: Route, _ head: RequestHead) throws(APIError) -> Asker {
         switch route {
         case .cancel, .retry: return Asker(account: guest.account, who: guest.words)
+        case .move: break
         case _ where route.role < .admin: return Asker(account: guest.account)
         default: break
         }
@@ -83,7 +84,7 @@ extension Frontend {
     // MARK: Accounts and keys
 
     func listAccounts(_ guest: Guest) -> HTTPResponse {
-        let all = parts.door.directory.accounts.filter { guest.home == Account.defaultID || $0.id == guest.home }
+        let all = parts.door.directory.accounts.filter { guest.isOperator || $0.id == guest.home }
         return .json(200) { json in json.array("data") { for account in all { account.write(to: &$0) } } }
     }
 
@@ -137,6 +138,7 @@ extension Frontend {
             return .json(201) { key.write(to: &$0, name: "data", text: text, now: now) }
         case .keyRotated(let key?, let directory):
             parts.door.set(directory)
+            if key.old.map({ $0.until <= now }) ?? true { expel { $0.guest.isOfKey(key.id) } }
             return .json(200) { key.write(to: &$0, name: "data", text: text, now: now) }
         default: return nil
         }
@@ -144,6 +146,11 @@ extension Frontend {
 }
 
 extension Guest {
+    func isOfKey(_ id: Int64) -> Bool {
+        if case .key(id, _) = name { return true }
+        return false
+    }
+
     /// Who asks for what is open to all.
     static let anybody = Guest(name: .nobody, role: .none, home: Account.defaultID, account: Account.defaultID)
 }

@@ -16,6 +16,7 @@ extension Frontend {
             message = messageID(text)
             if message == nil { throw APIError(.notFound, "there is no such message") }
         }
+        followers[exchange] = Visitor(guest: guest, peer: request.peer)
         events.post(.follow(exchange, query, message: message, user: guest.caller, account: guest.account))
     }
 
@@ -24,21 +25,41 @@ extension Frontend {
     }
 
     func cutOff(_ exchange: Exchange) {
+        followers[exchange] = nil
         if backups.remove(exchange) != nil { parts.backups.gone(exchange) } else { events.post(.gone(exchange)) }
+    }
+
+    /// Whose key has ended or whose role was taken away, gets and gives no more by what was begun before.
+    func expelStrangers() { expel { !parts.door.stillAdmits($0.guest, $0.peer) } }
+
+    func expel(_ isMeant: (Visitor) -> Bool) {
+        for (exchange, visitor) in followers where isMeant(visitor) {
+            cutOff(exchange)
+            server.breakOff(exchange)
+        }
+        for (exchange, job) in bulks {
+            guard let visitor = job.visitor, isMeant(visitor) else { continue }
+            bulks[exchange] = nil
+            let error = APIError(.unauthorized, "the key has ended, or the role was taken away, while the body came")
+            server.respond(exchange, finished(job, error))
+        }
     }
 
     func carryOut(_ order: StreamOrder) {
         switch order {
         case .refuse(let exchange, let error):
+            followers[exchange] = nil
             backups.remove(exchange)
             server.respond(exchange, .error(error))
         case .begin(let exchange, let head, let endless):
             if !server.begin(exchange, head, endless: endless) { cutOff(exchange) }
         case .piece(let exchange, let bytes): server.write(exchange, bytes)
         case .end(let exchange):
+            followers[exchange] = nil
             backups.remove(exchange)
             server.end(exchange)
         case .breakOff(let exchange):
+            followers[exchange] = nil
             backups.remove(exchange)
             server.breakOff(exchange)
         }

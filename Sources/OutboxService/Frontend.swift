@@ -24,6 +24,8 @@ final class Frontend: HTTPHandler {
         case answers([(Exchange, HTTPResponse)])
         case streams([StreamOrder])
         case ping(UInt64)
+        /// Roles or keys are others than before.
+        case accessChanged
         /// Answer what is there, take nothing new.
         case drain
     }
@@ -70,6 +72,15 @@ final class Frontend: HTTPHandler {
 
     /// Subscriptions the writer is asked about.
     var secretsChanging: [Exchange: SecretChange] = [:]
+
+    /// Who reads or follows the log.
+    var followers: [Exchange: Visitor] = [:]
+
+    /// Somebody whose call goes on for as long as it likes.
+    struct Visitor {
+        var guest: Guest
+        var peer: Peer
+    }
 
     /// Copies of the database that are made or handed over.
     var backups: Set<Exchange> = []
@@ -133,6 +144,7 @@ final class Frontend: HTTPHandler {
             switch route {
             case .submitBulk where isNDJSON(head):
                 var job = BulkJob(Asker(account: guest.account), stream: true, limits: limits)
+                job.visitor = Visitor(guest: guest, peer: peer)
                 job.keyed = try idempotencyKey(head, guest, .stream).map { KeyedBulk($0) }
                 bulks[exchange] = job
                 return .stream
@@ -259,6 +271,7 @@ final class Frontend: HTTPHandler {
             case .answers(let answers): for (exchange, response) in answers { server.respond(exchange, response) }
             case .streams(let orders): for order in orders { carryOut(order) }
             case .ping(let number): parts.pong(number)
+            case .accessChanged: expelStrangers()
             case .drain: server.drain()
             }
         }

@@ -67,9 +67,19 @@ extension WriterStep {
         return nil
     }
 
+    /// The end is near: whoever waits asks the next process.
+    func endErasures(_ outputs: inout Outputs) {
+        outputs.replies += erasures.map { ($0.exchange, .refused(.stopping)) }
+        erasures = []
+    }
+
     /// The step was refused: whoever waits is told, and nothing more is tried.
     func giveUpErasure(_ outputs: inout Outputs) {
         guard !erasures.isEmpty else { return }
         outputs.replies.append((erasures.removeFirst().exchange, .storageFailed(.passing)))
     }
+}
+
+extension APIError {
+    static let stopping = APIError(.unavailable, "outboxd is stopping; ask the next one", retryAfter: 2)
 }

@@ -160,13 +160,16 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             switch input.wish {
             case let wish where wish.isIntake && !diskRoom.takesMessages:
                 refuse(input, .diskFull, .storageFailed(.full), &operations, &outputs)
-            case let wish where wish.isIntake && Int64(wish.intakeCount) > queueRoom:
+            // A part of a bulk that finds room goes in whole: it has 500 messages at most, or all of one that is atomic.
+            case let wish where wish.isIntake && queueRoom <= 0 && !isKnown(input, now):
                 let error = APIError.queueFull(limits.queueMax ?? 0)
                 refuse(input, error, .refused(error), &operations, &outputs)
             case .limitIntake(let limits):
                 self.limits = limits
                 diskRoom.set = limits.freeDiskMin
-            case .stopClaiming: claims = false
+            case .stopClaiming:
+                claims = false
+                endErasures(&outputs)
             case .releaseLines:
                 gates.release()
                 refreshes.forgetAll()
@@ -176,6 +179,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
             case .measure(let exchange): measuring.append(exchange)
+            case .erase(let exchange, _) where !claims: outputs.replies.append((exchange, .refused(.stopping)))
             case .erase(let exchange, let body):
                 erasures.append(ErasureJob(exchange, body, asker: input.asker))
             default:
@@ -189,6 +193,14 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
         if !erasures.isEmpty { operations.append(.erase) }
         return operations
+    }
+
+    /// A bulk that has begun goes on, and one that is repeated is answered: its key says so.
+    private func isKnown(_ input: WriterInput, _ now: Timestamp) -> Bool {
+        guard case .keyedSlice(_, let slice) = input.wish else { return false }
+        if slice.batch != nil { return true }
+        // What cannot be read is found out in the transaction.
+        return ((try? queue.earlierCall(slice.key, account: input.asker.account, now: now)) ?? nil) != nil
     }
 
     /// An intake there is no room for. What was stored under its key before is said all the same.

@@ -39,7 +39,7 @@ package struct ErasureReport: Equatable, Sendable {
 /// What cannot go yet is named with the reason: asking again later removes the rest. One that ends with the process is
 /// begun anew by whoever asks again.
 package struct Erasure: Equatable, Sendable {
-    enum Phase { case names, messages, received, people, limits, events, space, log, done }
+    enum Phase { case names, messages, received, events, people, limits, space, log, done }
 
     package let account: Int64
     var phase = Phase.names
@@ -98,8 +98,17 @@ extension Queue {
         case .events: try eraseEvents(&erasure, now, needed ?? .max)
         case .space:
             // Pages that were freed before hold what stood in them.
+            let free = try database.integer("PRAGMA freelist_count")
             try database.execute("PRAGMA incremental_vacuum(\(Self.pagesGivenBack))")
-            guard try database.integer("PRAGMA freelist_count") == 0 else { return }
+            let left = try database.integer("PRAGMA freelist_count")
+            if left > 0, left == free {
+                erasure.report.keep(
+                    "space",
+                    "the file cannot give free pages back, which may hold what was removed before: it was made "
+                        + "by another program; put back a backup made by outboxctl backup", count: left)
+            } else if left > 0 {
+                return
+            }
             try database.execute("PRAGMA secure_delete = FAST")
             erasure.go(to: .log)
         case .log, .done: break
@@ -224,12 +233,12 @@ extension Queue {
             erasure.report.received += 1
         }
         erasure.place = rows.last?.id ?? erasure.place
-        if rows.count < Self.erasedAtOnce { erasure.go(to: .people) }
+        if rows.count < Self.erasedAtOnce { erasure.go(to: .events, place: 0) }
     }
 
     private func erasePeople(_ erasure: inout Erasure) throws {
-        // Under its names the rest is found when somebody asks again.
-        guard !erasure.report.kept.contains(where: { $0.what == "received" }) else { return erasure.go(to: .limits) }
+        // By its names the rest is found when somebody asks again.
+        guard erasure.report.kept.isEmpty else { return erasure.go(to: .limits) }
         for id in erasure.correspondents {
             let person = SQLValue.integer(id)
             try removal.deleteAddresses.run(person)
@@ -279,7 +288,7 @@ extension Queue {
             try forgetLimits(of: erasure)
         }
         try eraseStatuses(&erasure)
-        erasure.go(to: .events, place: 0)
+        erasure.go(to: .space)
     }
 
     private func forgetLimits(of erasure: Erasure) throws {
@@ -307,11 +316,18 @@ extension Queue {
                     """
                 ).run(.text(address), .integer(erasure.account)))
             // A call is of an app, not of an account.
-            guard erasure.account == Account.defaultID else { continue }
-            erasure.report.webhooks += Int64(
-                try database.prepare(
-                    "DELETE FROM webhook WHERE problem IS NOT NULL AND instr(CAST(body AS TEXT), :address) > 0"
-                ).run(.text(address)))
+            let unread = "FROM webhook WHERE problem IS NOT NULL AND instr(CAST(body AS TEXT), :address) > 0"
+            let quoted = SQLValue.text("\"\(address)\"")
+            if erasure.account == Account.defaultID {
+                erasure.report.webhooks += Int64(try database.prepare("DELETE \(unread)").run(quoted))
+            } else if let count = try database.prepare("SELECT count(*) \(unread)").first(
+                quoted, body: { $0.integer(0) }),
+                count > 0
+            {
+                erasure.report.keep(
+                    "webhooks", "calls of Meta's that nobody could read: they go by an erasure in the account default",
+                    count: count)
+            }
         }
     }
 
@@ -342,6 +358,6 @@ extension Queue {
         erasure.place = rows.last?.sequence ?? erasure.place
         guard Int64(rows.count) < Self.eventsLookedAt else { return }
         try pruning.savePrunedTo.run(.integer(memory.logPrunedTo))
-        erasure.go(to: .space)
+        erasure.go(to: .people)
     }
 }

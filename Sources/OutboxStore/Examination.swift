@@ -9,10 +9,12 @@ package struct StoreFacts: Sendable {
     package var lastWebhook: Timestamp?
     /// When a message was last accepted by Meta; likewise.
     package var lastSent: Timestamp?
-    package var holds: [(line: String?, code: String, message: String, since: Timestamp)]
+    package var holds: [(line: Int64, code: String, message: String, since: Timestamp)]
     /// Lines whose last question to Meta was not answered, and why.
-    package var unread: [(line: String, problem: String)]
+    package var unread: [(line: Int64, problem: String)]
     package var lines: [Line]
+    /// Names by id.
+    package var accounts: [Int64: String]
 }
 
 extension QueueReader {
@@ -25,21 +27,22 @@ extension QueueReader {
             let moment = try database.integer("SELECT max(at) FROM \(newest) WHERE kind IN (\(list))")
             return moment > 0 ? Timestamp(milliseconds: moment) : nil
         }
-        let names = try database.prepare("SELECT id, name FROM line").all { ($0.integer(0), $0.text(1)) }
-        let byID = Dictionary(uniqueKeysWithValues: names)
+        let accounts = try database.prepare("SELECT id, name FROM account").all { ($0.integer(0), $0.text(1)) }
         return StoreFacts(
             sqliteVersion: String(cString: sqlite3_libversion()),
             autoVacuum: try database.integer("PRAGMA auto_vacuum") == 2,
             lastWebhook: try last([.delivered, .read, .received]), lastSent: try last([.sent]),
             holds: try database.breakers().map { id, state in
-                (line: byID[id], code: state.failure.code, message: state.failure.message, since: state.since)
+                (line: id, code: state.failure.code, message: state.failure.message, since: state.since)
             },
             unread: try database.prepare("SELECT line, problem FROM line_health WHERE problem IS NOT NULL").all {
-                (line: byID[$0.integer(0)] ?? "?", problem: $0.text(1))
+                (line: $0.integer(0), problem: $0.text(1))
             },
-            lines: try database.prepare("SELECT \(Line.columns) FROM line WHERE deleted_at IS NULL ORDER BY name").all {
+            lines: try database.prepare(
+                "SELECT \(Line.columns) FROM line WHERE deleted_at IS NULL ORDER BY account, name"
+            ).all {
                 Line($0)
-            })
+            }, accounts: Dictionary(uniqueKeysWithValues: accounts))
     }
 }
 

@@ -122,7 +122,7 @@ private struct Selection {
         var done: [String] = []
         var refused: [String: Int] = [:]
         for (index, id) in ids.enumerated() {
-            switch callAndWait(client.request("POST", "/v1/messages/\(escaped(id))/\(verb)", body: body)) {
+            switch client.patiently(client.request("POST", "/v1/messages/\(escaped(id))/\(verb)", body: body)) {
             case .answered(200...299, _, _): done.append(id)
             case .answered(let status, _, let bytes):
                 let answer = try? JSONParser().parse(bytes)

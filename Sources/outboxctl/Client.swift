@@ -42,9 +42,13 @@ struct Client {
 
     /// The answer's `data`, or nil when there is none. With `--json` the whole answer is printed first.
     /// `headers` are `Name: value`.
-    func call(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) throws -> JSONValue? {
-        let answer = try whole(method, path, headers: headers, body: body)
-        return answer?["data"]
+    /// `takesLong`: it is waited for without end.
+    func call(
+        _ method: String, _ path: String, headers: [String] = [], body: [UInt8] = [], takesLong: Bool = false
+    ) throws -> JSONValue? {
+        var request = request(method, path, headers: headers, body: body)
+        if takesLong { request.timeout = .zero }
+        return try whole(request)?["data"]
     }
 
     func request(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) -> OutgoingRequest {
@@ -53,6 +57,18 @@ struct Client {
             headers: ["Content-Type: application/json"] + self.headers + headers,
             body: body,
             unixSocket: socket, answerBytesMax: 64 << 20)
+    }
+
+    /// Asks again as long as it is told that it made too many calls in a minute.
+    func patiently(_ request: OutgoingRequest) -> HTTPResult {
+        while true {
+            let result = callAndWait(request)
+            guard case .answered(429, let headers, _) = result,
+                let text = headers.first(where: { $0.name.lowercased() == "retry-after" })?.value,
+                let seconds = UInt32(text), seconds <= 600
+            else { return result }
+            sleep(max(1, seconds))
+        }
     }
 
     func notRunning(_ text: String) -> ExitStatus {
@@ -64,7 +80,11 @@ struct Client {
     }
 
     func whole(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) throws -> JSONValue? {
-        switch callAndWait(request(method, path, headers: headers, body: body)) {
+        try whole(request(method, path, headers: headers, body: body))
+    }
+
+    private func whole(_ request: OutgoingRequest) throws -> JSONValue? {
+        switch callAndWait(request) {
         case .notSent(let text), .broken(let text): throw notRunning(text)
         case .answered(let status, _, let bytes):
             if wantsJSON { print(String(decoding: shown(json: bytes), as: UTF8.self), terminator: "") }

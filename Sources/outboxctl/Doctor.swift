@@ -7,7 +7,7 @@ let doctorCommand = Command(
     summary: "look at disk, SQLite, clock, tokens, Graph version, webhooks, confinement; exits 8 on a problem"
 ) { arguments, client in
     _ = try words(arguments)
-    let findings = try client.call("GET", "/v1/doctor")?.elements.map { $0 } ?? []
+    let findings = try client.call("GET", "/v1/doctor", takesLong: true)?.elements.map { $0 } ?? []
     if !client.wantsJSON {
         let width = findings.map { plain($0["check"]).count }.max() ?? 0
         for finding in findings {

@@ -24,7 +24,8 @@ let eraseCommand = Command(
         if let id = arguments["user-id"] { $0.field("userId", id) }
         if let name = arguments["username"] { $0.field("username", name) }
     }
-    guard let report = try client.call("POST", "/v1/erasures", body: json.bytes), !client.wantsJSON else { return }
+    guard let report = try client.call("POST", "/v1/erasures", body: json.bytes, takesLong: true), !client.wantsJSON
+    else { return }
     for name in ["messages", "received", "conversations", "contacts", "events", "webhooks"] {
         print("erased\t\(plain(report["erased"]?[name]))\t\(name)")
     }

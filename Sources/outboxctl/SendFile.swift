@@ -63,17 +63,33 @@ struct SendFile {
         request.timeout = .zero
         // outboxd takes no more than it has put on the disk.
         request.tellsSent = { [ends] sent in progress?.show(ends.partitioningIndex { $0 > sent }) }
-        let answer = try untilAnswered(request, progress)
+        // Whoever breaks it off at a terminal has to know.
+        if isatty(STDERR_FILENO) != 0, client.output == .text {
+            complain("outboxctl: if this is cut off: \(again(key))")
+        }
+        let answer: JSONValue
+        do {
+            answer = try untilAnswered(request, progress)
+        } catch {
+            complain("outboxctl: \(again(key))")
+            throw error
+        }
         progress?.end()
         try tell(answer, key)
     }
 
     /// What was stored before a restart is not stored again: it is the same call with the same key.
     private func untilAnswered(_ request: OutgoingRequest, _ progress: ProgressBar?) throws -> JSONValue {
-        let end = ContinuousClock.now + Self.patience
+        var end = ContinuousClock.now + Self.patience
         var hasConnected = false
         while true {
-            switch callAndWait(request) {
+            let began = ContinuousClock.now
+            let result = callAndWait(request)
+            // One that went on for a while got somewhere: what ended it has just begun.
+            if hasConnected == false || ContinuousClock.now - began > .seconds(1) {
+                end = ContinuousClock.now + Self.patience
+            }
+            switch result {
             case .answered(let status, _, let bytes):
                 let answer = try? JSONParser().parse(bytes)
                 if (200...299).contains(status), let answer {
@@ -112,10 +128,13 @@ struct SendFile {
         }
         if failed > 0 {
             complain(
-                "outboxctl: \(failed) of \(messages.count) were refused; mend their lines and send the file again with "
-                    + "--idempotency-key \(key): what is queued is not queued twice")
+                "outboxctl: \(failed) of \(messages.count) were refused; mend their lines, then \(again(key))")
             throw ExitStatus.refused
         }
+    }
+
+    private func again(_ key: String) -> String {
+        "send the file again with --idempotency-key \(key): what is queued is not queued twice"
     }
 
     /// `{"index":3,"error":{...}}`

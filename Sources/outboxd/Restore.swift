@@ -53,14 +53,14 @@ private func contents(_ report: FileReport) -> String {
     return """
         taken       \(report.takenAt?.rfc3339 ?? "unknown: not by outboxctl backup")
         schema      version \(report.schemaVersion)
-        lines       \(report.lines.isEmpty ? "none" : report.lines.joined(separator: ", "))
+        lines       \(report.lines.isEmpty ? "none" : report.lines.map(\.onOneLine).joined(separator: ", "))
         messages    \(counts.isEmpty ? "none" : counts)
         """
 }
 
 private func show(_ report: FileReport) -> Int32 {
     print(contents(report))
-    for problem in report.problems { print("damaged     \(problem)") }
+    for problem in report.problems { print("damaged     \(problem.onOneLine)") }
     print(report.problems.isEmpty ? "whole       yes" : "whole       NO: take another backup")
     return report.problems.isEmpty ? 0 : ExitStatus.damaged.rawValue
 }

@@ -113,6 +113,28 @@ import Testing
         #expect(left.contains("line.main.token") && !left.contains("account.shop.line.main.token"))
     }
 
+    @Test func whoFollowsIsLetGoOfWithItsKey() throws {
+        let lab = try Lab()
+        for end in ["DELETE", "POST"] {
+            let key = try addKey(lab, "follower-\(end)", "read")
+            let log = lab.folder.file("follower-\(end)")
+            let follower = try Program(
+                "/usr/bin/curl",
+                [
+                    "-sN", "--unix-socket", lab.socket, "-H", "Authorization: Bearer \(key.text)",
+                    "http://outboxd/v1/events?follow=true&after=0",
+                ], output: log)
+            #expect(eventually { follower.words.contains("key.added") })
+            #expect(follower.isRunning)
+            if end == "DELETE" {
+                #expect(try lab.call("DELETE", "/v1/keys/\(key.id)").status == 204)
+            } else {
+                #expect(try lab.call("POST", "/v1/keys/\(key.id)/rotate", #"{"overlapSeconds":0}"#).status == 200)
+            }
+            #expect(follower.exitStatus() == 18, "the answer is broken off, and does not look like an end")
+        }
+    }
+
     @Test func keysOpenTheTCPSocketAndNothingElseDoes() throws {
         let port = try freePort()
         let lab = try Lab()

@@ -77,6 +77,7 @@ import Testing
         #expect(moved.status == 0 && Set(lines(moved.text)) == Set(ids), "\(moved.text)")
         for id in ids { #expect(try lab.message(id)["line"]?.string == "other") }
         #expect(try lab.message(later)["line"]?.string == "main")
+        #expect(try lab.ctl("tail", "--after", "0").text.contains("message.moved"))
         #expect(try lab.ctl("show", ids[0]).text.contains("movedFrom"))
 
         let queue = try lab.ctl("queue")
