@@ -39,14 +39,25 @@ private func checkMessage(_ value: JSONValue, path: String) {
     switch MessageBody.read(value, path: path, now: now) {
     case .wrong(let errors): check(errors)
     case .complete(let message):
-        let draft = message.draft
+        var draft = message.draft
+        if let mention = draft.mention, let id = WhatsAppID("wamid.A") {
+            draft.mention = Mention(mention.role, .known(id))
+        }
+        let kept = draft.keptContent
         let request = GraphEndpoint().send(
-            phoneNumberID: "1", token: "t", to: draft.to.digits, type: draft.type, content: draft.content,
+            phoneNumberID: "1", token: "t", to: draft.to.digits, type: draft.type, content: kept,
             opaque: "id.1", timeout: .seconds(1))
         guard let sent = parsed(request.body) else { preconditionFailure("accepted, but leaves as broken JSON") }
         precondition(
             sent["to"]?.string == "+" + draft.to.digits && sent["biz_opaque_callback_data"]?.string == "id.1")
-        precondition(sent[draft.type]?.kind == .object && sent.members.map { $0.name }.count == 6)
+        let answers = draft.mention?.role == .answer
+        precondition(sent[draft.type]?.kind == .object || sent[draft.type]?.kind == .array)
+        precondition(sent.members.map { $0.name }.count == (answers ? 7 : 6))
+        guard let read = KeptContent(kept, parser) else { preconditionFailure("kept, and cannot be read back") }
+        precondition(read.content.compact == sent[draft.type]?.compact && (read.answers == "wamid.A") == answers)
+        if draft.isChecked, draft.template == nil, draft.type != "text" {
+            precondition(verdict(on: read.content, of: draft.type) == .fits, "taken, and does not fit")
+        }
         for moment in [draft.sendAt, draft.expiresAt].compactMap({ $0 }) {
             precondition(moment > now && Timestamp(rfc3339: moment.rfc3339) == moment)
         }

@@ -146,6 +146,12 @@ def check(path, port):
     waiting = call("POST", "/v1/messages", {**order, "line": "other"}, 202)["id"]
     later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     scheduled = call("POST", "/v1/messages", {**order, "sendAt": later, "onUnknown": "resend"}, 202)["id"]
+    image = {"line": "main", "to": "14155550100", "image": {"id": "7"}, "replyTo": "wamid.A", "sendAt": later}
+    poll = {"line": "main", "to": "14155550100", "type": "poll", "poll": {"question": "?"}, "sendAt": later}
+    for message in [image, poll]:
+        call("GET", "/v1/messages/" + call("POST", "/v1/messages", message, 202)["id"])
+    assert call("POST", "/v1/messages", {**poll, "dryRun": True})["checked"] is False
+    assert call("POST", "/v1/messages/bulk", {"messages": [image, poll]}, 202)["uncheckedCount"] == 1
     call("GET", f"/v1/messages/{scheduled}")
     for message in [first, waiting, scheduled]:
         call("GET", f"/v1/messages/{message}/why")

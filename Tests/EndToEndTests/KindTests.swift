@@ -1,0 +1,498 @@
+import Foundation
+import OutboxCore
+import OutboxJSON
+import OutboxMeta
+import TestKit
+import Testing
+
+/// Every kind of message, from the socket to what Meta gets.
+@Suite struct KindTests {
+    private func ledger(_ lab: Lab) throws -> [JSONValue] {
+        try lab.sandbox("GET", "ledger?limit=10000")?["data"]?.list ?? []
+    }
+
+    /// What the sandbox received for a message, once it was sent.
+    private func received(_ lab: Lab, _ id: String) throws -> JSONValue {
+        try lab.wait(id, for: "sent")
+        let entry = try ledger(lab).last { $0["opaque"]?.string?.hasPrefix(id) ?? false }
+        return try #require(entry?["body"])
+    }
+
+    private func text(_ value: JSONValue?) -> String { value.map { String(decoding: $0.raw, as: UTF8.self) } ?? "" }
+
+    /// Statuses after sent do not come: a message rests where it can be looked at.
+    private func quietLab(_ sandbox: String...) throws -> Lab {
+        try Lab(sandbox: ["--delivered-after", "86400000"] + sandbox)
+    }
+
+    private func submit(_ lab: Lab, _ members: String) throws -> JSONValue {
+        let answer = try lab.call("POST", "/v1/messages", #"{"to":"14155550100",\#(members)}"#)
+        #expect(answer.status == 202, "\(answer.text)")
+        return try #require(answer.json?["data"])
+    }
+
+    static let kinds: [(type: String, content: String)] = [
+        ("text", #"{"body":"Hi https://a.example","preview_url":true}"#),
+        ("image", #"{"link":"https://a.example/b.jpeg","caption":"C"}"#), ("image", #"{"id":"1479537139650973"}"#),
+        ("video", #"{"id":"2","caption":"C"}"#), ("audio", #"{"link":"https://a.example/a.ogg"}"#),
+        ("audio", #"{"id":"3","voice":true}"#),
+        ("document", #"{"id":"4","filename":"invoice.pdf","caption":"C"}"#), ("sticker", #"{"id":"5"}"#),
+        ("location", #"{"latitude":37.4847,"longitude":"-122.1484","name":"N","address":"A"}"#),
+        (
+            "contacts",
+            #"[{"name":{"formatted_name":"Ann Lee","first_name":"Ann"},"phones":[{"phone":"+14155550101"}]}]"#
+        ),
+        ("reaction", #"{"message_id":"wamid.ABC","emoji":"👍"}"#),
+        ("reaction", #"{"message_id":"wamid.ABC","emoji":""}"#),
+        (
+            "interactive",
+            #"{"type":"button","header":{"type":"text","text":"H"},"body":{"text":"B"},"footer":{"text":"F"},"action":{"buttons":[{"type":"reply","reply":{"id":"y","title":"Yes"}},{"type":"reply","reply":{"id":"n","title":"No"}}]}}"#
+        ),
+        (
+            "interactive",
+            #"{"type":"list","body":{"text":"B"},"action":{"button":"See","sections":[{"title":"S","rows":[{"id":"1","title":"T","description":"D"}]}]}}"#
+        ),
+        (
+            "interactive",
+            #"{"type":"cta_url","body":{"text":"B"},"action":{"name":"cta_url","parameters":{"display_text":"See","url":"https://a.example"}}}"#
+        ),
+        (
+            "interactive",
+            #"{"type":"flow","body":{"text":"B"},"action":{"name":"flow","parameters":{"flow_message_version":"3","flow_id":"1","flow_cta":"Go"}}}"#
+        ),
+        ("interactive", #"{"type":"location_request_message","body":{"text":"B"},"action":{"name":"send_location"}}"#),
+        ("interactive", #"{"type":"product","action":{"catalog_id":"1","product_retailer_id":"2"}}"#),
+        (
+            "interactive",
+            #"{"type":"product_list","header":{"type":"text","text":"H"},"body":{"text":"B"},"action":{"catalog_id":"1","sections":[{"title":"S","product_items":[{"product_retailer_id":"2"}]}]}}"#
+        ),
+        ("interactive", #"{"type":"catalog_message","body":{"text":"B"},"action":{"name":"catalog_message"}}"#),
+    ]
+
+    @Test func everyKindLeavesAsItCameAndIsShownSo() throws {
+        let lab = try quietLab()
+        for (type, content) in Self.kinds {
+            let submitted = try submit(lab, #""type":"\#(type)","\#(type)":\#(content)"#)
+            #expect(submitted["checked"] == nil, "\(type) \(content)")
+            let id = try #require(submitted["id"]?.string)
+            let body = try received(lab, id)
+            #expect(body["type"]?.string == type && body["to"]?.string == "+14155550100")
+            let sent = try #require(body[type])
+            // A reaction is put together again, with Meta's id in front.
+            #expect(text(sent) == content)
+            let shown = try lab.message(id)
+            #expect(shown["type"]?.string == type && shown["checked"] == nil)
+            if type == "text" {
+                #expect(shown["message"]?.string == "Hi https://a.example" && shown["previewUrl"]?.bool == true)
+            } else {
+                #expect(text(shown[type]) == content)
+            }
+        }
+        let summary = try #require(try lab.sandbox("GET", "summary")?["data"])
+        #expect(summary["accepted"]?.integer == Int64(Self.kinds.count))
+    }
+
+    @Test func aBulkTakesEveryKindAsArrayAndAsLines() throws {
+        let lab = try quietLab()
+        let items = Self.kinds.map { #"{"to":"14155550100","order":"any","\#($0.type)":\#($0.content)}"# }
+        let array = try lab.call("POST", "/v1/messages/bulk", #"{"messages":[\#(items.joined(separator: ","))]}"#)
+        #expect(array.json?[path: "data", "queued"]?.integer == Int64(items.count), "\(array.text)")
+        let poll = #"{"to":"14155550100","type":"poll","poll":{"a":1}}"#
+        let wrong = #"{"to":"14155550100","image":{"caption":"x"}}"#
+        let lines = try lab.call(
+            "POST", "/v1/messages/bulk", (items + [poll, wrong]).joined(separator: "\n"),
+            headers: ["Content-Type: application/x-ndjson"])
+        let data = lines.json?["data"]
+        #expect(data?["queued"]?.integer == Int64(items.count + 1), "\(lines.text)")
+        #expect(data?["uncheckedCount"]?.integer == 1)
+        let details = data?["errors"]?.list.first?[path: "error", "details"]?.list
+        #expect(details?.compactMap { $0["field"]?.string } == ["image.id"])
+    }
+
+    @Test func aKindThatIsNotKnownGoesAsItIsAndSaysSo() throws {
+        let lab = try quietLab("--kind", "poll")
+        let members = #""type":"poll","poll":{ "question" : "?" },"replyTo":"wamid.A""#
+        let submitted = try submit(lab, members)
+        #expect(submitted["checked"]?.bool == false)
+        let id = try #require(submitted["id"]?.string)
+        let body = try received(lab, id)
+        #expect(text(body["poll"]) == #"{ "question" : "?" }"#)
+        #expect(body[path: "context", "message_id"]?.string == "wamid.A")
+        let shown = try lab.message(id)
+        #expect(shown["checked"]?.bool == false && shown["type"]?.string == "poll")
+        #expect(shown["replyTo"]?.string == "wamid.A")
+        // Of what Meta does not know either it says so.
+        let quiz = try #require(try submit(lab, #""type":"quiz","quiz":{"a":1}"#)["id"]?.string)
+        #expect(try lab.wait(quiz, for: "failed")["errorCode"]?.string == "100")
+        // A repeat is answered as the first time.
+        for _ in 0..<2 {
+            let answer = try lab.call(
+                "POST", "/v1/messages", #"{"to":"14155550100","type":"poll","poll":{"a":1}}"#,
+                headers: ["Idempotency-Key: poll"])
+            #expect(answer.json?[path: "data", "checked"]?.bool == false)
+        }
+        let dry = try lab.call("POST", "/v1/messages", #"{"to":"14155550100",\#(members),"dryRun":true}"#)
+        #expect(dry.status == 200 && dry.json?[path: "data", "checked"]?.bool == false)
+    }
+
+    @Test func whatMetaWouldRefuseIsRefusedAtOnce() throws {
+        let lab = try quietLab()
+        let answer = try lab.call(
+            "POST", "/v1/messages",
+            #"{"to":"1","interactive":{"type":"button","body":{"text":""},"action":{"buttons":[{"type":"reply","reply":{"id":"a","title":"\#(String(repeating: "x", count: 25))"}}]}}}"#
+        )
+        #expect(answer.status == 400)
+        let details = answer.json?[path: "error", "details"]?.list ?? []
+        #expect(
+            details.compactMap { $0["field"]?.string } == [
+                "to", "interactive.body.text", "interactive.action.buttons[0].reply.title",
+            ], "\(answer.text)")
+        #expect(details.last?["message"]?.string == "25 characters; Meta allows 20. Shorten it.")
+        // Without the check it is stored, sent, and refused by Meta.
+        let id = try #require(
+            try submit(lab, #""image":{"id":"1","crop":true},"check":false"#)["id"]?.string)
+        let failed = try lab.wait(id, for: "failed")
+        #expect(failed["errorCode"]?.string == "100" && failed["checked"]?.bool == false)
+    }
+
+    // MARK: Other messages
+
+    @Test func answersAndReactionsNameMessagesByAnyOfTheirIDs() throws {
+        let lab = try quietLab()
+        let first = try #require(try submit(lab, #""message":"one""#)["id"]?.string)
+        let wamid = try #require(try lab.wait(first, for: "sent")["whatsappMessageId"]?.string)
+        let answer = try #require(try submit(lab, #""message":"two","replyTo":"\#(first)""#)["id"]?.string)
+        let sent = try received(lab, answer)
+        #expect(sent[path: "context", "message_id"]?.string == wamid && text(sent["text"]) == #"{"body":"two"}"#)
+        let shown = try lab.message(answer)
+        #expect(shown["replyTo"]?.string == wamid && shown["message"]?.string == "two")
+
+        let reaction = try #require(
+            try submit(lab, #""reaction":{"emoji":"👍","message_id":"\#(first)"}"#)["id"]?.string)
+        #expect(text(try received(lab, reaction)["reaction"]) == #"{"message_id":"\#(wamid)","emoji":"👍"}"#)
+
+        let inbound = #"{"phoneNumberId":"106","from":"14155550100","text":"?","id":"wamid.IN1"}"#
+        try lab.sandbox("POST", "inbound", inbound)
+        var received: String?
+        _ = try eventually {
+            let event = try lab.call("GET", "/v1/events?event=message.received").text.split(separator: "\n").last
+            received = try event.flatMap { try JSONParser().parse($0.utf8)[path: "data", "messageId"]?.string }
+            return received != nil
+        }
+        let question = try #require(received)
+        let reply = try #require(
+            try submit(lab, #""image":{"id":"1"},"replyTo":"\#(question)""#)["id"]?.string)
+        #expect(try self.received(lab, reply)[path: "context", "message_id"]?.string == "wamid.IN1")
+    }
+
+    @Test func aMessageThatCannotBeAnsweredIsNamed() throws {
+        let lab = try quietLab()
+        func refused(_ members: String) throws -> [String] {
+            let answer = try lab.call("POST", "/v1/messages", #"{"to":"14155550100","line":"main",\#(members)}"#)
+            #expect(answer.status == 400, "\(answer.text)")
+            return answer.json?[path: "error", "details"]?.list.compactMap { $0["field"]?.string } ?? []
+        }
+        let later = try lab.submit(#","sendAt":"2099-01-01T00:00:00Z""#)
+        #expect(try refused(#""message":"x","replyTo":"\#(later)""#) == ["replyTo"])
+        #expect(try refused(#""reaction":{"message_id":"\#(later)","emoji":"👍"}"#) == ["reaction.message_id"])
+        #expect(try refused(#""message":"x","replyTo":"01a1fde1-218e-7000-82f6-e07a0b91ee61""#) == ["replyTo"])
+        let second = #"{"phoneNumberId":"107","token":"t",\#(Lab.freely)}"#
+        #expect(try lab.call("PUT", "/v1/lines/second", second).status == 201)
+        let elsewhere = try lab.submit(line: "second")
+        try lab.wait(elsewhere, for: "sent")
+        #expect(try refused(#""message":"x","replyTo":"\#(elsewhere)""#) == ["replyTo"])
+        #expect(try refused(#""message":"x","dryRun":true,"replyTo":"\#(elsewhere)""#) == ["replyTo"])
+        let bulk = try lab.call(
+            "POST", "/v1/messages/bulk",
+            #"{"atomic":true,"messages":[{"to":"14155550100","line":"main","message":"x","replyTo":"\#(elsewhere)"}]}"#)
+        #expect(
+            bulk.json?[path: "error", "details"]?.list.compactMap { $0["field"]?.string } == ["messages[0].replyTo"],
+            "\(bulk.text)")
+    }
+
+    @Test func onlyTemplatesPassAClosedWindow() throws {
+        let lab = try Lab(line: #"{"phoneNumberId":"106","token":"t"}"#)
+        for (type, content) in Self.kinds where type != "text" {
+            let answer = try lab.call("POST", "/v1/messages", #"{"to":"14155550100","\#(type)":\#(content)}"#)
+            #expect(answer.json?[path: "error", "code"]?.string == "63016", "\(type)")
+            #expect(answer.json?[path: "error", "details"]?.list.first?["field"]?.string == type)
+        }
+        let fallback = #""fallback":{"template":{"name":"hello_world","language":"en_US"}}"#
+        let id = try #require(try submit(lab, #""image":{"id":"1"},"replyTo":"wamid.A",\#(fallback)"#)["id"]?.string)
+        let body = try received(lab, id)
+        #expect(body["type"]?.string == "template" && body["context"] == nil)
+        let detail = try lab.message(id)["timeline"]?.list.compactMap { $0["detail"] }.first { $0["fallback"] != nil }
+        #expect(text(detail?["insteadOf"]) == #"{"id":"1"}"#)
+        #expect(try lab.message(id)["type"]?.string == "template")
+    }
+
+    // MARK: outboxctl
+
+    @Test func outboxctlSendsEveryKind() throws {
+        let lab = try quietLab()
+        let list = lab.folder.file("list.json")
+        try Data(#"{"button":"See","sections":[{"rows":[{"id":"1","title":"T"}]}]}"#.utf8)
+            .write(to: URL(fileURLWithPath: list))
+        let body = lab.folder.file("body.json")
+        try Data(
+            #"{"to":"14155550100","interactive":{"type":"catalog_message","body":{"text":"B"},"action":{"name":"catalog_message"}}}"#
+                .utf8
+        )
+        .write(to: URL(fileURLWithPath: body))
+        let to = "+14155550100"
+        let sends: [([String], String, String)] = [
+            (
+                [to, "--image", "https://a.example/b.png", "--caption", "C"], "image",
+                #"{"link":"https://a.example/b.png","caption":"C"}"#
+            ),
+            ([to, "--video", "12"], "video", #"{"id":"12"}"#), ([to, "--audio", "12"], "audio", #"{"id":"12"}"#),
+            ([to, "--voice", "12"], "audio", #"{"voice":true,"id":"12"}"#),
+            ([to, "--document", "12", "--filename", "a.pdf"], "document", #"{"id":"12","filename":"a.pdf"}"#),
+            ([to, "--sticker", "12"], "sticker", #"{"id":"12"}"#),
+            (
+                [to, "--location", "-33.5, 151.25", "--name", "N"], "location",
+                #"{"latitude":-33.5,"longitude":151.25,"name":"N"}"#
+            ),
+            (
+                [to, "--contact", "Lee, Ann, +14155550101"], "contacts",
+                #"[{"name":{"formatted_name":"Lee, Ann","first_name":"Lee, Ann"},"phones":[{"phone":"+14155550101"}]}]"#
+            ),
+            ([to, "--react", "👍", "--to-message", "wamid.A"], "reaction", #"{"message_id":"wamid.A","emoji":"👍"}"#),
+            ([to, "--react=", "--to-message", "wamid.A"], "reaction", #"{"message_id":"wamid.A","emoji":""}"#),
+            (
+                [to, "B", "--buttons", "y=Yes", "--buttons", "n=No = no", "--header", "H", "--footer", "F"],
+                "interactive",
+                #"{"type":"button","header":{"type":"text","text":"H"},"body":{"text":"B"},"footer":{"text":"F"},"action":{"buttons":[{"type":"reply","reply":{"id":"y","title":"Yes"}},{"type":"reply","reply":{"id":"n","title":"No = no"}}]}}"#
+            ),
+            (
+                [to, "B", "--url-button", "See=https://a.example/?a=b"], "interactive",
+                #"{"type":"cta_url","body":{"text":"B"},"action":{"name":"cta_url","parameters":{"display_text":"See","url":"https://a.example/?a=b"}}}"#
+            ),
+            (
+                [to, "B", "--list", list], "interactive",
+                #"{"type":"list","body":{"text":"B"},"action":{"button":"See","sections":[{"rows":[{"id":"1","title":"T"}]}]}}"#
+            ),
+            (
+                ["--body", body], "interactive",
+                #"{"type":"catalog_message","body":{"text":"B"},"action":{"name":"catalog_message"}}"#
+            ),
+            ([to, "x", "--preview", "--reply-to", "wamid.A"], "text", #"{"body":"x","preview_url":true}"#),
+        ]
+        for (arguments, type, content) in sends {
+            let sent = try lab.ctl(list: ["send"] + arguments)
+            #expect(sent.status == 0, "\(arguments): \(sent.text)")
+            let body = try received(lab, String(sent.text.dropLast()))
+            #expect(text(body[type]) == content, "\(arguments)")
+            #expect((body[path: "context", "message_id"]?.string == "wamid.A") == arguments.contains("--reply-to"))
+        }
+    }
+
+    @Test(arguments: [
+        ["--image", "1", "--video", "1"], ["--caption", "x"], ["--image", "1", "text"], ["--image", "./a.png"],
+        ["--react", "👍"], ["--react", "👍", "--to-message", "wamid.A", "--wait"], ["--buttons", "a=b"],
+        ["x", "--buttons", "ab"], ["--location", "1"], ["--contact", "Ann"], ["--image", "1", "--template", "a"],
+        ["--image", "1", "--preview"], ["--list", "/nowhere", "x"], ["x", "--filename", "a"],
+    ]) func outboxctlRefusesWhatDoesNotGoTogether(_ options: [String]) throws {
+        let folder = TemporaryFolder()
+        let program = try Program(
+            "outboxctl", ["send", "14155550100"] + options, environment: ["OUTBOXD_SOCKET": "/nowhere"],
+            output: folder.file("log"))
+        #expect(program.exitStatus() == 64, "\(program.words)")
+    }
+}
+
+/// Two readings of Meta's pages, made apart: what outboxd takes the sandbox takes, too.
+@Suite struct KindAgreementTests {
+    @Test(arguments: [1, 2, 3]) func whatPassesHerePassesThere(_ seed: UInt64) throws {
+        let lab = try SandboxLab()
+        var maker = ContentMaker(dice: Dice(seed: seed))
+        var taken = 0
+        for _ in 0..<1500 {
+            let (type, content) = maker.next()
+            guard verdict(on: try JSONParser().parse(content.utf8), of: type) == .fits else { continue }
+            taken += 1
+            let answer = try lab.send("14155550100", content: #""type":"\#(type)","\#(type)":\#(content)"#)
+            let details = answer.json?[path: "error", "error_data", "details"]?.string ?? ""
+            #expect(answer.status == 200, "seed \(seed): \(type) \(content.prefix(500)): \(details)")
+        }
+        #expect(taken > 300)
+    }
+}
+
+/// Makes contents that are right, and contents with something changed.
+private struct ContentMaker {
+    var dice: Dice
+
+    private mutating func below(_ number: Int) -> Int { Int(dice.next() % UInt64(number)) }
+    private mutating func pick<Item>(_ items: [Item]) -> Item { items[below(items.count)] }
+
+    private mutating func text(_ max: Int) -> String {
+        let length = pick([0, 1, 1, max / 2, max - 1, max, max, max + 1])
+        return String(repeating: pick(["a", "é", "語", "😀", " "]), count: length)
+    }
+
+    private mutating func string(_ max: Int) -> String { "\"\(text(max))\"" }
+
+    /// Some members of an object; each but those that are needed may be missing.
+    private mutating func object(_ members: [(String, String)]) -> String {
+        let kept = members.filter { _ in below(12) > 0 }
+        let more = below(60) == 0 ? [("extra", "1")] : []
+        return "{" + (kept + more).map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
+    }
+
+    private mutating func list(_ max: Int, _ item: (inout ContentMaker) -> String) -> String {
+        let count = pick([1, 1, 1, 2, 3, max, max + 1])
+        return "[" + (0..<count).map { _ in item(&self) }.joined(separator: ",") + "]"
+    }
+
+    private mutating func medium(_ more: [(String, String)] = []) -> String {
+        let place =
+            below(2) == 0
+            ? ("id", pick([#""12""#, #""""#, "7"]))
+            : (
+                "link",
+                pick([#""https://a.example/b?c=d#e""#, #""https://ü.example""#, #""http://a""#, #""https://a:1/""#])
+            )
+        return object([place] + more.filter { _ in below(3) > 0 })
+    }
+
+    mutating func next() -> (type: String, content: String) {
+        switch below(9) {
+        case 0: ("text", object([("body", string(4096)), ("preview_url", pick(["true", "false", "1"]))]))
+        case 1: (pick(["image", "video"]), medium([("caption", string(1024))]))
+        case 2: ("document", medium([("caption", string(1024)), ("filename", string(60))]))
+        case 3: ("audio", medium([("voice", "true")]))
+        case 4:
+            (
+                "location",
+                object([
+                    ("latitude", pick(["90", "-90.0", "1e1", #""12.5""#, "91"])),
+                    ("longitude", pick(["180", "-1.5e2", #""-12""#, "181"])), ("name", string(30)),
+                ])
+            )
+        case 5:
+            (
+                "contacts",
+                list(5) { maker in
+                    maker.object([
+                        ("name", maker.object([("formatted_name", maker.string(20)), ("suffix", maker.string(5))])),
+                        ("phones", maker.list(2) { $0.object([("phone", $0.string(15)), ("wa_id", #""1""#)]) }),
+                        ("birthday", maker.pick([#""1999-12-31""#, #""2000-02-29""#, #""99-1-1""#])),
+                        ("org", maker.object([("company", maker.string(10)), ("title", maker.string(10))])),
+                    ])
+                }
+            )
+        case 6:
+            (
+                "reaction",
+                object([
+                    ("message_id", #""wamid.A""#),
+                    ("emoji", "\"\(pick(["", "👍", "Ⓜ️", "🇨🇭", "❤️", "1️⃣", "ℹ", "©", "a"]))\""),
+                ])
+            )
+        default: ("interactive", interactive())
+        }
+    }
+
+    private mutating func interactive() -> String {
+        let type = pick([
+            "button", "list", "cta_url", "flow", "location_request_message", "product", "product_list",
+            "catalog_message",
+        ])
+        let kind = pick(["text", "text", "image", "video", "document"])
+        let content = kind == "text" ? string(60) : medium()
+        let header = object([("type", "\"\(kind)\""), (kind, content)])
+        let parts = [
+            ("type", "\"\(type)\""), ("body", object([("text", string(type == "list" ? 4096 : 1024))])),
+            ("action", action(type)),
+        ]
+        let optional = [("header", header), ("footer", object([("text", string(60))]))].filter {
+            below(2) == 0 || (type == "product_list" && $0.0 == "header")
+        }
+        return object(parts + optional)
+    }
+
+    private mutating func action(_ type: String) -> String {
+        switch type {
+        case "button":
+            object([
+                (
+                    "buttons",
+                    list(3) { maker in
+                        maker.object([
+                            ("type", #""reply""#),
+                            ("reply", maker.object([("id", "\"\(maker.below(1000))\""), ("title", maker.string(20))])),
+                        ])
+                    }
+                )
+            ])
+        case "list":
+            object([
+                ("button", string(20)),
+                (
+                    "sections",
+                    list(3) { maker in
+                        maker.object([
+                            ("title", maker.string(24)),
+                            (
+                                "rows",
+                                maker.list(4) {
+                                    $0.object([
+                                        ("id", "\"\($0.below(10_000))\""), ("title", $0.string(24)),
+                                        ("description", $0.string(72)),
+                                    ])
+                                }
+                            ),
+                        ])
+                    }
+                ),
+            ])
+        case "cta_url":
+            object([
+                ("name", #""cta_url""#),
+                (
+                    "parameters",
+                    object([
+                        ("display_text", string(20)),
+                        ("url", pick([#""http://a""#, #""HTTPS://a.b/c d""#, #""https://a/?b""#])),
+                    ])
+                ),
+            ])
+        case "flow":
+            object([
+                ("name", #""flow""#),
+                (
+                    "parameters",
+                    object([
+                        ("flow_message_version", #""3""#), ("flow_cta", string(30)),
+                        (pick(["flow_id", "flow_name"]), string(9)),
+                        ("mode", pick([#""draft""#, #""x""#])), ("flow_token", string(9)),
+                        (
+                            "flow_action_payload",
+                            object([("screen", string(9)), ("data", pick(["{}", #"{"a":[1]}"#, "1"]))])
+                        ),
+                    ])
+                ),
+            ])
+        case "location_request_message": object([("name", #""send_location""#)])
+        case "product": object([("catalog_id", string(9)), ("product_retailer_id", string(9))])
+        case "product_list":
+            object([
+                ("catalog_id", string(9)),
+                (
+                    "sections",
+                    list(3) { maker in
+                        maker.object([
+                            ("title", maker.string(24)),
+                            ("product_items", maker.list(30) { $0.object([("product_retailer_id", $0.string(9))]) }),
+                        ])
+                    }
+                ),
+            ])
+        default:
+            object([
+                ("name", #""catalog_message""#), ("parameters", object([("thumbnail_product_retailer_id", string(9))])),
+            ])
+        }
+    }
+}
