@@ -16,6 +16,7 @@ struct ContentBody {
     static let voice = "voice"
     /// The fields that hold contents.
     static let fields = ["message", "template"] + ContentKind.allCases.map(\.rawValue) + [voice]
+    private static let fieldSet = Set(fields)
     /// The fields that say something of them.
     static let sideFields = ["type", "previewUrl", "replyTo", "check"]
 
@@ -33,7 +34,7 @@ struct ContentBody {
             reader.refuse("type", "\"\(words)\" can be no kind of message: give one of Meta's words for it")
             return nil
         }
-        let given = (fields + [strange].compactMap { $0 }).filter { reader[$0] != nil }
+        let given = given(reader.names, strange)
         guard let field = given.first, let value = reader[field] else {
             refuseNothing(&reader, type)
             return nil
@@ -56,6 +57,14 @@ struct ContentBody {
         }
         if let mention { content?.mention = mention }
         return content
+    }
+
+    /// The fields with contents among some, in the order they are documented in.
+    private static func given(_ names: [String], _ strange: String?) -> [String] {
+        let given = names.filter { fieldSet.contains($0) || $0 == strange }
+        // One, but for what is refused.
+        guard given.count > 1 else { return given }
+        return (fields + [strange].compactMap { $0 }).filter(given.contains)
     }
 
     private static func isKnown(_ type: String) -> Bool {

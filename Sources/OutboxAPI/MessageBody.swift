@@ -16,7 +16,10 @@ package struct MessageBody: Equatable, Sendable {
         "line", "to", "sendAt", "expiresAt", "priority", "metadata", "dryRun", "fallback", "order", "whenFull",
         "onUnknown",
     ]
-    private static let fields = ownFields + ContentBody.fields + ContentBody.sideFields
+    // Nearly all messages have the first ones alone.
+    private static let fields =
+        ["to", "message", "template"] + ownFields.filter { $0 != "to" }
+        + ContentBody.fields.dropFirst(2) + ContentBody.sideFields
 
     package enum Reading: Equatable, Sendable {
         case complete(MessageBody)

@@ -36,6 +36,9 @@ struct ObjectReader {
         members.first { $0.name == name && !$0.value.isNull }?.value
     }
 
+    /// Of the members that are neither unknown nor null, in the order given.
+    var names: [String] { members.compactMap { $0.value.isNull ? nil : $0.name } }
+
     mutating func refuse(_ name: String, _ message: String) { errors.append(FieldError(path + name, message)) }
 
     mutating func adopt(_ others: [FieldError]) { errors += others }
