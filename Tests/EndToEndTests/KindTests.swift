@@ -211,7 +211,8 @@ import Testing
     }
 
     @Test func onlyTemplatesPassAClosedWindow() throws {
-        let lab = try Lab(line: #"{"phoneNumberId":"106","token":"t"}"#)
+        let lab = try Lab(
+            sandbox: ["--delivered-after", "86400000"], line: #"{"phoneNumberId":"106","token":"t"}"#)
         for (type, content) in Self.kinds where type != "text" {
             let answer = try lab.call("POST", "/v1/messages", #"{"to":"14155550100","\#(type)":\#(content)}"#)
             #expect(answer.json?[path: "error", "code"]?.string == "63016", "\(type)")
