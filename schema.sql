@@ -256,7 +256,9 @@ CREATE TABLE message (
     grace_until    INTEGER,                      -- unknown: when the policy decides; null: never
     claimed_at     INTEGER,                      -- the last attempt
     last_event     INTEGER NOT NULL,             -- head of this message's chain in event
-    recipient      TEXT    NOT NULL CHECK (length(recipient) BETWEEN 7 AND 15 AND recipient NOT GLOB '*[^0-9]*'),
+    recipient      TEXT    NOT NULL CHECK (  -- digits, or a user id of Meta's
+        (length(recipient) BETWEEN 7 AND 15 AND recipient NOT GLOB '*[^0-9]*')
+        OR (length(recipient) BETWEEN 4 AND 135 AND recipient GLOB '[A-Z][A-Z].*')),
     person         TEXT    NOT NULL,             -- the recipient, or whom Meta's answers say it stands for
     type           TEXT    NOT NULL CHECK (type <> ''),
     content        TEXT    NOT NULL,             -- JSON: what Meta gets under `type`

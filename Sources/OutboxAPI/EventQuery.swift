@@ -19,7 +19,7 @@ package struct EventQuery: Equatable, Sendable {
     /// Nil: all that callers may see.
     package var kinds: [EventKind]?
     package var messageID: String?
-    package var to: PhoneNumber?
+    package var to: Recipient?
     package var cursor: String?
 
     private static let known = ["after", "follow", "limit", "line", "event", "message", "to", "cursor"]
@@ -72,8 +72,8 @@ package struct EventQuery: Equatable, Sendable {
             self.kinds = kinds
         case "message": messageID = value
         case "to":
-            guard let number = PhoneNumber(value) else { return PhoneNumber.rule }
-            to = number
+            guard let recipient = Recipient(value) else { return Recipient.form }
+            to = recipient
         case "cursor":
             guard LogCursor.isName(value) else { return CursorBody.nameWords }
             cursor = value

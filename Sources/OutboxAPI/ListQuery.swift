@@ -5,7 +5,7 @@ package struct ListQuery: Equatable, Sendable {
     package var states: [MessageState] = []
     package var gate: WaitsAt?
     package var line: String?
-    package var to: PhoneNumber?
+    package var to: Recipient?
     package var batchID: String?
     package var since: Timestamp?
     package var until: Timestamp?
@@ -50,8 +50,8 @@ package struct ListQuery: Equatable, Sendable {
             gate = found
         case "line": line = value
         case "to":
-            guard let number = PhoneNumber(value) else { return PhoneNumber.rule }
-            to = number
+            guard let recipient = Recipient(value) else { return Recipient.form }
+            to = recipient
         case "batchId": batchID = value
         case "since", "until":
             guard let moment = Timestamp(rfc3339: value) else {

@@ -61,15 +61,10 @@ package struct MessageBody: Equatable, Sendable {
 
     // MARK: Fields
 
-    private static func recipient(_ reader: inout ObjectReader) -> PhoneNumber? {
+    private static func recipient(_ reader: inout ObjectReader) -> Recipient? {
         guard let text = reader.requiredString("to", example: "\"14155552671\"") else { return nil }
-        if let number = PhoneNumber(text) { return number }
-        if text.contains(".") && !text.contains("@") {
-            reader.refuse("to", "is a user id, as it seems: only phone numbers can be written to")
-            return nil
-        }
-        reader.refuse(
-            "to", "must be a phone number in E.164: country code and number, 7 to 15 digits, such as 14155552671")
+        if let recipient = Recipient(text) { return recipient }
+        reader.refuse("to", Recipient.form)
         return nil
     }
 

@@ -12,7 +12,7 @@ package enum Priority: Int64, NamedCase {
 package struct Draft: Equatable, Sendable {
     /// The line's name; nil: the account's only one.
     package var line: String?
-    package var to: PhoneNumber
+    package var to: Recipient
     /// Meta's word for the kind: `text`, `template`, `image`, or one that is not known here.
     package var type: String
     /// JSON of the object Meta expects under `type`.
@@ -38,7 +38,7 @@ package struct Draft: Equatable, Sendable {
     package var isChecked = true
 
     package init(
-        line: String?, to: PhoneNumber, type: String, content: [UInt8], sendAt: Timestamp? = nil,
+        line: String?, to: Recipient, type: String, content: [UInt8], sendAt: Timestamp? = nil,
         expiresAt: Timestamp? = nil, priority: Priority = .normal, metadata: [UInt8]? = nil,
         template: TemplateName? = nil, fallback: TemplateMessage? = nil
     ) {

@@ -1,3 +1,4 @@
+import OutboxCore
 package import OutboxHTTP
 
 /// Where the Cloud API is.
@@ -18,7 +19,8 @@ package struct GraphEndpoint: Equatable, Sendable {
 
     /// `POST /{version}/{phone number id}/messages`
     ///
-    /// `to` are digits; they leave with a `+`, for without it Meta prepends the business's own country code.
+    /// `to` are digits, which leave with a `+`, for without it Meta prepends the business's own country code; or a
+    /// business-scoped user id, which has a member of its own.
     /// `content` is the JSON object that stands under `type`. `opaque` comes back in status webhooks, unread by Meta
     /// (512 characters at most).
     package func send(
@@ -28,7 +30,8 @@ package struct GraphEndpoint: Equatable, Sendable {
         var body: [UInt8] = []
         body.reserveCapacity(content.count + 256)
         func append(_ text: String) { body.append(contentsOf: text.utf8) }
-        append("{\"messaging_product\":\"whatsapp\",\"recipient_type\":\"individual\",\"to\":\"+")
+        append("{\"messaging_product\":\"whatsapp\",\"recipient_type\":\"individual\",")
+        append(Recipient.isUserID(to) ? "\"recipient\":\"" : "\"to\":\"+")
         append(to)
         append("\",\"type\":\"")
         append(type)

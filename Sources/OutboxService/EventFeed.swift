@@ -165,7 +165,7 @@ final class EventFeed {
         }
         var filter = query.kinds.map { LogFilter(kinds: $0) } ?? LogFilter()
         filter.line = query.line
-        filter.to = query.to?.digits
+        filter.to = query.to?.text
         filter.message = message
         followers.append(
             Follower(

@@ -18,6 +18,13 @@ final class TemplateChecks {
             case .done(let line) = queue.resolve(draft.line, account), queue.knowsTemplates(of: line.id)
         else { return nil }
         var problems: [TemplateProblem] = []
+        for name in [draft.template, draft.fallback?.template].compactMap({ $0 }) where draft.to.isUserID {
+            // Meta's page "Business-scoped user IDs", and its code 131062.
+            if try templates(of: line.id, queue)[name]?.category == .authentication {
+                let words = "is a user id, and \(name.text) is an authentication template: Meta wants a phone number"
+                problems.append(TemplateProblem(field: "to", message: words))
+            }
+        }
         if let template = draft.template {
             problems += try check(template, draft.content, line, "template.", queue)
         }

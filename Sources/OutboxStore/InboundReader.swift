@@ -202,7 +202,7 @@ extension QueueReader {
                 AND m.line = (SELECT line FROM conversation WHERE id = :conversation)
             ORDER BY m.id DESC LIMIT :limit
             """)
-        for address in try addresses(of: conversation.correspondent.id) where PhoneNumber(address) != nil {
+        for address in try addresses(of: conversation.correspondent.id) where Recipient(address) != nil {
             let ids = try recipients.ids(to: address, below: before, limit: QueueReader.rowsExaminedMax)
             entries += try sent.all(
                 .text(jsonNumbers(ids)), .integer(account), .integer(conversation.id.rawValue), count

@@ -5,7 +5,7 @@ package struct ListFilter: Equatable, Sendable {
     package var states: [MessageState] = []
     package var gate: WaitsAt?
     package var line: String?
-    package var to: PhoneNumber?
+    package var to: Recipient?
     package var batch: MessageID?
     /// Accepted at this time or later.
     package var since: Timestamp?
@@ -63,7 +63,7 @@ extension QueueReader {
         if let to = filter.to {
             // In a stretch of the list no longer than needed, of which the others are taken.
             let enough = filter.isNarrow ? Self.rowsExaminedMax : filter.offset + filter.limit + 1
-            let ids = try recipients.ids(to: to.digits, below: newest, from: oldest, limit: enough)
+            let ids = try recipients.ids(to: to.text, below: newest, from: oldest, limit: enough)
             if filter.isNarrow, ids.count == enough { floor = ids.last ?? oldest }
             require("m.id IN (SELECT value FROM json_each(:ids))", .text(jsonNumbers(ids)))
         } else {

@@ -80,7 +80,7 @@ extension Queue {
         case .done(let found): line = found
         }
         let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
-        let person = try person(draft.to.digits, account: account)
+        let person = try person(draft.to.text, account: account)
         if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
         var draft = draft
         if let problem = try lookUpMention(&draft, line, now) { return .refused(.mention(problem)) }
@@ -95,7 +95,7 @@ extension Queue {
         try statements.insertMessage.run(
             .integer(id.rawValue), .integer(account), .integer(line.id), .optional(batch?.rawValue),
             .integer(state.rawValue), .integer(draft.priority.rawValue),
-            .integer((later ?? now).milliseconds), .integer(sequence), .text(draft.to.digits),
+            .integer((later ?? now).milliseconds), .integer(sequence), .text(draft.to.text),
             .text(draft.type), .utf8(draft.keptContent), .optional(draft.metadata),
             .optional(draft.sendAt?.milliseconds), .optional(expiresAt?.milliseconds),
             .integer(now.milliseconds), .integer(turn), .integer(gate.rawValue),
@@ -139,7 +139,7 @@ extension Queue {
         case .refused(let refusal): return refusal
         case .done(let line):
             let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
-            let person = try person(draft.to.digits, account: account)
+            let person = try person(draft.to.text, account: account)
             var draft = draft
             return try refusal(of: draft, to: person, line, later: later, now)
                 ?? lookUpMention(&draft, line, now).map { .mention($0) }
@@ -150,7 +150,7 @@ extension Queue {
     package func estimate(_ draft: Draft, account: Int64, now: Timestamp) throws -> Estimate? {
         guard case .done(let line) = resolve(draft.line, account) else { return nil }
         let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
-        let person = try person(draft.to.digits, account: account)
+        let person = try person(draft.to.text, account: account)
         let ready = Priority.allCases.reduce(0) { $0 + memory.counters.ready(line.id, $1) }
         var forecast = try forecast(of: draft, to: person, line, now)
         if let later { forecast = forecast.and(Forecast(leavesBy: later, limit: forecast.limit)) }
@@ -189,7 +189,7 @@ extension Queue {
         var forecast: Forecast?
         for (name, drafts) in Dictionary(grouping: drafts, by: \.line) {
             guard case .done(let line) = resolve(name, account) else { continue }
-            let people = try Set(drafts.map { try person($0.to.digits, account: account) })
+            let people = try Set(drafts.map { try person($0.to.text, account: account) })
             let places = try people.count { try needsPlace(line, $0) }
             let ofLine = try self.forecast(
                 line, now: now, more: Int64(drafts.count), places: places == 0 ? nil : Int64(places), priority: .low)

@@ -47,6 +47,15 @@ private let steps: [(version: Int64, sql: String)] = [
         DROP INDEX message_wamid;
         CREATE INDEX message_wamid ON message (wamid)
             WHERE wamid IS NOT NULL AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6;
+        -- The only way to change a CHECK without writing the table anew (sqlite.org/lang_altertable.html, 7).
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql,
+            'CHECK (length(recipient) BETWEEN 7 AND 15 AND recipient NOT GLOB ''*[^0-9]*'')',
+            'CHECK (
+                (length(recipient) BETWEEN 7 AND 15 AND recipient NOT GLOB ''*[^0-9]*'')
+                OR (length(recipient) BETWEEN 4 AND 135 AND recipient GLOB ''[A-Z][A-Z].*''))')
+        WHERE type = 'table' AND name = 'message';
+        PRAGMA writable_schema = RESET;
         """
     ),
 ]

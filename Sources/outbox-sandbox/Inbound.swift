@@ -27,9 +27,9 @@ extension Sandbox {
         }
         let type = value["type"]?.string ?? "text"
         let content = value["content"].map { Array($0.raw) } ?? inboundContent(type, text: value["text"]?.string)
-        if let from {
+        if let person = from.map({ settings.person($0.filter(\.isNumber)) }) ?? userID {
             limits.inboundArrived(
-                Pair(phoneNumberID: phoneNumberID, person: settings.person(from.filter(\.isNumber))),
+                Pair(phoneNumberID: phoneNumberID, person: person),
                 age: UInt64(max(0, nowSeconds - written)) * 1_000_000_000, steadyNanoseconds())
         }
         let wamid = value["id"]?.string ?? "wamid.INBOUND" + String(dice.next(), radix: 36)

@@ -227,6 +227,62 @@ import Testing
         #expect(try lab.message(id)["type"]?.string == "template")
     }
 
+    // MARK: User ids
+
+    @Test func somebodyKnownByUserIDAloneIsWrittenTo() throws {
+        let lab = try Lab(sandbox: ["--window"], line: #"{"phoneNumberId":"106","token":"t"}"#)
+        let person = "US.13491208655302741918"
+        func send(_ members: String) throws -> (status: Int, json: JSONValue?, text: String) {
+            try lab.call("POST", "/v1/messages", #"{"to":"\#(person)",\#(members)}"#)
+        }
+        #expect(try send(#""message":"closed""#).json?[path: "error", "code"]?.string == "63016")
+        try lab.sandbox(
+            "POST", "inbound", #"{"phoneNumberId":"106","userId":"\#(person)","username":"ann","text":"Hello"}"#)
+        var contact: JSONValue?
+        _ = try eventually {
+            contact = try lab.call("GET", "/v1/contacts").json?["data"]?.list.first
+            return contact != nil
+        }
+        #expect(contact?["contactReplyTo"]?.string == person)
+        let sent = try send(#""message":"Hi""#)
+        let id = try #require(sent.json?[path: "data", "id"]?.string, "\(sent.text)")
+        let message = try lab.wait(id, for: "read")
+        #expect(message["to"]?.string == person)
+        let body = try ledger(lab).last?["body"]
+        #expect(body?["recipient"]?.string == person && body?["to"] == nil)
+        #expect(try lab.call("GET", "/v1/messages?to=\(person)").json?["data"]?.list.count == 1)
+        #expect(try lab.call("GET", "/v1/events?to=\(person)").text.contains(id))
+        let conversation = try #require(
+            try lab.call("GET", "/v1/conversations").json?["data"]?.list.first?["id"]?.string)
+        let entries = try lab.call("GET", "/v1/conversations/\(conversation)/messages").json?["data"]?.list
+        #expect(entries?.compactMap { $0["direction"]?.string } == ["outbound", "inbound"])
+        #expect(try lab.sandbox("GET", "summary")?[path: "data", "violations", "window"]?.integer == 0)
+        // It is written to again after a restart, and from the command line.
+        lab.killDaemon()
+        try lab.startDaemon()
+        let again = try lab.ctl("send", person, "again", "--wait=read")
+        #expect(again.status == 0, "\(again.text)")
+    }
+
+    @Test func authenticationTemplatesWantANumber() throws {
+        let lab = try Lab(line: nil)
+        try lab.sandbox(
+            "PUT", "templates",
+            #"{"templates":[{"id":"1","name":"code","language":"en","status":"APPROVED","category":"AUTHENTICATION","components":[{"type":"BODY","text":"Your code"}]}]}"#
+        )
+        let line = #"{"phoneNumberId":"106","wabaId":"202","token":"t"}"#
+        #expect(try lab.call("PUT", "/v1/lines/main", line).status == 201)
+        func fields(_ to: String) throws -> [String] {
+            let body = #"{"to":"\#(to)","template":{"name":"code","language":"en"}}"#
+            let answer = try lab.call("POST", "/v1/messages", body).json
+            return answer?[path: "error", "details"]?.list.compactMap { $0["field"]?.string } ?? []
+        }
+        #expect(
+            try eventually { try !(lab.call("GET", "/v1/lines/main/templates").json?["data"]?.list.isEmpty ?? true) })
+        #expect(try fields("US.1349") == ["to"])
+        #expect(try fields("14155550100") == [])
+    }
+
     // MARK: outboxctl
 
     @Test func outboxctlSendsEveryKind() throws {

@@ -153,7 +153,7 @@ var lineSettings: LineSettings {
 }
 
 func textDraft(number: Int, bytes: Int = 20) throws -> Draft {
-    guard let to = PhoneNumber("1415555\(1000 + number)") else { throw Unexpected() }
+    guard let to = Recipient("1415555\(1000 + number)") else { throw Unexpected() }
     let text = String(repeating: "x", count: bytes)
     return Draft(line: "main", to: to, type: "text", content: Array(#"{"body":"\#(text)"}"#.utf8))
 }

@@ -45,11 +45,12 @@ private func checkMessage(_ value: JSONValue, path: String) {
         }
         let kept = draft.keptContent
         let request = GraphEndpoint().send(
-            phoneNumberID: "1", token: "t", to: draft.to.digits, type: draft.type, content: kept,
+            phoneNumberID: "1", token: "t", to: draft.to.text, type: draft.type, content: kept,
             opaque: "id.1", timeout: .seconds(1))
         guard let sent = parsed(request.body) else { preconditionFailure("accepted, but leaves as broken JSON") }
         precondition(
-            sent["to"]?.string == "+" + draft.to.digits && sent["biz_opaque_callback_data"]?.string == "id.1")
+            sent[draft.to.isUserID ? "recipient" : "to"]?.string == (draft.to.isUserID ? "" : "+") + draft.to.text
+                && sent["biz_opaque_callback_data"]?.string == "id.1")
         let answers = draft.mention?.role == .answer
         precondition(sent[draft.type]?.kind == .object || sent[draft.type]?.kind == .array)
         precondition(sent.members.map { $0.name }.count == (answers ? 7 : 6))

@@ -180,7 +180,7 @@ def check_outboxd(programs, bodies):
         outboxd.data(machine.socket, "PUT", "/v1/lines/main", line)
         for body in bodies:
             kind = body["type"]
-            message = {"to": body["to"], kind: body[kind]}
+            message = {"to": body.get("to", body.get("recipient")), kind: body[kind]}
             if kind == "template":
                 message[kind] = {**body[kind], "language": body[kind]["language"]["code"]}
             if "context" in body:
@@ -200,7 +200,8 @@ def check_outboxd(programs, bodies):
             if kind == "template":
                 assert ours[kind]["name"] == theirs[kind]["name"]
                 continue
-            assert ours[kind] == theirs[kind] and ours.get("context") == theirs.get("context"), (ours, theirs)
+            for member in (kind, "context", "recipient"):
+                assert ours.get(member) == theirs.get(member), (ours, theirs)
 
 
 def main():
@@ -229,7 +230,7 @@ def main():
         finally:
             sandbox.terminate()
             sandbox.wait(60)
-    check_outboxd(programs, [body for body in bodies if "to" in body])
+    check_outboxd(programs, bodies)
     kinds = {json.dumps([body["type"], body.get("interactive", {}).get("type")]) for body in bodies}
     print(
         f"pywa: {len(bodies)} messages of {len(kinds)} kinds taken, {refused} refused as pywa knows it, "

@@ -22,7 +22,7 @@ private func wrongFields(_ text: String) throws -> [String] {
             Issue.record("refused")
             return
         }
-        #expect(message.dryRun && message.draft.line == "main" && message.draft.to.digits == "14155552671")
+        #expect(message.dryRun && message.draft.line == "main" && message.draft.to.text == "14155552671")
         #expect(message.draft.priority == .high && message.draft.sendAt?.rfc3339 == "2027-01-15T09:00:00.000Z")
         #expect(String(decoding: message.draft.content, as: UTF8.self) == #"{"body":"h\u00e9","preview_url":true}"#)
         #expect(message.draft.metadata == Array(#"{"a":[1.50]}"#.utf8))

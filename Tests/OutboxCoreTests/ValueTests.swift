@@ -178,3 +178,21 @@ private let noWay = Failure(code: "NOT_CONNECTED", message: "no way")
         for share in shares { #expect(share.count <= ready[Int(share.line)].count) }
     }
 }
+
+@Suite struct RecipientTests {
+    @Test(arguments: [
+        "US.13491208655302741918", "CH.a", "GB.ENT.1349", "DE." + String(repeating: "z", count: 128),
+    ]) func aUserIDIsTakenWhole(_ text: String) {
+        #expect(Recipient(text)?.text == text && Recipient(text)?.isUserID == true)
+    }
+
+    @Test func aNumberIsItsDigits() {
+        #expect(Recipient("+1 (415) 555-26.71")?.text == "14155552671")
+        #expect(Recipient("14155552671")?.isUserID == false)
+    }
+
+    @Test(arguments: [
+        "", "US", "US.", "us.1", "USA.1", "US.1.2", "US.a-b", "US.ENT.", "1S.1", "US.\u{e9}", "@ann", "ann",
+        "DE." + String(repeating: "z", count: 129), "415",
+    ]) func nothingElseIsARecipient(_ text: String) { #expect(Recipient(text) == nil) }
+}

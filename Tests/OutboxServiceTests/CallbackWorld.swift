@@ -199,7 +199,7 @@ final class CallbackWorld {
     func submit(_ count: Int) throws {
         for _ in 0..<count {
             people += 1
-            let to = try #require(PhoneNumber("1415\(5_000_000 + people)"))
+            let to = try #require(Recipient("1415\(5_000_000 + people)"))
             let draft = Draft(line: "main", to: to, type: "text", content: Array(#"{"body":"hi"}"#.utf8))
             toWriter.append(.submit(exchange, draft))
         }

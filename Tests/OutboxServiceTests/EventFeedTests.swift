@@ -29,7 +29,7 @@ private final class Stand {
 
     /// One event each.
     func submit(_ count: Int, metadataBytes: Int = 0) throws {
-        let to = try #require(PhoneNumber("14155550100"))
+        let to = try #require(Recipient("14155550100"))
         let metadata = Array(#"{"m":"\#(String(repeating: "m", count: metadataBytes))"}"#.utf8)
         let draft = Draft(
             line: nil, to: to, type: "text", content: Array("{}".utf8), metadata: metadataBytes > 0 ? metadata : nil)

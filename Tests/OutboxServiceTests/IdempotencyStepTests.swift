@@ -26,7 +26,7 @@ extension Desk {
             KeyedSlice.Item(
                 index: start + offset,
                 digest: form == .stream ? IdempotencyKey.digest(Array(line.utf8)) : IdempotencyKey.noDigest,
-                draft: try PhoneNumber(line) == nil ? nil : draft(line))
+                draft: try Recipient(line) == nil ? nil : draft(line))
         }
     }
 

@@ -56,7 +56,7 @@ final class Desk {
     let exchange = Exchange(descriptor: 1, serial: 1)
 
     func draft(_ to: String, line: String = "main") throws -> Draft {
-        Draft(line: line, to: try #require(PhoneNumber(to)), type: "text", content: Array("{}".utf8))
+        Draft(line: line, to: try #require(Recipient(to)), type: "text", content: Array("{}".utf8))
     }
 
     func turn(_ inputs: WriterInput...) -> WriterStep<Dice>.Outputs { turn(inputs) }
@@ -66,7 +66,7 @@ final class Desk {
         _ = queue.together(1) { _ in
             for _ in 0..<count {
                 submitted += 1
-                guard let to = PhoneNumber("141555\(50_000 + submitted)") else { continue }
+                guard let to = Recipient("141555\(50_000 + submitted)") else { continue }
                 let draft = Draft(line: nil, to: to, type: "text", content: Array("{}".utf8))
                 _ = try queue.submit(draft, account: Account.defaultID, batch: nil, now: now)
             }

@@ -191,7 +191,7 @@ import Testing
             if number % 4 == 0 { mine.append(id) }
         }
         var filter = ListFilter()
-        filter.to = PhoneNumber("14155550100")
+        filter.to = Recipient("14155550100")
         filter.limit = 3
         let reader = try QueueReader(path: bench.path)
         let first = try reader.list(filter, account: 1)

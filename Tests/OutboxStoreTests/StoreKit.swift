@@ -45,7 +45,7 @@ final class Bench {
 
     func draft(_ to: String = "14155552671", sendAt: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> Draft {
         Draft(
-            line: nil, to: try #require(PhoneNumber(to)), type: "text", content: Array(#"{"body":"hi"}"#.utf8),
+            line: nil, to: try #require(Recipient(to)), type: "text", content: Array(#"{"body":"hi"}"#.utf8),
             sendAt: sendAt, expiresAt: expiresAt, metadata: Array(#"{"order":1}"#.utf8))
     }
 

@@ -141,7 +141,7 @@ import Testing
         try bench.submit()
         let second = try list { $0.before = first.next }
         #expect(second.messages.map(\.id) == Array(ids.prefix(5).reversed()) && second.next == nil)
-        #expect(try list { $0.to = PhoneNumber("14155550000") }.messages.count == 5)
+        #expect(try list { $0.to = Recipient("14155550000") }.messages.count == 5)
         #expect(
             try list {
                 $0.states = [.queued]

@@ -34,11 +34,25 @@ import Testing
         #expect(again.upgrade == nil)
     }
 
+    @Test(arguments: oldSchemas.map(\.version))
+    func anOldFileTakesMessagesToUserIDs(version: Int64) throws {
+        let old = try #require(oldSchemas.first { $0.version == version })
+        let path = try oldFile(old)
+        let queue = try Queue(path: path, reading: reading)
+        try queue.close()
+        let database = try Database(path: path, .readWrite)
+        let change = "UPDATE message SET recipient = :to WHERE id = (SELECT min(id) FROM message)"
+        for right in ["US.1349", "14155550100"] { try database.prepare(change).run(.text(right)) }
+        for wrong in ["us.1349", "1234", "x14155550100", "US"] {
+            #expect(throws: StoreError.self) { try database.prepare(change).run(.text(wrong)) }
+        }
+    }
+
     @Test func oldAndNewMessagesToOnePersonAreFound() throws {
         let path = try oldFile(oldSchemas[0])
         let queue = try Queue(path: path, reading: reading)
         let now = Timestamp(milliseconds: 1_800_000_000_000)
-        let to = try #require(PhoneNumber("14155553"))
+        let to = try #require(Recipient("14155553"))
         let draft = Draft(line: nil, to: to, type: "text", content: Array(#"{"body":"hi"}"#.utf8))
         queue.set(tick: reading.tick, wall: now, isSynchronised: true)
         var ids: [MessageID] = []

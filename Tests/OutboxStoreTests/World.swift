@@ -103,7 +103,7 @@ final class World {
         later: Int64? = nil
     ) throws {
         var draft = Draft(
-            line: line, to: try #require(PhoneNumber(person)), type: text ? "text" : "template",
+            line: line, to: try #require(Recipient(person)), type: text ? "text" : "template",
             content: Array(#"{"name":"t","language":{"code":"en"}}"#.utf8), priority: priority)
         if !text { draft.template = TemplateName(name: "t", language: "en") }
         draft.sendAt = later.map { Timestamp(milliseconds: wall.milliseconds + $0) }

@@ -60,7 +60,7 @@ extension Simulation {
 
     private func submit(_ count: Int) {
         for _ in 0..<count {
-            guard let to = PhoneNumber(person()) else { continue }
+            guard let to = Recipient(person()) else { continue }
             let priority: Priority = happens(0.2) ? .high : happens(0.3) ? .low : .normal
             var draft = Draft(
                 line: Self.lines.randomElement(using: &dice), to: to, type: "template",
