@@ -194,7 +194,10 @@
             case .cursor(.done(let cursor, _)): acknowledged.note(.cursor(cursor.name, cursor.position))
             case .webhookStored:
                 if let status { acknowledged.reports.append(status) }
-                if let wamid { acknowledged.note(.call(.received(wamid))) }
+                // Without the line, which the failure may have kept from being made, it is for nobody.
+                if let wamid, step?.queue.line(named: "main", account: 1) != nil {
+                    acknowledged.note(.call(.received(wamid)))
+                }
             case .replayed(let done):
                 if let key, acknowledged.keys[key.text]?.submitted != done {
                     problems.append("key \(key.text) changed")

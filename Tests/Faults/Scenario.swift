@@ -1,4 +1,5 @@
 import CFaultVFS
+import Glibc
 import OutboxCore
 import OutboxStore
 
@@ -35,14 +36,23 @@ struct Scenario {
 }
 
 /// For each kind of failure every n, or where there are more than 80 as many as `runs` allows, drawn from all of them; `run` is given a name and
-/// answers what it found.
+/// answers what it found. With OUTBOXD_FAILURE='NAME NTH', such as 'memory 28289', that one alone.
 func everyFailure(
     _ what: String, seed: UInt64, runs: Int, run: (_ name: String) throws -> [String]
 ) throws -> [String] {
     var dice = Dice(seed: seed ^ 0xFA17)
     var problems: [String] = []
     var (failed, clean) = (0, 0)
+    let only = getenv("OUTBOXD_FAILURE").map { String(cString: $0) }
     for scenario in Scenario.all {
+        if let only {
+            guard let nth = Int64(only.split(separator: " ").last ?? ""), only == "\(scenario.name) \(nth)" else {
+                continue
+            }
+            fault_describe(only)
+            scenario.arm(nth)
+            return try run(only)
+        }
         // How often there is something to fail.
         scenario.arm(.max)
         problems += try run("\(scenario.name) never")

@@ -181,7 +181,11 @@ import Testing
         let bench = try full()
         var erasure = Erasure(of: Self.number, account: 2)
         while !erasure.waitsForLog { try bench.run { try $0.erase(&erasure, now: bench.now, needed: nil) } }
-        #expect(erasure.report == ErasureReport())
+        var report = erasure.report
+        // A call nobody could read is of no account.
+        #expect(report.kept.map(\.what) == ["webhooks"])
+        report.kept = []
+        #expect(report == ErasureReport())
         #expect(try holds(bench, Self.number) && bench.count(.read) == 2)
     }
 }
