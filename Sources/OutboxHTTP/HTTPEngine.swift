@@ -22,8 +22,11 @@ package struct HTTPLane: Sendable {
     var interval: UInt64
     /// So many may be written at once after a pause.
     var burst: UInt64
+    /// Nanoseconds behind its moment after which a request is not begun any more, but ends as not sent.
+    var waitMax: UInt64
 
-    package init(id: Int64, interval: UInt64, burst: UInt64) {
+    package init(id: Int64, interval: UInt64, burst: UInt64, waitMax: UInt64 = .max) {
+        self.waitMax = waitMax
         self.id = id
         self.interval = interval
         self.burst = max(burst, 1)
@@ -159,9 +162,13 @@ final class HTTPEngine: Sendable {
             while let (job, moment) = later.last, moment <= now {
                 if job.place.lane != nil, underWay.count >= connectionsMax {
                     lastFull = now
-                    return
+                    return endOverdue(now, &ends)
                 }
                 later.removeLast()
+                if let lane = job.place.lane, now - job.place.moment > lane.waitMax {
+                    ends.append(End(job: job, result: .notSent("no connection became free in time")))
+                    continue
+                }
                 if let open = enter(job, moment, now) {
                     put(job, open)
                 } else if let problem = Transfer.problem(job.request) {
@@ -173,6 +180,18 @@ final class HTTPEngine: Sendable {
                     ends.append(End(job: job, result: Transfer.notMade))
                 }
             }
+        }
+
+        /// Those that have waited too long for a connection.
+        private mutating func endOverdue(_ now: UInt64, _ ends: inout [End]) {
+            func isOverdue(_ job: HTTPJob) -> Bool {
+                job.place.lane.map { now > job.place.moment && now - job.place.moment > $0.waitMax } ?? false
+            }
+            guard let oldest = later.last, isOverdue(oldest.job) else { return }
+            for (job, _) in later where isOverdue(job) {
+                ends.append(End(job: job, result: .notSent("no connection became free in time")))
+            }
+            later.removeAll { isOverdue($0.job) }
         }
 
         private mutating func put(_ job: HTTPJob, _ moment: UInt64) {

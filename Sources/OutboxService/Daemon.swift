@@ -55,7 +55,7 @@ package final class Daemon: Sendable {
                 reading: LimitClock.Reading(
                     boot: bootName(), tick: steadyNanoseconds(), wall: Timestamp(milliseconds: wallClockMilliseconds()),
                     isSynchronised: wallClockIsSynchronised()),
-                attemptMax: settings.requestTimeout + .seconds(1),
+                attemptMax: settings.attemptMax,
                 keysKept: .seconds(settings.idempotencyHours * 3600))
         }
         let step = Handover(

@@ -149,7 +149,7 @@ package struct Restoration {
                 path: file,
                 reading: LimitClock.Reading(
                     boot: bootName(), tick: steadyNanoseconds(), wall: now, isSynchronised: wallClockIsSynchronised()),
-                attemptMax: settings.requestTimeout + .seconds(1),
+                attemptMax: settings.attemptMax,
                 keysKept: .seconds(settings.idempotencyHours * 3600))
             // The backup itself is the copy of what was before.
             if let upgrade = queue.upgrade { _ = removeFile(upgrade.backup) }

@@ -53,7 +53,9 @@ final class Sender: Sendable {
             let request = target.endpoint.send(
                 phoneNumberID: attempt.phoneNumberID, token: token, to: attempt.to, type: attempt.type,
                 content: attempt.content, opaque: attempt.opaque, timeout: target.timeout)
-            let lane = HTTPLane(id: attempt.line, interval: attempt.spacing, burst: attempt.burst)
+            let lane = HTTPLane(
+                id: attempt.line, interval: attempt.spacing, burst: attempt.burst,
+                waitMax: UInt64(target.timeout.components.seconds) * 1_000_000_000)
             requests.append((request, attempt, HTTPPlace(moment: attempt.notBefore, lane: lane)))
         }
         if !requests.isEmpty { client.send(requests) }

@@ -14,6 +14,8 @@ package struct Settings: Equatable, Sendable {
     /// Requests to Meta under way at a time, over all lines.
     package var connections = 64
     package var requestTimeout = Duration.seconds(30)
+    /// From the claim of an attempt to its end: it may wait for a connection as long as it may take then.
+    package var attemptMax: Duration { requestTimeout + requestTimeout + .seconds(1) }
     /// How long sends under way may take at the end.
     package var stopTimeout = Duration.seconds(20)
     package var logLevel = LogLevel.info

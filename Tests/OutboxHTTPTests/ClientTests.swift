@@ -295,6 +295,42 @@ private struct Unexpected: Error {}
         #expect(came.count == 3 && came[0] >= free && came[1] >= free + 30_000_000 && came[2] >= free + 60_000_000)
     }
 
+    /// Limits are counted to the latest end an attempt can have: it does not wait for ever.
+    @Test func whatFindsNoConnectionInTimeIsNotSent() throws {
+        let arrived = Lock(0)
+        let server = try Scripted { number in
+            if number == 1 { return .stall }
+            arrived.withLock { $0 += 1 }
+            return .answer("ok")
+        }
+        let ends = Lock<[Int: HTTPResult]>([:])
+        let bell = Bell()
+        let client = HTTPClient<Int>(name: "test", connectionsMax: 1) { completions in
+            ends.withLock { for one in completions { $0[one.context] = one.result } }
+            bell.ring()
+        }
+        func lane(_ waitMax: UInt64) -> HTTPLane { HTTPLane(id: 1, interval: 1, burst: 1, waitMax: waitMax) }
+        let now = steadyNanoseconds()
+        client.send([(post(server.path, timeout: .seconds(3)), 0, HTTPPlace(moment: now, lane: lane(.max)))])
+        client.send([
+            (post(server.path), 1, HTTPPlace(moment: now + 1, lane: lane(100_000_000))),
+            (post(server.path), 2, HTTPPlace(moment: now + 2, lane: lane(.max))),
+        ])
+        let patience = steadyNanoseconds() + 20_000_000_000
+        while ends.withLock({ $0.count }) < 3, steadyNanoseconds() < patience {
+            _ = bell.wait(milliseconds: 1000)
+            bell.clear()
+        }
+        client.finish(within: .seconds(1))
+        let ended = ends.withLock { $0 }
+        #expect(ended[1] == .notSent("no connection became free in time"))
+        guard case .broken? = ended[0], case .answered? = ended[2] else {
+            Issue.record("\(ended)")
+            return
+        }
+        #expect(arrived.withLock { $0 } == 1)
+    }
+
     // MARK: Answers heard as they come
 
     private func hear(_ server: Scripted, quietMax: Duration? = nil, _ goesOn: (String) -> Bool = { _ in true })
