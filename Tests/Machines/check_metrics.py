@@ -168,7 +168,9 @@ def check(machine):
     assert calls == status["webhooks"]["received"] > 1, (calls, status["webhooks"])
     assert last("outboxd_webhook_updates_total", kind="statuses") == status["webhooks"]["statuses"]
     told = last("outboxd_callback_events_total", result="delivered")
-    assert told == len(outboxd.exchange(path, "GET", "/v1/events?after=0")[2].splitlines()), told
+    logged = outboxd.exchange(path, "GET", "/v1/events?after=0")[2].splitlines()
+    # Of what operators change only those hear who ask for it by name.
+    assert told == sum(b'"event":"operator.change"' not in line for line in logged), (told, len(logged))
     assert last("outboxd_build_info", version=status["version"]) == 1
 
     # What waits and who listens.
@@ -176,7 +178,7 @@ def check(machine):
     send("14155559000")
     outboxd.until(lambda: scrape(path)("outboxd_callback_backlog_events", subscription=subscription) > 0)
     assert scrape(path)("outboxd_event_followers") == 0
-    follower = outboxd.Connection(path)
+    follower = outboxd.UnixConnection(path)
     follower.request("GET", "/v1/events?follow=true")
     follower.getresponse()
     outboxd.until(lambda: scrape(path)("outboxd_event_followers") == 1)
