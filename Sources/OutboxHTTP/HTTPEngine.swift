@@ -42,6 +42,12 @@ class HTTPJob: @unchecked Sendable {
         self.request = request
         self.place = place
     }
+
+    /// It has waited too long for a connection to be begun.
+    func isOverdue(_ now: UInt64) -> Bool {
+        guard let lane = place.lane, now > place.moment else { return false }
+        return now - place.moment > lane.waitMax
+    }
 }
 
 /// What `HTTPClient` does, for any kind of context: the thread that owns libcurl's handles.
@@ -165,11 +171,9 @@ final class HTTPEngine: Sendable {
                     return endOverdue(now, &ends)
                 }
                 later.removeLast()
-                if let lane = job.place.lane, now - job.place.moment > lane.waitMax {
-                    ends.append(End(job: job, result: .notSent("no connection became free in time")))
-                    continue
-                }
-                if let open = enter(job, moment, now) {
+                if job.isOverdue(now) {
+                    ends.append(Self.overdue(job))
+                } else if let open = enter(job, moment, now) {
                     put(job, open)
                 } else if let problem = Transfer.problem(job.request) {
                     ends.append(End(job: job, result: .notSent(problem)))
@@ -182,16 +186,15 @@ final class HTTPEngine: Sendable {
             }
         }
 
+        private static func overdue(_ job: HTTPJob) -> End {
+            End(job: job, result: .notSent("no connection became free in time"))
+        }
+
         /// Those that have waited too long for a connection.
         private mutating func endOverdue(_ now: UInt64, _ ends: inout [End]) {
-            func isOverdue(_ job: HTTPJob) -> Bool {
-                job.place.lane.map { now > job.place.moment && now - job.place.moment > $0.waitMax } ?? false
-            }
-            guard let oldest = later.last, isOverdue(oldest.job) else { return }
-            for (job, _) in later where isOverdue(job) {
-                ends.append(End(job: job, result: .notSent("no connection became free in time")))
-            }
-            later.removeAll { isOverdue($0.job) }
+            guard let next = later.last, next.job.isOverdue(now) else { return }
+            ends += later.filter { $0.job.isOverdue(now) }.map { Self.overdue($0.job) }
+            later.removeAll { $0.job.isOverdue(now) }
         }
 
         private mutating func put(_ job: HTTPJob, _ moment: UInt64) {
