@@ -90,7 +90,7 @@ let package = Package(
             ],
             path: "Tests/Faults", swiftSettings: strict),
         .target(
-            name: "TestKit", dependencies: ["OutboxSystem", "OutboxJSON"], path: "Tests/TestKit",
+            name: "TestKit", dependencies: ["CLinux", "OutboxSystem", "OutboxJSON"], path: "Tests/TestKit",
             resources: [.embedInCode("Schemas/schema-1.sql"), .embedInCode("Schemas/schema-2.sql")],
             swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),

@@ -1,6 +1,7 @@
 #pragma once
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -17,6 +18,7 @@
 // Hidden behind _GNU_SOURCE, which no module may define.
 int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
 
 // Of <malloc.h>, which would take struct stat out of Glibc's module.
 int mallopt(int parameter, int value);

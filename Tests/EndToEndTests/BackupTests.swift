@@ -148,15 +148,7 @@ import Testing
         let kept = try FileManager.default.contentsOfDirectory(atPath: lab.state)
             .filter { $0.contains(".replaced-") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }.sorted()
         let counts = try kept.map { name in
-            let process = Process()
-            let pipe = Pipe()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-            process.arguments = ["\(lab.state)/\(name)", "SELECT count(*) FROM message"]
-            process.standardOutput = pipe
-            try process.run()
-            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+            try sqlite("\(lab.state)/\(name)", "SELECT count(*) FROM message", log: lab.folder.file("\(name).count"))
         }
         #expect(counts.contains("41"), "\(kept) \(counts) \(new)")
     }

@@ -4,39 +4,26 @@ import OutboxJSON
 import TestKit
 import Testing
 
-/// A program started by a test; ended by its id when the test lets go of it.
-final class Program: @unchecked Sendable {
-    private let process = Process()
+/// A program under test, or one that helps.
+final class Program: Sendable {
+    private let process: ChildProcess
     private let output: String
 
     /// Standard output and error go to `output`, a file.
     init(_ name: String, _ arguments: [String], environment: [String: String] = [:], output: String) throws {
         self.output = output
-        if !FileManager.default.fileExists(atPath: output) {
-            _ = FileManager.default.createFile(atPath: output, contents: nil)
-        }
-        let handle = try #require(FileHandle(forWritingAtPath: output))
-        handle.seekToEndOfFile()
-        process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : "\(programFolder)/\(name)")
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardOutput = handle
-        process.standardError = handle
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
+        process = try ChildProcess(
+            path: name.hasPrefix("/") ? name : "\(programFolder)/\(name)", arguments: arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, output: output)
     }
 
-    deinit { if process.isRunning { kill(SIGKILL) } }
-
-    var pid: Int32 { process.processIdentifier }
+    var pid: Int32 { process.pid }
     var isRunning: Bool { process.isRunning }
 
-    func signal(_ number: Int32) { Foundation.kill(process.processIdentifier, number) }
+    func signal(_ number: Int32) { process.signal(number) }
 
-    func kill(_ number: Int32) {
-        signal(number)
-        process.waitUntilExit()
-    }
+    /// Returns when it has ended.
+    func kill(_ number: Int32) { process.kill(number) }
 
     /// The exit status; nil when it has not ended by itself in time.
     func exitStatus(within seconds: Double = 60) -> Int32? {
