@@ -23,6 +23,7 @@ package final class Daemon: Sendable {
     private let backups: BackupThread
     private let door: Doorkeeper
     private let rateLimit: Lock<Int>
+    private let rates: Rates
     private let front: Thread
     private let pulse = Lock(Pulse())
 
@@ -45,6 +46,7 @@ package final class Daemon: Sendable {
         let access = Access(settings)
         for problem in access.problems { journal.write(LogLine(.warning, .sendGroupMissing, problem)) }
         umask(0o077)
+        rates = try Rates(settings.rates)
         let directory = try StateDirectory(path: settings.stateDirectory)
         secrets = try Secrets(credentials: environment("CREDENTIALS_DIRECTORY"), folder: directory.secrets)
         try secrets.checkCredentials()
@@ -107,7 +109,7 @@ package final class Daemon: Sendable {
                 writer: inbox, answers: { frontMail.post(.answers($0)) }))
         away.askAbout(with: catchUp, journal)
         reader = try ReaderThread(
-            path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal,
+            path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal, rates: rates,
             askers: Askers(calls: calls, catchUp: catchUp) { inbox.post(.asked($0, .changed($1))) }
         ) { frontMail.post(.answers($0)) }
         let events = try EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
@@ -128,9 +130,10 @@ package final class Daemon: Sendable {
                 clock: queue.clock,
                 door: door, needsKeys: needsKeys, limits: rateLimit,
                 pong: { number in pulse.withLock { $0.front = number } },
-                reload: { [secrets] who in
+                reload: { [secrets, rates] who in
                     try reloadParts(
-                        load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit), journal, by: who)
+                        load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates), journal,
+                        by: who)
                 }))
         writer = WriterThread(
             inbox: inbox, start: { step.value }, journal: journal,
@@ -183,7 +186,8 @@ package final class Daemon: Sendable {
     private func reloadOnSignal() {
         do {
             try reloadParts(
-                load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit), journal, by: "SIGHUP")
+                load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates), journal, by: "SIGHUP"
+            )
         } catch {
             journal.write(LogLine(.error, .reloadFailed, "nothing was reloaded: \(error)"))
         }

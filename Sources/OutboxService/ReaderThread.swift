@@ -72,14 +72,14 @@ final class ReaderThread: Sendable {
     private let thread: Thread
 
     init(
-        path: String, clock: LimitClock, deadline: Duration, journal: Journal, askers: Askers,
+        path: String, clock: LimitClock, deadline: Duration, journal: Journal, rates: Rates, askers: Askers,
         answers: @escaping @Sendable ([(Exchange, HTTPResponse)]) -> Void
     ) throws {
         let bell = Bell()
         let mailbox = Mailbox<Mail>(bell: bell)
         self.mailbox = mailbox
         let answerer = Handover(
-            try Answerer(reader: QueueReader(path: path), path: path, clock: clock, deadline: deadline))
+            try Answerer(reader: QueueReader(path: path), path: path, clock: clock, deadline: deadline, rates: rates))
         thread = Thread("reader") { Self.run(answerer.value, askers, bell, mailbox, journal, answers) }
     }
 
@@ -145,10 +145,13 @@ struct Answerer {
     let deadline: Duration
     let parser = JSONParser()
     let callbacks: CallbackReader
+    /// Nil: nobody tells prices.
+    let rates: Rates?
     /// Whose questions it answers.
     private(set) var account = Account.defaultID
 
-    init(reader: QueueReader, path: String, clock: LimitClock, deadline: Duration) throws {
+    init(reader: QueueReader, path: String, clock: LimitClock, deadline: Duration, rates: Rates? = nil) throws {
+        self.rates = rates
         self.reader = reader
         self.path = path
         callbacks = try CallbackReader(reader)

@@ -8,11 +8,13 @@ struct Reloaded {
     let inbox: WriterInbox
     let door: Doorkeeper
     let rateLimit: Lock<Int>
+    let rates: Rates
 
     init(
         _ secrets: Secrets, _ sender: Sender, _ caller: Caller, _ inbox: WriterInbox, _ door: Doorkeeper,
-        _ rateLimit: Lock<Int>
+        _ rateLimit: Lock<Int>, _ rates: Rates
     ) {
+        self.rates = rates
         self.secrets = secrets
         self.sender = sender
         self.caller = caller
@@ -26,9 +28,11 @@ func reloadParts(
     _ load: () throws -> Settings, _ atStart: Settings, _ parts: Reloaded, _ journal: Journal, by who: String
 ) throws {
     let settings = try load()
+    let rates = try Rates.read(settings.rates)
     let access = Access(settings)
     for problem in access.problems { journal.write(LogLine(.warning, .sendGroupMissing, problem)) }
     parts.door.set(access)
+    parts.rates.set(rates)
     parts.rateLimit.withLock { $0 = settings.rateLimit }
     parts.inbox.post(.limitIntake(IntakeLimits(settings)))
     parts.secrets.reload()

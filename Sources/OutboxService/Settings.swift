@@ -38,6 +38,8 @@ package struct Settings: Equatable, Sendable {
     package var idempotencyHours = 24
     /// Events may cross a network in clear.
     package var allowsHTTPCallbacks = false
+    /// A file of Meta's prices (`RateCard`), for forecasts and reports; nil: no costs are told.
+    package var rates: String?
 
     package init() {}
 
@@ -71,6 +73,7 @@ package struct Settings: Equatable, Sendable {
         ("free-disk-min", "MIB", "no new messages when less of the disk is free (default: 64, or 1/16 of it) *"),
         ("idempotency-hours", "HOURS", "how long idempotency keys are kept, 1 to 720 (default: 24)"),
         ("allow-http-callbacks", "YES|NO", "subscriptions may have http URLs of other machines (default: no) *"),
+        ("rates", "FILE", "Meta's prices by country and category, as CSV or JSON, to tell costs (default: none) *"),
     ]
 
     /// Sets one by its name.
@@ -132,6 +135,7 @@ package struct Settings: Equatable, Sendable {
         case "allow-http-callbacks":
             guard value == "yes" || value == "no" else { throw wrong("yes or no") }
             allowsHTTPCallbacks = value == "yes"
+        case "rates": rates = try path()
         default: throw Problem(description: "\(name) is no setting of outboxd; see outboxd --help")
         }
     }
