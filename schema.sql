@@ -84,6 +84,7 @@ CREATE TABLE contact (
     quiet_until        INTEGER,  -- Meta asked to wait with this person
     no_marketing_until INTEGER,
     wake_at            INTEGER,  -- messages wait here for time alone
+    last_message       INTEGER,  -- that was sent to them, or was to be
     PRIMARY KEY (line, person)
 ) STRICT, WITHOUT ROWID;
 
@@ -281,6 +282,9 @@ CREATE TABLE message (
     failed_by      INTEGER CHECK (failed_by IN (0, 1)),  -- FailureOrigin
     error_code     TEXT,                         -- of the last failure
     error_message  TEXT,
+    cohort         INTEGER NOT NULL DEFAULT 0,   -- the hour's in which it was to leave; it may be gone
+    price          TEXT,                         -- Pricing, as Meta's statuses say
+    replied_at     INTEGER,                      -- when the person first answered it
     CHECK (state <> 0 OR (send_at IS NOT NULL AND attempt = 0)),
     CHECK (gate = 0 OR state = 1),
     CHECK (state NOT IN (2, 3) OR attempt >= 1),
@@ -473,6 +477,47 @@ CREATE TABLE counter (
     PRIMARY KEY (line, state, priority, gate)
 ) STRICT, WITHOUT ROWID;
 
+-- Messages that were to leave in the same hour, or on the same day (UTC): how many there are, and how many of them
+-- stand where; those that wait are the rest. Kept in the transaction that changes it. A statistic holds up no
+-- message: nothing checks these counts but the tests.
+CREATE TABLE cohort (
+    id                INTEGER PRIMARY KEY AUTOINCREMENT,  -- messages name them after they are gone
+    line              INTEGER NOT NULL,
+    span              INTEGER NOT NULL CHECK (span IN (3600000, 86400000)),  -- milliseconds
+    at                INTEGER NOT NULL,  -- when it begins
+    template          TEXT    NOT NULL,  -- name/language; empty: none
+    campaign          INTEGER NOT NULL,  -- 0: none
+    day               INTEGER,           -- of an hour
+    accepted          INTEGER NOT NULL DEFAULT 0,
+    sent              INTEGER NOT NULL DEFAULT 0,
+    delivered         INTEGER NOT NULL DEFAULT 0,
+    read              INTEGER NOT NULL DEFAULT 0,
+    failed            INTEGER NOT NULL DEFAULT 0,  -- that never were sent
+    failed_after_sent INTEGER NOT NULL DEFAULT 0,
+    cancelled         INTEGER NOT NULL DEFAULT 0,
+    replied           INTEGER NOT NULL DEFAULT 0,  -- whatever their state
+    UNIQUE (line, span, at, template, campaign)
+) STRICT;
+
+-- Of those that failed, how many with which code.
+CREATE TABLE cohort_failure (
+    cohort INTEGER NOT NULL REFERENCES cohort (id) ON DELETE CASCADE,
+    code   TEXT    NOT NULL,
+    count  INTEGER NOT NULL,
+    PRIMARY KEY (cohort, code)
+) STRICT, WITHOUT ROWID;
+
+-- Of those that were delivered, how many at which of Meta's prices.
+CREATE TABLE cohort_price (
+    cohort   INTEGER NOT NULL REFERENCES cohort (id) ON DELETE CASCADE,
+    country  TEXT    NOT NULL,  -- ISO 3166-1; empty: not known
+    category TEXT    NOT NULL,
+    type     TEXT    NOT NULL,
+    billable INTEGER NOT NULL CHECK (billable IN (0, 1)),
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (cohort, country, category, type, billable)
+) STRICT, WITHOUT ROWID;
+
 -- Meta's calls as received, until what they tell has been applied.
 CREATE TABLE webhook (
     id          INTEGER PRIMARY KEY,
@@ -509,7 +554,8 @@ CREATE TABLE early_status (
     report          INTEGER NOT NULL CHECK (report BETWEEN 0 AND 3),  -- Report
     at              INTEGER NOT NULL,
     error_code      TEXT,
-    error_message   TEXT
+    error_message   TEXT,
+    price           TEXT  -- Pricing
 ) STRICT;
 
 CREATE INDEX early_status_wamid ON early_status (wamid);

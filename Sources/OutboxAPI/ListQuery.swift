@@ -15,6 +15,7 @@ package struct ListQuery: Equatable, Sendable {
 
     package static let limitMax = 200
     package static let offsetMax = 10_000
+    static let timeForm = "must be a time in RFC 3339 with its offset, such as 2030-01-31T09:00:00Z (write + as %2B)"
     private static let known = ["status", "gate", "line", "to", "batchId", "since", "until", "limit", "cursor", "page"]
 
     package static func read(_ parameters: [(name: String, value: String)]) throws(APIError) -> ListQuery {
@@ -55,7 +56,7 @@ package struct ListQuery: Equatable, Sendable {
         case "batchId": batchID = value
         case "since", "until":
             guard let moment = Timestamp(rfc3339: value) else {
-                return "must be a time in RFC 3339 with its offset, such as 2030-01-31T09:00:00Z (write + as %2B)"
+                return Self.timeForm
             }
             if name == "since" { since = moment } else { until = moment }
         case "limit":

@@ -40,10 +40,18 @@ extension StoredMessage {
             if hasNoReceipt { $0.field("noReceipt", true) }
             $0.field("deliveredAt", deliveredAt?.rfc3339)
             $0.field("readAt", readAt?.rfc3339)
+            $0.field("repliedAt", repliedAt?.rfc3339)
             $0.field("failedAt", failedAt?.rfc3339)
             $0.field("cancelledAt", cancelledAt?.rfc3339)
             $0.field("errorCode", failure?.code)
             $0.field("errorMessage", failure?.message)
+            if let pricing {
+                $0.object("pricing") {
+                    $0.field("category", pricing.category)
+                    $0.field("type", pricing.type)
+                    $0.field("billable", pricing.isBillable)
+                }
+            }
             $0.field("metadata", raw: metadata)
             if let timeline { write(timeline, to: &$0) }
         }

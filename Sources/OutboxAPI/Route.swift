@@ -18,6 +18,7 @@ package enum Route: Equatable, Sendable {
     case resolve(String)
     case move(String)
     case queue
+    case analytics(AnalyticsReport)
     case erase
     case lines
     case line(String)
@@ -71,7 +72,7 @@ package enum Route: Equatable, Sendable {
         case .health, .openAPI, .llms: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .analytics, .accounts:
             .read
         case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
         case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
@@ -92,7 +93,7 @@ package enum Route: Equatable, Sendable {
     /// Whether something may stand behind the `?`.
     package var takesParameters: Bool {
         switch self {
-        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries: true
+        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries, .analytics: true
         default: false
         }
     }
@@ -181,6 +182,12 @@ package enum Route: Equatable, Sendable {
         Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
         Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
         Place("/v1/queue", ["GET": { _ in .queue }]),
+        Place("/v1/analytics/summary", ["GET": { _ in .analytics(.summary) }]),
+        Place("/v1/analytics/funnel", ["GET": { _ in .analytics(.funnel) }]),
+        Place("/v1/analytics/timeseries", ["GET": { _ in .analytics(.timeseries) }]),
+        Place("/v1/analytics/breakdown", ["GET": { _ in .analytics(.breakdown) }]),
+        Place("/v1/analytics/failures", ["GET": { _ in .analytics(.failures) }]),
+        Place("/v1/analytics/costs", ["GET": { _ in .analytics(.costs) }]),
         Place("/v1/erasures", ["POST": { _ in .erase }]),
         Place("/v1/accounts", ["GET": { _ in .accounts }, "POST": { _ in .addAccount }]),
         Place("/v1/keys", ["GET": { _ in .keys }, "POST": { _ in .addKey }]),

@@ -31,6 +31,8 @@ package struct InboundMessage: Equatable, Sendable {
         package var name: String?
         /// Its words, as far as the kind has any.
         package var text: String?
+        /// Meta's id of the message it answers, where its sender chose one.
+        package var quotes: String?
 
         package init(body: [UInt8] = [], contact: [UInt8]? = nil, groupID: String? = nil, text: String? = nil) {
             self.body = body

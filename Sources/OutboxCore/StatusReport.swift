@@ -12,10 +12,12 @@ package struct StatusReport: Equatable, Sendable {
     package var person: String?
     /// Meta's business-scoped user id (`US.1349…`), an opaque word; not on every report.
     package var userID: String?
+    /// Not on every report.
+    package var pricing: Pricing?
 
     package init(
         phoneNumberID: String, wamid: String, opaque: String?, report: Report, at: Timestamp, failure: Failure?,
-        person: String? = nil, userID: String? = nil
+        person: String? = nil, userID: String? = nil, pricing: Pricing? = nil
     ) {
         self.phoneNumberID = phoneNumberID
         self.wamid = wamid
@@ -25,5 +27,6 @@ package struct StatusReport: Equatable, Sendable {
         self.failure = failure
         self.person = person
         self.userID = userID
+        self.pricing = pricing
     }
 }

@@ -26,6 +26,10 @@ package struct StoredMessage: Equatable, Sendable {
     package var onUnknown: UnknownPolicy?
     /// Sent, and Meta has given up delivering it without a word.
     package var hasNoReceipt = false
+    /// As Meta's statuses say.
+    package var pricing: Pricing?
+    /// When the person first answered it.
+    package var repliedAt: Timestamp?
     /// Where it waits, and since when.
     package var waits = Waits()
 

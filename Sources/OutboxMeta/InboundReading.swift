@@ -20,6 +20,7 @@ func inboundMessages(in value: JSONValue, _ phoneNumberID: String) -> [InboundMe
         var payload = InboundMessage.Payload(
             body: Array(message.raw), contact: mine.map { Array($0.contact.raw) }, groupID: message["group_id"]?.words,
             text: words(of: message, kind))
+        payload.quotes = message["context"]?["id"]?.words
         payload.waID = mine?.waID
         payload.name = mine?.contact["profile"]?["name"]?.words
         payload.username = mine?.contact["profile"]?["username"]?.words ?? mine?.contact["username"]?.words

@@ -65,7 +65,12 @@ private func statusReport(_ status: JSONValue, _ phoneNumberID: String) -> Statu
     return StatusReport(
         phoneNumberID: phoneNumberID, wamid: wamid, opaque: status["biz_opaque_callback_data"]?.string,
         report: report, at: at, failure: status["errors"]?.elements.first { _ in true }.map(graphFailure),
-        person: status["recipient_id"]?.personDigits, userID: status["recipient_user_id"]?.words)
+        person: status["recipient_id"]?.personDigits, userID: status["recipient_user_id"]?.words,
+        pricing: status["pricing"].flatMap { pricing in
+            Pricing(
+                category: pricing["category"]?.words, type: pricing["type"]?.words,
+                isBillable: pricing["billable"]?.bool)
+        })
 }
 
 // MARK: Signature

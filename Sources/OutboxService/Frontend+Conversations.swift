@@ -73,7 +73,7 @@ extension Frontend {
         return .message(try id(text))
     }
 
-    private func parameters(_ head: RequestHead) throws(APIError) -> [(name: String, value: String)] {
+    func parameters(_ head: RequestHead) throws(APIError) -> [(name: String, value: String)] {
         guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
         return parameters
     }

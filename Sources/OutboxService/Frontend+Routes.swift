@@ -33,6 +33,9 @@ extension Frontend {
             post(asker, .move(exchange, try id(text), body, who: guest.words))
         case .erase: post(asker, .erase(exchange, try ErasureBody.read(try parse(request.body))))
         case .queue: parts.reader.ask(exchange, .queue, account: account)
+        case .analytics(let report):
+            let query = try AnalyticsQuery.read(try parameters(request.head), by: report.divisions, now: now)
+            parts.reader.ask(exchange, .analytics(report, query), account: account)
         case .resolve(let text):
             post(
                 asker, .resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: guest.words)

@@ -22,6 +22,7 @@ enum Question: Sendable {
     case why(MessageID)
     case lineWhy(String)
     case queue
+    case analytics(AnalyticsReport, AnalyticsQuery)
     case health(String)
     case templates(String)
     /// One, or all.
@@ -203,6 +204,7 @@ struct Answerer {
         case .why(let id): return try why(id)
         case .lineWhy(let name): return try why(line: name)
         case .queue: return try queueShape()
+        case .analytics(let report, let query): return try analytics(report, query)
         case .health(let name): return try health(name)
         case .templates(let name): return try templates(name)
         case .pools(let name): return try pools(name)

@@ -10,9 +10,13 @@ package struct Contact: Equatable, Sendable {
     package var quietUntil: Timestamp?
     package var noMarketingUntil: Timestamp?
     package var wakeAt: Timestamp?
+    /// What was last sent to them, or was to be: their next message answers it.
+    package var lastMessage: MessageID?
 
-    static let columns =
-        "window_until, ad_until, free_entry_until, pair_full_at, quiet_until, no_marketing_until, wake_at, window_seen"
+    static let columns = """
+        window_until, ad_until, free_entry_until, pair_full_at, quiet_until, no_marketing_until, wake_at, window_seen,
+        last_message
+        """
 
     package init() {}
 
@@ -27,6 +31,7 @@ package struct Contact: Equatable, Sendable {
         noMarketingUntil = time(5)
         wakeAt = time(6)
         windowSeen = time(7)
+        lastMessage = row.optionalInteger(8).map(MessageID.init(rawValue:))
     }
 
     /// What is known of one person under two names.
@@ -42,6 +47,7 @@ package struct Contact: Equatable, Sendable {
         quietUntil = later(quietUntil, other.quietUntil)
         noMarketingUntil = later(noMarketingUntil, other.noMarketingUntil)
         wakeAt = [wakeAt, other.wakeAt].compactMap { $0 }.min()
+        lastMessage = [lastMessage, other.lastMessage].compactMap { $0 }.max()
     }
 }
 
@@ -76,7 +82,7 @@ extension Queue {
             .optional(contact.adUntil?.milliseconds), .optional(contact.freeEntryUntil?.milliseconds),
             .optional(contact.pairFullAt?.milliseconds), .optional(contact.quietUntil?.milliseconds),
             .optional(contact.noMarketingUntil?.milliseconds), .optional(contact.wakeAt?.milliseconds),
-            .optional(contact.windowSeen?.milliseconds))
+            .optional(contact.windowSeen?.milliseconds), .optional(contact.lastMessage?.rawValue))
     }
 
     /// Changes what is known of a person.

@@ -222,11 +222,14 @@ extension Queue {
         var attempt = Attempt(row, number, opaque: opaque(row.record.id, number), line)
         attempt.claimedAt = limitsNow
         attempt.answersAd = contact?.adUntil.map { $0 > limitsNow } ?? false
-        if facts.countsPairs {
+        if facts.countsPairs || contact != nil {
             var contact = contact ?? Contact()
-            contact.pairFullAt = PairLimit.taken(fullAt: contact.pairFullAt, now: limitsNow)
+            contact.lastMessage = row.record.id
+            if facts.countsPairs {
+                contact.pairFullAt = PairLimit.taken(fullAt: contact.pairFullAt, now: limitsNow)
+                memory.clockUsed = true
+            }
             try save(contact, line.id, row.record.person)
-            memory.clockUsed = true
         }
         if takesSlot {
             let counted = facts.slotFreeAt.flatMap { $0 > limitsNow ? $0 : nil }

@@ -23,7 +23,27 @@ extension Queue {
             .optional(message.wamid), .text(stored.type), .optional(stored.text), .integer(stored.at.milliseconds),
             .optional(stored.groupID), .utf8(stored.body), .optional(stored.contact))
         try mail.addToConversation.run(.integer(id.rawValue), .integer(conversation.rawValue))
+        try countReply(message, line, account, now)
         return stored
+    }
+
+    /// How long after a message what a person writes is taken for its answer.
+    private static let repliesCounted = Duration.seconds(7 * 86_400)
+
+    /// It answers the message it quotes, or else the last one they were sent.
+    private func countReply(_ message: InboundMessage, _ line: Int64, _ account: Int64, _ now: Timestamp) throws {
+        guard !message.isGroup, !["reaction", "system"].contains(message.kind) else { return }
+        let quoted = try message.payload.quotes.flatMap { wamid in
+            try statements.byWamid.first(.text(wamid)) { MessageID(rawValue: $0.integer(0)) }
+        }
+        let last = try message.addresses.lazy.compactMap {
+            try self.contact(line, self.person($0, account: account))?.lastMessage
+        }.first
+        guard let id = quoted ?? last, var record = try load(id), record.line == line, record.repliedAt == nil,
+            let sentAt = record.sentAt, sentAt + Self.repliesCounted > now
+        else { return }
+        record.repliedAt = max(now, sentAt)
+        try store(&record)
     }
 
     private func conversation(_ correspondent: MessageID, _ line: Int64, _ account: Int64, _ now: Timestamp) throws

@@ -115,12 +115,12 @@ final class LimitStatements {
         saveContact = try prepare(
             """
             INSERT INTO contact (line, person, \(Contact.columns))
-            VALUES (:line, :person, :window, :ad, :entry, :pair, :quiet, :marketing, :wake, :seen)
+            VALUES (:line, :person, :window, :ad, :entry, :pair, :quiet, :marketing, :wake, :seen, :last)
             ON CONFLICT (line, person) DO UPDATE SET window_until = excluded.window_until,
                 ad_until = excluded.ad_until, free_entry_until = excluded.free_entry_until,
                 pair_full_at = excluded.pair_full_at, quiet_until = excluded.quiet_until,
                 no_marketing_until = excluded.no_marketing_until, wake_at = excluded.wake_at,
-                window_seen = excluded.window_seen
+                window_seen = excluded.window_seen, last_message = excluded.last_message
             """)
         deleteContact = try prepare("DELETE FROM contact WHERE line = :line AND person = :person")
         wokenContacts = try prepare(

@@ -30,10 +30,14 @@ extension Queue {
         let gate = isQueued ? try gateOnEntry(line.id, old.priority, old.person) : .none
         let turn = isQueued ? nextTurn(line.id, old.priority, old.batch) : old.turn
         try database.prepare(
-            "UPDATE message SET line = :line, turn = :turn, gate = :gate, gated_at = :gated WHERE id = :id"
+            """
+            UPDATE message SET line = :line, turn = :turn, gate = :gate, gated_at = :gated, cohort = :cohort
+            WHERE id = :id
+            """
         ).run(
             .integer(line.id), .integer(turn), .integer(gate.rawValue),
-            .optional(gate == .none ? nil : now.milliseconds), .integer(id.rawValue))
+            .optional(gate == .none ? nil : now.milliseconds), .integer(try recount(old, on: line.id)),
+            .integer(id.rawValue))
         func key(_ line: Int64, _ gate: Gate) -> Counters.Key {
             Counters.Key(line: line, state: old.standing.state, priority: old.priority, gate: gate)
         }

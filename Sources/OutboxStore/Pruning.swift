@@ -9,7 +9,7 @@ package struct PruneStep: Equatable, Sendable {
 
 /// Where a pass over the file stands.
 struct PrunePass {
-    enum Phase { case messages, events, received, webhooks, space }
+    enum Phase { case messages, events, received, webhooks, cohorts, space }
 
     var phase = Phase.messages
     var after: Int64 = 0
@@ -69,6 +69,9 @@ extension Queue {
         case .events: return try pruneEvents(now, needed)
         case .received: return try pruneReceived(now, needed)
         case .webhooks: return try pruneWebhooks(now)
+        case .cohorts:
+            let removed = try cohorts.prune(now)
+            return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .space)
         case .space: return try giveBackSpace()
         }
     }
@@ -166,7 +169,7 @@ extension Queue {
         if let age = rule.ageMax { removed += try pruning.oldWebhooks.run(.integer((now - age).milliseconds)) }
         removed += try pruning.emptyBatches.run(.integer(MessageID.first(at: now - .seconds(86_400)).rawValue))
         if let most = rule.countMax { removed += try pruning.surplusWebhooks.run(.integer(most)) }
-        return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .space)
+        return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .cohorts)
     }
 
     /// Hands free pages back to the file system; the file grows shorter with the next checkpoint.

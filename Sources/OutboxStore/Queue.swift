@@ -20,6 +20,7 @@ package final class Queue {
     let keysKept: Duration
     let mail: InboundStatements
     let removal: RemovalStatements
+    let cohorts: CohortStatements
     let callbacks: CallbackStatements
     /// For other threads.
     package let clock: LimitClock
@@ -41,6 +42,7 @@ package final class Queue {
         var lastEvent: Int64 = 0
         var lines: [Int64: Line] = [:]
         var counters = Counters()
+        var cohorts = Cohorts()
         var earlyStatuses: Int64 = 0
         /// Messages whose outcome is unknown, by line.
         var unknown: [Int64: Int64] = [:]
@@ -107,6 +109,7 @@ package final class Queue {
         mail = try InboundStatements(database)
         removal = try RemovalStatements(database)
         callbacks = try CallbackStatements(database)
+        cohorts = try CohortStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
@@ -238,6 +241,7 @@ package final class Queue {
 
     private func commit() throws {
         try memory.counters.save(statements)
+        try memory.cohorts.save(cohorts)
         try memory.webhookCounts.save(mail)
         if memory.clockUsed {
             let mark = clock.mark(at: limitsNow, wall: wallNow)

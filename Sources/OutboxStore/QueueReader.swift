@@ -71,6 +71,12 @@ package final class QueueReader {
         ).all(.integer(account)) { Line($0) }
     }
 
+    /// Removed ones, too.
+    package func hasHadLine(_ name: String, account: Int64) throws -> Bool {
+        try database.prepare("SELECT 1 FROM line WHERE account = :account AND name = :name")
+            .first(.integer(account), .text(name)) { _ in true } ?? false
+    }
+
     /// How many messages of each line stand where; lines without messages are left out.
     package func counts(account: Int64) throws -> [(line: String, state: MessageState, count: Int64)] {
         try database.prepare(
@@ -120,7 +126,7 @@ extension StoredMessage {
         m.recipient, m.type, m.content, m.metadata, m.send_at, m.expires_at, m.created_at, m.wamid, m.sent_at,
         m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event,
         m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order, m.grace_until,
-        m.on_unknown, m.no_receipt
+        m.on_unknown, m.no_receipt, m.price, m.replied_at
         """
 
     init(_ row: Row) {
@@ -146,6 +152,8 @@ extension StoredMessage {
         waits.anyOrder = row.integer(30) != 0
         waits.graceUntil = time(31)
         hasNoReceipt = row.integer(33) != 0
+        pricing = row.optionalText(34).flatMap(Pricing.init(text:))
+        repliedAt = time(35)
         onUnknown = row.optionalInteger(32).flatMap(UnknownPolicy.init(rawValue:))
     }
 }

@@ -10,6 +10,7 @@ struct Record {
     private(set) var person: String
     let anyOrder: Bool
     let isReaction: Bool
+    let cohort: Int64
     private(set) var loadedState: MessageState
     private(set) var loadedGate: Gate
     private(set) var loadedUnknown: Bool
@@ -45,14 +46,18 @@ struct Record {
     var claimedAt: Timestamp?
     var receiptUntil: Timestamp?
     var hasNoReceipt: Bool
+    /// As Meta's statuses say.
+    var pricing: Pricing?
+    /// When the person first answered it.
+    var repliedAt: Timestamp?
 
     static let columns = """
         id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
         wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at,
         priority, batch, person, any_order, turn, gate, gated_at, template, on_unknown, claimed_at,
-        receipt_until, no_receipt, wamid_attempt, type = 'reaction'
+        receipt_until, no_receipt, wamid_attempt, type = 'reaction', cohort, price, replied_at
         """
-    static let columnCount: Int32 = 35
+    static let columnCount: Int32 = 38
 
     init(_ row: Row) {
         func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
@@ -96,6 +101,9 @@ struct Record {
         hasNoReceipt = row.integer(32) != 0
         wamidAttempt = row.optionalInteger(33)
         isReaction = row.integer(34) != 0
+        cohort = row.integer(35)
+        pricing = row.optionalText(36).flatMap(Pricing.init(text:))
+        repliedAt = time(37)
         stored = Stored(self)
     }
 
@@ -111,6 +119,9 @@ struct Record {
     }
 
     var goesFirst: Bool { goesFirst(in: standing.state, unknown: standing.outcomeUnknown, gate: gate) }
+
+    /// ISO 3166-1; empty: not known.
+    var country: String { CallingCodes.country(of: person)?.code ?? "" }
 
     fileprivate var counted: Counters.Key {
         Counters.Key(line: line, state: standing.state, priority: priority, gate: gate)
@@ -182,6 +193,7 @@ extension Queue {
         let changed = try statements.changes.save(record)
         precondition(changed == 1, "a message changed under its only writer")
         memory.counters.moved(from: record.countedBefore, to: record.counted)
+        if let before = record.stored?.record { memory.cohorts.moved(from: before, to: record) }
         if record.loadedUnknown != record.standing.outcomeUnknown {
             memory.unknown[record.line, default: 0] += record.loadedUnknown ? -1 : 1
             watchEvidence(record)

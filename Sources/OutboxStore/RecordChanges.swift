@@ -13,6 +13,7 @@ final class RecordChanges {
         "state", "due_at", "turn", "gate", "gated_at", "attempt", "failures", "closed_attempt", "unknown",
         "grace_until", "last_event", "wamid", "sent_at", "delivered_at", "read_at", "failed_at", "cancelled_at",
         "failed_by", "error_code", "error_message", "claimed_at", "receipt_until", "no_receipt", "wamid_attempt",
+        "price", "replied_at",
     ]
 
     init(_ database: Database) { self.database = database }
@@ -45,6 +46,8 @@ final class RecordChanges {
         difference.note(old.receiptUntil?.milliseconds, record.receiptUntil?.milliseconds)
         difference.note(old.hasNoReceipt ? 1 : 0, record.hasNoReceipt ? 1 : 0)
         difference.note(old.wamidAttempt, record.wamidAttempt)
+        difference.note(old.pricing, record.pricing)
+        difference.note(old.repliedAt?.milliseconds, record.repliedAt?.milliseconds)
         precondition(difference.place == Self.columns.count, "each column is compared")
         // Nothing to write is no reason to say that there was no such row.
         guard difference.columns != 0 else { return 1 }
@@ -86,5 +89,6 @@ private struct Difference {
     }
 
     mutating func note(_ old: Int64?, _ new: Int64?) { step(.optional(new), isNew: old != new) }
+    mutating func note(_ old: Pricing?, _ new: Pricing?) { step(.optional(new?.text), isNew: old != new) }
     mutating func note(_ old: String?, _ new: String?) { step(.optional(new), isNew: old != new) }
 }

@@ -45,6 +45,8 @@ extension Queue {
         -> Applied
     {
         if attempt ?? record.standing.attempt == record.standing.attempt { heard(of: record) }
+        let isCounted = attempt == nil || record.wamid == nil || record.wamid == status.wamid
+        if isCounted, let pricing = status.pricing { record.pricing = pricing }
         let decision = record.standing.decide(.reported(status.report, attempt: attempt))
         guard status.report != .failed, let attempt, record.isCopy(status.wamid, of: attempt),
             decision != .refuse(.notClaimable)
@@ -113,7 +115,7 @@ extension Queue {
         try statements.insertEarlyStatus.run(
             .integer(now.milliseconds), .text(status.phoneNumberID), .text(status.wamid), .optional(try person(status)),
             .integer(status.report.rawValue), .integer(status.at.milliseconds), .optional(status.failure?.code),
-            .optional(status.failure?.message))
+            .optional(status.failure?.message), .optional(status.pricing?.text))
         memory.earlyStatuses += 1
     }
 
@@ -145,7 +147,8 @@ extension Queue {
             StatusReport(
                 phoneNumberID: row.text(0), wamid: wamid, opaque: nil,
                 report: Report(rawValue: row.integer(1)) ?? .sent, at: Timestamp(milliseconds: row.integer(2)),
-                failure: row.optionalText(3).map { Failure(code: $0, message: row.text(4)) })
+                failure: row.optionalText(3).map { Failure(code: $0, message: row.text(4)) },
+                pricing: row.optionalText(5).flatMap(Pricing.init(text:)))
         }
         guard !waiting.isEmpty else { return }
         for status in waiting {

@@ -2,7 +2,8 @@ import OutboxCore
 
 extension Queue {
     /// Where what the writer remembers is not what the file says. For tests and for looking into a damaged file.
-    package func disagreements() throws -> [String] {
+    /// `nothingRemoved`: no message was ever pruned or erased, so that the statistics say no more than is there.
+    package func disagreements(nothingRemoved: Bool = false) throws -> [String] {
         var found: [String] = []
         let counted = try database.prepare(
             "SELECT line, state, priority, gate, count(*) FROM message GROUP BY line, state, priority, gate"
@@ -29,6 +30,7 @@ extension Queue {
                 }
             }
         }
+        found += try cohortDisagreements(exactly: nothingRemoved)
         for pool in memory.pools.keys {
             let inFile = try database.integer("SELECT count(*) FROM tier_slot WHERE pool = \(pool)")
             let remembered = memory.slotsUsed[pool] ?? 0

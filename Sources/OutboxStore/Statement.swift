@@ -65,6 +65,13 @@ final class Statement {
         while try step() { try body(Row(handle: handle)) }
     }
 
+    /// For statements put together at run time.
+    func each(list values: [SQLValue], body: (Row) throws -> Void) throws {
+        try bind(values)
+        defer { reset() }
+        while try step() { try body(Row(handle: handle)) }
+    }
+
     func all<Element>(_ values: SQLValue..., body: (Row) throws -> Element) throws -> [Element] {
         try bind(values)
         defer { reset() }

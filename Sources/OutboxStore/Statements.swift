@@ -82,10 +82,10 @@ final class Statements {
             """
             INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
                 content, metadata, send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback,
-                any_order, on_unknown, lot)
+                any_order, on_unknown, lot, cohort)
             VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
                 :content, :metadata, :send_at, :expires_at, :created_at, :turn, :gate, :gated_at, :person, :template,
-                :fallback, :any_order, :on_unknown, :lot)
+                :fallback, :any_order, :on_unknown, :lot, :cohort)
             """)
         insertEvent = try prepare(
             """
@@ -162,12 +162,12 @@ final class Statements {
         insertEarlyStatus = try prepare(
             """
             INSERT INTO early_status
-                (received_at, phone_number_id, wamid, person, report, at, error_code, error_message)
-            VALUES (:received_at, :phone_number_id, :wamid, :person, :report, :at, :error_code, :error_message)
+                (received_at, phone_number_id, wamid, person, report, at, error_code, error_message, price)
+            VALUES (:received_at, :phone_number_id, :wamid, :person, :report, :at, :error_code, :error_message, :price)
             """)
         earlyStatuses = try prepare(
             """
-            SELECT phone_number_id, report, at, error_code, error_message FROM early_status WHERE wamid = :wamid
+            SELECT phone_number_id, report, at, error_code, error_message, price FROM early_status WHERE wamid = :wamid
             ORDER BY id
             """)
         deleteEarlyStatuses = try prepare("DELETE FROM early_status WHERE wamid = :wamid")

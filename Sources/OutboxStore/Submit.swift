@@ -71,9 +71,9 @@ extension Queue {
     }
 
     /// Puts one message into the queue.
-    package func submit(_ draft: Draft, account: Int64, batch: MessageID?, now: Timestamp) throws
-        -> SubmitResult<Submitted>
-    {
+    package func submit(
+        _ draft: Draft, account: Int64, batch: MessageID?, campaign: Int64? = nil, now: Timestamp
+    ) throws -> SubmitResult<Submitted> {
         let line: Line
         switch resolve(draft.line, account) {
         case .refused(let refusal): return .refused(refusal)
@@ -89,6 +89,7 @@ extension Queue {
         let gate = later == nil ? try gateOnEntry(line.id, draft.priority, person) : .none
         let turn = later == nil ? nextTurn(line.id, draft.priority, batch) : 0
         let expiresAt = draft.expiresAt ?? line.settings.ageMax.map { (later ?? now) + $0 }
+        let cohort = try cohort(line.id, draft.template?.text, campaign: campaign, at: later ?? now)
         let sequence = try appendEvent(
             account: account, line: line.id, message: id, previous: nil, at: now, kind: .accepted, state: state,
             attempt: 0, detail: nil)
@@ -101,7 +102,8 @@ extension Queue {
             .integer(now.milliseconds), .integer(turn), .integer(gate.rawValue),
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
             .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
-            .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()))
+            .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()), .integer(cohort))
+        memory.cohorts.accepted(cohort)
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
         var told = Told(.event(.accepted), id, line.id, state, person: person, at: now)

@@ -56,6 +56,72 @@ private let steps: [(version: Int64, sql: String)] = [
                 OR (length(recipient) BETWEEN 4 AND 135 AND recipient GLOB ''[A-Z][A-Z].*''))')
         WHERE type = 'table' AND name = 'message';
         PRAGMA writable_schema = RESET;
+        ALTER TABLE contact ADD COLUMN last_message INTEGER;
+        ALTER TABLE early_status ADD COLUMN price TEXT;
+        ALTER TABLE message ADD COLUMN cohort INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE message ADD COLUMN price TEXT;
+        ALTER TABLE message ADD COLUMN replied_at INTEGER;
+        CREATE TABLE cohort (
+            id                INTEGER PRIMARY KEY AUTOINCREMENT,  -- messages name them after they are gone
+            line              INTEGER NOT NULL,
+            span              INTEGER NOT NULL CHECK (span IN (3600000, 86400000)),  -- milliseconds
+            at                INTEGER NOT NULL,  -- when it begins
+            template          TEXT    NOT NULL,  -- name/language; empty: none
+            campaign          INTEGER NOT NULL,  -- 0: none
+            day               INTEGER,           -- of an hour
+            accepted          INTEGER NOT NULL DEFAULT 0,
+            sent              INTEGER NOT NULL DEFAULT 0,
+            delivered         INTEGER NOT NULL DEFAULT 0,
+            read              INTEGER NOT NULL DEFAULT 0,
+            failed            INTEGER NOT NULL DEFAULT 0,  -- that never were sent
+            failed_after_sent INTEGER NOT NULL DEFAULT 0,
+            cancelled         INTEGER NOT NULL DEFAULT 0,
+            replied           INTEGER NOT NULL DEFAULT 0,  -- whatever their state
+            UNIQUE (line, span, at, template, campaign)
+        ) STRICT;
+
+        -- Of those that failed, how many with which code.
+        CREATE TABLE cohort_failure (
+            cohort INTEGER NOT NULL REFERENCES cohort (id) ON DELETE CASCADE,
+            code   TEXT    NOT NULL,
+            count  INTEGER NOT NULL,
+            PRIMARY KEY (cohort, code)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Of those that were delivered, how many at which of Meta's prices.
+        CREATE TABLE cohort_price (
+            cohort   INTEGER NOT NULL REFERENCES cohort (id) ON DELETE CASCADE,
+            country  TEXT    NOT NULL,  -- ISO 3166-1; empty: not known
+            category TEXT    NOT NULL,
+            type     TEXT    NOT NULL,
+            billable INTEGER NOT NULL CHECK (billable IN (0, 1)),
+            count    INTEGER NOT NULL,
+            PRIMARY KEY (cohort, country, category, type, billable)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO cohort (line, span, at, template, campaign, accepted, sent, delivered, read, failed,
+            failed_after_sent, cancelled)
+        SELECT line, 3600000, max(created_at, coalesce(send_at, 0)) / 3600000 * 3600000 AS began, coalesce(template, ''),
+            0, count(*), sum(state = 4), sum(state = 5), sum(state = 6), sum(state = 7 AND sent_at IS NULL),
+            sum(state = 7 AND sent_at IS NOT NULL), sum(state = 8)
+        FROM message GROUP BY line, began, coalesce(template, '');
+        INSERT INTO cohort (line, span, at, template, campaign, accepted, sent, delivered, read, failed,
+            failed_after_sent, cancelled)
+        SELECT line, 86400000, max(created_at, coalesce(send_at, 0)) / 86400000 * 86400000 AS began, coalesce(template, ''),
+            0, count(*), sum(state = 4), sum(state = 5), sum(state = 6), sum(state = 7 AND sent_at IS NULL),
+            sum(state = 7 AND sent_at IS NOT NULL), sum(state = 8)
+        FROM message GROUP BY line, began, coalesce(template, '');
+        UPDATE cohort SET day = (
+            SELECT d.id FROM cohort AS d WHERE d.line = cohort.line AND d.span = 86400000
+                AND d.at = cohort.at / 86400000 * 86400000 AND d.template = cohort.template AND d.campaign = 0)
+        WHERE span = 3600000;
+        UPDATE message SET cohort = (
+            SELECT c.id FROM cohort AS c WHERE c.line = message.line AND c.span = 3600000
+                AND c.at = max(message.created_at, coalesce(message.send_at, 0)) / 3600000 * 3600000
+                AND c.template = coalesce(message.template, '') AND c.campaign = 0);
+        INSERT INTO cohort_failure (cohort, code, count)
+        SELECT c.id, m.error_code, count(*) FROM message AS m
+            JOIN cohort AS h ON h.id = m.cohort JOIN cohort AS c ON c.id = h.id OR c.id = h.day
+        WHERE m.state = 7 GROUP BY c.id, m.error_code;
         """
     ),
 ]

@@ -75,8 +75,9 @@ extension Sandbox {
         case .slow(let milliseconds): respond(exchange, accepted, after: milliseconds)
         default: respond(exchange, accepted)
         }
-        let status = OutgoingStatus(
+        var status = OutgoingStatus(
             phoneNumberID: pair.phoneNumberID, wamid: wamid, to: pair.person, status: "sent", opaque: opaque)
+        if body?["type"]?.string == "template" { status.category = templates.category(body?["template"]) }
         switch fault {
         case .silent: break
         case .fail(let code): follow(status, after: 0, code: code)

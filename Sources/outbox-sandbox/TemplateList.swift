@@ -49,6 +49,13 @@ struct TemplateList {
         return graphError(status: 400, code: 132_000, message: title(132_000))
     }
 
+    /// `marketing`; of one that is not here, `utility`.
+    func category(_ content: JSONValue?) -> String {
+        let name = content?["name"]?.string
+        let known = templates.first { $0.name == name }?.value["category"]?.string
+        return known?.lowercased() ?? "utility"
+    }
+
     // MARK: GET /{version}/{account id}/message_templates
 
     /// A page; `fields`, `limit`, `after` and the filters `name`, `language`, `status` and `category` are heard.

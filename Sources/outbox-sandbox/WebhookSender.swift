@@ -11,6 +11,8 @@ struct OutgoingStatus: Sendable {
     var status: String
     var opaque: String?
     var code: Int64?
+    /// Of a template; nil: free within the window.
+    var category: String?
 }
 
 /// Posts signed webhooks, and again until they are answered with 200, as Meta does.
@@ -151,6 +153,15 @@ final class WebhookSender {
             $0.field("timestamp", seconds())
             $0.field(isUserID(status.to) ? "recipient_user_id" : "recipient_id", status.to)
             if let opaque = status.opaque { $0.field("biz_opaque_callback_data", opaque) }
+            // On `sent` and one of the others, as Meta has it.
+            if status.status == "sent" || status.status == "delivered" {
+                $0.object("pricing") {
+                    $0.field("billable", status.category != nil)
+                    $0.field("pricing_model", "PMP")
+                    $0.field("type", status.category == nil ? "free_customer_service" : "regular")
+                    $0.field("category", status.category ?? "service")
+                }
+            }
             guard let code = status.code else { return }
             $0.array("errors") {
                 $0.object {

@@ -33,7 +33,8 @@ struct Command: Sendable {
 }
 
 let commands = [
-    sendCommand, showCommand, listCommand, queueCommand, topCommand, tailCommand, cursorListCommand, cursorSetCommand,
+    sendCommand, showCommand, listCommand, queueCommand, statsCommand, topCommand, tailCommand, cursorListCommand,
+    cursorSetCommand,
     cursorRemoveCommand,
     conversationListCommand, conversationShowCommand, contactListCommand, contactShowCommand, readCommand,
     cancelCommand, retryCommand, moveCommand, lineAddCommand, lineListCommand, lineRemoveCommand, lineHealthCommand,

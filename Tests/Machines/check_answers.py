@@ -300,6 +300,12 @@ def check(path, port):
     call("PUT", "/v1/retention/none", {}, 404)
     call("POST", "/v1/reload")
     call("GET", "/v1/queue")
+    for report in ("summary", "funnel", "timeseries", "breakdown", "failures", "costs"):
+        call("GET", f"/v1/analytics/{report}?days=2&line=main")
+        call("GET", f"/v1/analytics/{report}?days=0", expected=400)
+        call("GET", f"/v1/analytics/{report}?line=none", expected=404)
+    call("GET", "/v1/analytics/timeseries?by=hour&template=hello")
+    call("GET", "/v1/analytics/breakdown?by=template")
     call("GET", "/v1/doctor")
     call("POST", "/v1/erasures", {"to": "14155559999"})
     call("POST", "/v1/erasures", {"to": "nobody"}, 400)

@@ -97,12 +97,12 @@ final class Bench {
     @discardableResult
     func report(
         _ report: Report, _ attempt: Attempt, wamid: String = "wamid.1", opaque: Bool = true, at: Timestamp? = nil,
-        person: String? = nil
+        person: String? = nil, pricing: Pricing? = nil
     ) throws -> Applied {
         let status = StatusReport(
             phoneNumberID: "106", wamid: wamid, opaque: opaque ? attempt.opaque : nil, report: report, at: at ?? now,
             failure: report == .failed ? Failure(code: "131026", message: "Message undeliverable") : nil,
-            person: person)
+            person: person, pricing: pricing)
         return try run { try $0.apply(status, now: self.now) }
     }
 

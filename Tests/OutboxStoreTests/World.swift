@@ -288,6 +288,6 @@ final class World {
                 problem("message \(id) is \(message.state), \(String(describing: info[id]?.state)) was seen")
             }
         }
-        problems += try queue.disagreements()
+        problems += try queue.disagreements(nothingRemoved: true)
     }
 }
