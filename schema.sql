@@ -17,7 +17,10 @@ CREATE TABLE property (
 CREATE TABLE account (
     id         INTEGER PRIMARY KEY,
     name       TEXT    NOT NULL UNIQUE CHECK (name <> ''),
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    label      TEXT,     -- whose it is, in words
+    email      TEXT,
+    plan       INTEGER CHECK (plan BETWEEN 0 AND 3)  -- Plan; null: none
 ) STRICT;
 
 INSERT INTO account (id, name, created_at) VALUES (1, 'default', 0);
@@ -285,6 +288,7 @@ CREATE TABLE message (
     cohort         INTEGER NOT NULL DEFAULT 0,   -- the hour's in which it was to leave; it may be gone
     price          TEXT,                         -- Pricing, as Meta's statuses say
     replied_at     INTEGER,                      -- when the person first answered it
+    simulated      INTEGER NOT NULL DEFAULT 0 CHECK (simulated IN (0, 1)),  -- never goes to Meta
     CHECK (state <> 0 OR (send_at IS NOT NULL AND attempt = 0)),
     CHECK (gate = 0 OR state = 1),
     CHECK (state NOT IN (2, 3) OR attempt >= 1),

@@ -1,15 +1,37 @@
 package import OutboxCore
 package import OutboxJSON
 
-/// The body of `POST /v1/accounts`.
-package enum AccountBody {
-    /// The name.
-    package static func read(_ value: JSONValue) throws(APIError) -> String {
-        var reader = ObjectReader(value, path: "", known: ["name"])
-        let name = reader.requiredString("name", example: "\"shop\"")
+/// The body of `POST /v1/accounts`, and of `PUT /v1/accounts/{name}`, which has no `name`.
+package struct AccountBody: Equatable, Sendable {
+    package var name: String
+    package var profile: Account.Profile
+
+    package static let wordsMax = 200
+
+    package init(name: String, profile: Account.Profile = .init()) {
+        self.name = name
+        self.profile = profile
+    }
+
+    /// `name`: of an account that is there.
+    package static func read(_ value: JSONValue, name known: String? = nil) throws(APIError) -> AccountBody {
+        var reader = ObjectReader(
+            value, path: "", known: (known == nil ? ["name"] : []) + ["label", "email", "plan"])
+        let name = known ?? reader.requiredString("name", example: "\"shop\"")
         if let name, !Account.isName(name) { reader.refuse("name", Account.nameRule) }
+        let profile = Account.Profile(
+            label: words(&reader, "label"), email: words(&reader, "email"), plan: reader.choice("plan", Plan.self))
         guard let name, reader.errors.isEmpty else { throw .validation(reader.errors) }
-        return name
+        return AccountBody(name: name, profile: profile)
+    }
+
+    private static func words(_ reader: inout ObjectReader, _ field: String) -> String? {
+        guard let text = reader.string(field) else { return nil }
+        let isOneLine = text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        if !isOneLine || !(1...wordsMax).contains(text.unicodeScalars.count) {
+            reader.refuse(field, "must be 1 to \(wordsMax) characters on one line")
+        }
+        return text
     }
 }
 
@@ -18,6 +40,9 @@ extension Account {
         json.object(field) {
             $0.field("id", id)
             $0.field("name", name)
+            $0.field("label", profile.label)
+            $0.field("email", profile.email)
+            $0.field("plan", profile.plan?.name)
             $0.field("createdAt", createdAt.milliseconds == 0 ? nil : createdAt.rfc3339)
         }
     }

@@ -79,7 +79,8 @@ package struct AnalyticsQuery: Equatable, Sendable {
         query.since = since ?? Timestamp(milliseconds: today - Int64((days ?? daysUsual) - 1) * day)
         if query.until <= query.since {
             errors.append(FieldError("until", "must be later than since"))
-        } else if query.until.milliseconds - query.since.milliseconds > Int64(daysMax + 1) * day {
+        } else if words.contains("hour"), query.until.milliseconds - query.since.milliseconds > Int64(daysMax + 1) * day
+        {
             errors.append(FieldError("since", "and until may be \(daysMax) days apart at most"))
         }
         guard errors.isEmpty else { throw .validation(errors) }

@@ -14,7 +14,7 @@ package struct MessageBody: Equatable, Sendable {
 
     private static let ownFields = [
         "line", "to", "sendAt", "expiresAt", "priority", "metadata", "dryRun", "fallback", "order", "whenFull",
-        "onUnknown",
+        "onUnknown", "simulate",
     ]
     // Nearly all messages have the first ones alone.
     private static let fields =
@@ -47,6 +47,7 @@ package struct MessageBody: Equatable, Sendable {
         let fallback = fallback(&reader, path)
         let metadata = metadata(&reader)
         let dryRun = reader.bool("dryRun") ?? false
+        let isSimulated = reader.bool("simulate") ?? false
         guard reader.errors.isEmpty, let to, let content else { return .wrong(reader.errors) }
         var draft = Draft(
             line: line, to: to, type: content.type, content: content.json, sendAt: sendAt, expiresAt: expiresAt,
@@ -56,6 +57,7 @@ package struct MessageBody: Equatable, Sendable {
         draft.onUnknown = onUnknown
         draft.mention = content.mention
         draft.isChecked = content.isChecked
+        draft.isSimulated = isSimulated
         return .complete(MessageBody(draft: draft, dryRun: dryRun))
     }
 

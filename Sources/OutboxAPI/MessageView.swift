@@ -37,6 +37,7 @@ extension StoredMessage {
                 }
             }
             $0.field("sentAt", sentAt?.rfc3339)
+            if isSimulated { $0.field("simulated", true) }
             if hasNoReceipt { $0.field("noReceipt", true) }
             $0.field("deliveredAt", deliveredAt?.rfc3339)
             $0.field("readAt", readAt?.rfc3339)

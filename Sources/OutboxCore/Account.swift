@@ -3,8 +3,24 @@ package struct Account: Equatable, Sendable {
     package var id: Int64
     package var name: String
     package var createdAt: Timestamp
+    package var profile: Profile
 
-    package init(id: Int64, name: String, createdAt: Timestamp) {
+    /// What may be changed of it.
+    package struct Profile: Equatable, Sendable {
+        /// Whose it is, in words.
+        package var label: String?
+        package var email: String?
+        package var plan: Plan?
+
+        package init(label: String? = nil, email: String? = nil, plan: Plan? = nil) {
+            self.label = label
+            self.email = email
+            self.plan = plan
+        }
+    }
+
+    package init(id: Int64, name: String, createdAt: Timestamp, profile: Profile = Profile()) {
+        self.profile = profile
         self.id = id
         self.name = name
         self.createdAt = createdAt

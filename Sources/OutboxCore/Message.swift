@@ -36,6 +36,8 @@ package struct Draft: Equatable, Sendable {
     package var mention: Mention?
     /// Its content was compared with Meta's limits.
     package var isChecked = true
+    /// It goes through every status, and never to Meta.
+    package var isSimulated = false
 
     package init(
         line: String?, to: Recipient, type: String, content: [UInt8], sendAt: Timestamp? = nil,

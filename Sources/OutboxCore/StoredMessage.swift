@@ -30,6 +30,8 @@ package struct StoredMessage: Equatable, Sendable {
     package var pricing: Pricing?
     /// When the person first answered it.
     package var repliedAt: Timestamp?
+    /// It never goes to Meta.
+    package var isSimulated = false
     /// Where it waits, and since when.
     package var waits = Waits()
 

@@ -151,7 +151,7 @@ extension Frontend {
             bulks[exchange] = nil
             let error = APIError(
                 .tooLarge, "line \(job.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes")
-            return server.respond(exchange, finished(job, error))
+            return respond(exchange, finished(job, error))
         }
         bulks[exchange] = job
         if job.isWaiting { storeNextSlice(exchange) } else { server.resume(exchange) }
@@ -191,7 +191,7 @@ extension Frontend {
             post(job.asker, .endBulk(exchange, key, batch: batch, answer: finished(job, nil).body))
         } else if job.bodyEnded {
             bulks[exchange] = nil
-            server.respond(exchange, finished(job, nil))
+            respond(exchange, finished(job, nil))
         } else {
             server.resume(exchange)
         }
@@ -223,16 +223,16 @@ extension Frontend {
                 error = first
                 error.details = details
             }
-            server.respond(exchange, .error(error))
+            respond(exchange, .error(error))
         case .estimated(let refusals, let estimate, let forecast):
             bulks[exchange] = nil
-            server.respond(exchange, estimated(job, refusals, estimate, forecast))
+            respond(exchange, estimated(job, refusals, estimate, forecast))
         case .storageFailed(let trouble):
             bulks[exchange] = nil
-            server.respond(exchange, finished(job, words.storageError(trouble)))
+            respond(exchange, finished(job, words.storageError(trouble)))
         case .refused(let error):
             bulks[exchange] = nil
-            server.respond(exchange, finished(job, error))
+            respond(exchange, finished(job, error))
         default: keyedReply(reply, job, exchange)
         }
     }

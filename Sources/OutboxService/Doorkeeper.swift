@@ -96,6 +96,8 @@ final class Doorkeeper: Sendable {
         }
     }
 
+    func hasAccount(_ name: String) -> Bool { state.withLock { $0.accounts[name] != nil } }
+
     func accountName(_ id: Int64) -> String? { directory.accounts.first { $0.id == id }?.name }
 
     /// What a local caller without a key may do.

@@ -50,15 +50,22 @@ extension Frontend {
         if case .key(let id, _) = guest.name, parts.door.notes(useOf: id, at: now) {
             parts.writer.post(.keyUsed(id, at: now))
         }
-        let perMinute = parts.limits.withLock { $0 }
-        guard perMinute > 0, route.role > .none, guest.role < .admin else { return }
+        let plan = plan(of: guest)
+        let perMinute = plan?.perMinute ?? parts.limits.withLock { $0 }
+        guard perMinute > 0, route.role > .none, guest.role < .admin || plan != nil else { return }
         let quota = rates.take(guest.name, perMinute: perMinute, tick: steadyNanoseconds())
-        server.note(exchange, quota.headers)
+        server.note(exchange, route.dialect?.headers(quota, now: now) ?? quota.headers)
         if let seconds = quota.retryAfter {
+            let reason = plan.map { "the plan \($0.name)" } ?? "the setting rate-limit"
             throw APIError(
-                .limitReached, "\(perMinute) calls a minute are allowed to each caller (the setting rate-limit)",
+                .limitReached, "\(perMinute) calls a minute are allowed to each caller (\(reason))",
                 retryAfter: Int64(seconds))
         }
+    }
+
+    /// Nil: its account has none.
+    func plan(of guest: Guest) -> Plan? {
+        parts.door.directory.accounts.first { $0.id == guest.home }?.profile.plan
     }
 
     /// On whose behalf the writer is asked; what an operator changes bears a name.
@@ -130,7 +137,7 @@ extension Frontend {
     func accessReply(_ reply: WriterReply, _ exchange: Exchange) -> HTTPResponse? {
         let text = keysMade.removeValue(forKey: exchange)
         switch reply {
-        case .account(_, let directory), .keyRemoved(_, let directory):
+        case .account(_, let directory), .accountSet(_, let directory), .keyRemoved(_, let directory):
             parts.door.set(directory)
             return nil
         case .key(.done(let key), let directory):

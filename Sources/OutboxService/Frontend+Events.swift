@@ -41,7 +41,7 @@ extension Frontend {
             guard let visitor = job.visitor, isMeant(visitor) else { continue }
             bulks[exchange] = nil
             let error = APIError(.unauthorized, "the key has ended, or the role was taken away, while the body came")
-            server.respond(exchange, finished(job, error))
+            respond(exchange, finished(job, error))
         }
     }
 
@@ -50,7 +50,7 @@ extension Frontend {
         case .refuse(let exchange, let error):
             followers[exchange] = nil
             backups.remove(exchange)
-            server.respond(exchange, .error(error))
+            respond(exchange, .error(error))
         case .begin(let exchange, let head, let endless):
             if !server.begin(exchange, head, endless: endless) { cutOff(exchange) }
         case .piece(let exchange, let bytes): server.write(exchange, bytes)

@@ -37,11 +37,11 @@ extension Frontend {
             storeNextSlice(exchange)
         case .keyedRefused(let refusal):
             bulks[exchange] = nil
-            server.respond(exchange, job.batch == nil ? .error(refusal.error) : finished(job, refusal.error))
+            respond(exchange, job.batch == nil ? .error(refusal.error) : finished(job, refusal.error))
         case .bulkAnswer(let body, let replayed):
             bulks[exchange] = nil
             let response = HTTPResponse(status: 202, headers: [HTTPResponse.jsonType], body: body)
-            server.respond(exchange, replayed ? response.replayed : response)
+            respond(exchange, replayed ? response.replayed : response)
         default: preconditionFailure("a bulk was answered as something else")
         }
     }

@@ -32,6 +32,7 @@ extension Frontend {
             let body = try MoveBody.read(try parse(request.body))
             post(asker, .move(exchange, try id(text), body, who: guest.words))
         case .erase: post(asker, .erase(exchange, try ErasureBody.read(try parse(request.body))))
+        case .hosted(let call): try handle(call, request, exchange, guest)
         case .queue: parts.reader.ask(exchange, .queue, account: account)
         case .analytics(let report):
             let query = try AnalyticsQuery.read(try parameters(request.head), by: report.divisions, now: now)
@@ -97,22 +98,24 @@ extension Frontend {
         case .openAPI:
             server.respond(
                 exchange, HTTPResponse(status: 200, headers: [HTTPResponse.jsonType], body: Documents.openAPI))
-        case .llms: server.respond(exchange, .text(200, Documents.llms))
-        case .accounts: server.respond(exchange, listAccounts(guest))
-        case .addAccount: post(asker, .addAccount(exchange, name: try AccountBody.read(try parse(request.body))))
-        case .keys: server.respond(exchange, listKeys(guest))
+        case .llms: respond(exchange, .text(200, Documents.llms))
+        case .accounts: respond(exchange, listAccounts(guest))
+        case .addAccount: post(asker, .addAccount(exchange, try AccountBody.read(try parse(request.body))))
+        case .putAccount(let name):
+            post(asker, .setAccount(exchange, try AccountBody.read(try parse(request.body), name: name)))
+        case .keys: respond(exchange, listKeys(guest))
         case .addKey: try addKey(asker, request.body, exchange)
         case .rotateKey(let text): try rotateKey(asker, try keyID(text), request.body, exchange)
         case .deleteKey(let text): try removeKey(asker, try keyID(text), exchange)
         case .reload:
             try reload(by: guest.words)
             post(asker, .changed(OperatorChange(action: "settings.reloaded")))
-            server.respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
+            respond(exchange, .json(200) { $0.object("data") { $0.field("status", "reloaded") } })
         case .doctor: parts.backups.examine(exchange, facts)
         case .backup:
             backups.insert(exchange)
             parts.backups.start(exchange, by: guest.words)
-        case .health: server.respond(exchange, .json(200) { $0.field("status", "ok") })
+        case .health: respond(exchange, .json(200) { $0.field("status", "ok") })
         }
     }
 

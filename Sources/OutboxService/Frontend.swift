@@ -69,6 +69,8 @@ final class Frontend: HTTPHandler {
     /// Keys whose hash the writer has.
     var keysMade: [Exchange: String] = [:]
     var rates = RateLimits()
+    /// Calls of hosted systems' APIs that go on when the answer to one of ours is there.
+    var translations: [Exchange: Translating] = [:]
 
     /// Subscriptions the writer is asked about.
     var secretsChanging: [Exchange: SecretChange] = [:]
@@ -135,13 +137,16 @@ final class Frontend: HTTPHandler {
 
     func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
         if listener == Door.webhook.rawValue { return .collect(bytesMax: limits.webhookBytesMax) }
+        var known: Route?
         do throws(APIError) {
             let route = try route(head)
+            known = route
             let guest = try guest(for: route, head, peer, listener)
             planned = (exchange, route, guest)
             try count(guest, route, exchange)
             if !route.takesParameters { try refuseParameters(head) }
             switch route {
+            case .hosted(let call) where call.isBulk: return .collect(bytesMax: limits.bulkBytesMax)
             case .submitBulk where isNDJSON(head):
                 var job = BulkJob(Asker(account: guest.account), stream: true, limits: limits)
                 job.visitor = Visitor(guest: guest, peer: peer)
@@ -152,7 +157,7 @@ final class Frontend: HTTPHandler {
             default: return .collect(bytesMax: limits.singleBytesMax)
             }
         } catch {
-            return .refuse(.error(error))
+            return .refuse(refusal(error, known))
         }
     }
 
@@ -196,15 +201,18 @@ final class Frontend: HTTPHandler {
 
     func received(_ request: HTTPRequest, _ exchange: Exchange) {
         if request.listener == Door.webhook.rawValue { return receivedWebhook(request, exchange) }
+        var known: Route?
         do throws(APIError) {
             if let planned, planned.exchange == exchange {
+                known = planned.route
                 return try handle(planned.route, request, exchange, planned.guest)
             }
             let route = try route(request.head)
+            known = route
             let guest = try guest(for: route, request.head, request.peer, request.listener)
             try handle(route, request, exchange, guest)
         } catch {
-            server.respond(exchange, .error(error))
+            server.respond(exchange, refusal(error, known))
         }
     }
 
@@ -268,7 +276,7 @@ final class Frontend: HTTPHandler {
         for mail in mailbox.take() {
             switch mail {
             case .replies(let replies): for (exchange, reply) in replies { deliver(reply, exchange) }
-            case .answers(let answers): for (exchange, response) in answers { server.respond(exchange, response) }
+            case .answers(let answers): for (exchange, response) in answers { respond(exchange, response) }
             case .streams(let orders): for order in orders { carryOut(order) }
             case .ping(let number): parts.pong(number)
             case .accessChanged: expelStrangers()
@@ -279,16 +287,16 @@ final class Frontend: HTTPHandler {
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
         if case .measured(let measures) = reply { return tell(measures, exchange) }
-        if let response = accessReply(reply, exchange) { return server.respond(exchange, response) }
+        if let response = accessReply(reply, exchange) { return respond(exchange, response) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {
-            return server.respond(exchange, finish(change, reply))
+            return respond(exchange, finish(change, reply))
         }
         if case .unsubscribed(let subscription) = reply { parts.subscriptionSecrets.remove(subscription.secret) }
         let change = linesChanging.removeValue(forKey: exchange)
         if let change { takeBack(change, unlessDone: reply) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
         if case .lineRemoved(.done, let name) = reply, let change { removeToken(ofLine: name, change.account) }
-        server.respond(exchange, words.response(to: reply, draft: draftsToTell.removeValue(forKey: exchange)))
+        respond(exchange, words.response(to: reply, draft: draftsToTell.removeValue(forKey: exchange)))
     }
 }

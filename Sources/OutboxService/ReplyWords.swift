@@ -62,6 +62,9 @@ struct ReplyWords {
         case .storageFailed(let trouble): return .error(storageError(trouble))
         case .account(.done(let account), _):
             return .json(201) { account.write(to: &$0, name: "data") }
+        case .accountSet(let account?, _): return .json(200) { account.write(to: &$0, name: "data") }
+        case .accountSet(nil, _):
+            return .error(APIError(.notFound, "there is no such account; see outboxctl account ls"))
         case .account(.exists, _): return .error(APIError(.conflict, "there is an account of that name"))
         case .key(.exists, _):
             return .error(APIError(.conflict, "the account has a key of that name; see outboxctl key ls"))

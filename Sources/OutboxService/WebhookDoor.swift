@@ -22,12 +22,17 @@ extension Frontend {
         guard path.count == 3, path[0].isEmpty, path[1] == "webhooks", isLineName(String(path[2])) else {
             return .error(APIError(.notFound, "there is nothing at this path"))
         }
-        let app = String(path[2])
+        let app = app(named: String(path[2]))
         switch request.head.method {
         case "GET": return verify(app, request.head)
         case "POST": return take(app, request, exchange)
         default: return .error(APIError(.methodNotAllowed, "GET and POST are allowed here"))
         }
+    }
+
+    /// WhatsAPI has one path for Meta's calls, which stands for the app `default` where no app has that name.
+    private func app(named name: String) -> String {
+        name == "whatsapp" && secrets.value("app.whatsapp.secret") == nil ? "default" : name
     }
 
     /// Meta asks once whether this address is ours: it wants its challenge back.

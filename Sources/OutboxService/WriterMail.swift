@@ -55,7 +55,8 @@ enum WriterInput: Sendable {
     case unsubscribe(Exchange, Int64)
     case findSubscription(Exchange, Int64)
     case replay(Exchange, Int64, ReplayBody)
-    case addAccount(Exchange, name: String)
+    case addAccount(Exchange, AccountBody)
+    case setAccount(Exchange, AccountBody)
     case addKey(Exchange, KeyBody, hash: [UInt8])
     case rotateKey(Exchange, Int64, hash: [UInt8], oldUntil: Timestamp)
     case removeKey(Exchange, Int64)
@@ -172,6 +173,8 @@ enum WriterReply: Sendable {
     case wrong(FieldError)
     case webhookStored
     case account(Making<Account>, AccessDirectory)
+    /// Nil: there is no such account.
+    case accountSet(Account?, AccessDirectory)
     case key(Making<AccessKey>, AccessDirectory)
     /// Nil: there is no such key.
     case keyRotated(AccessKey?, AccessDirectory)

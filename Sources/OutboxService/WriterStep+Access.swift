@@ -18,9 +18,12 @@ struct OperatorChange: Sendable {
 extension WriterStep {
     func performForAccess(_ input: WriterInput, _ now: Timestamp) throws -> Effect {
         switch input {
-        case .addAccount(let exchange, let name):
-            let made = try queue.addAccount(name, now: now)
+        case .addAccount(let exchange, let body):
+            let made = try queue.addAccount(body.name, body.profile, now: now)
             return Effect(reply: (exchange, .account(made, try queue.accessDirectory())))
+        case .setAccount(let exchange, let body):
+            let account = try queue.setAccount(body.name, body.profile)
+            return Effect(reply: (exchange, .accountSet(account, try queue.accessDirectory())))
         case .addKey(let exchange, let body, let hash):
             let made = try queue.addKey(
                 body.name, body.role, hash: hash, account: account, by: asker.who ?? "unknown", now: now)
@@ -100,6 +103,8 @@ extension WriterStep {
             return OperatorChange(action: "message.moved", line: line, target: queue.codec.text(id))
         case (_, .account(.done(let account), _)):
             return OperatorChange(action: "account.added", target: account.name)
+        case (_, .accountSet(let account?, _)):
+            return OperatorChange(action: "account.changed", target: account.name)
         case (_, .key(.done(let key), _)):
             return OperatorChange(action: "key.added", target: "\(key.id) \(key.name) \(key.role.name)")
         case (_, .keyRotated(let key?, _)):

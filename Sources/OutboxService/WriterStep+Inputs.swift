@@ -74,7 +74,8 @@ extension WriterStep {
                 reply: (exchange, .cursorRemoved(try queue.removeCursor(name, account: account))))
         case .subscribe, .changeSubscription, .unsubscribe, .findSubscription, .replay, .callbacks:
             return try performForSubscriptions(input, now)
-        case .addAccount, .addKey, .rotateKey, .removeKey, .keyUsed: return try performForAccess(input, now)
+        case .addAccount, .setAccount, .addKey, .rotateKey, .removeKey, .keyUsed:
+            return try performForAccess(input, now)
         case .changed: return Effect()
         case .lineNews(let news): return try learn(news, now)
         case .markRead(let exchange, let id, let typing):
@@ -150,6 +151,7 @@ extension WriterInput {
             .removeCursor(let exchange, _), .markRead(let exchange, _, _),
             .subscribe(let exchange, _, _), .changeSubscription(let exchange, _, _), .unsubscribe(let exchange, _),
             .findSubscription(let exchange, _), .replay(let exchange, _, _), .addAccount(let exchange, _),
+            .setAccount(let exchange, _),
             .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _),
             .erase(let exchange, _):
             exchange

@@ -19,6 +19,18 @@ package enum Making<Made: Equatable & Sendable>: Equatable, Sendable {
     case tooMany(Int)
 }
 
+extension Account {
+    static let columns = "id, name, created_at, label, email, plan"
+
+    init(_ row: Row) {
+        self.init(
+            id: row.integer(0), name: row.text(1), createdAt: Timestamp(milliseconds: row.integer(2)),
+            profile: Profile(
+                label: row.optionalText(3), email: row.optionalText(4),
+                plan: row.optionalInteger(5).flatMap(Plan.init(rawValue:))))
+    }
+}
+
 extension AccessKey {
     static let columns = """
         id, account, name, role, hash, old_hash, old_until, created_at, created_by, rotated_at, last_used_at
@@ -43,22 +55,40 @@ extension Queue {
     /// Read from the file: it is asked for at the start and after a change.
     package func accessDirectory() throws -> AccessDirectory {
         AccessDirectory(
-            accounts: try database.prepare("SELECT id, name, created_at FROM account ORDER BY id").all {
-                Account(id: $0.integer(0), name: $0.text(1), createdAt: Timestamp(milliseconds: $0.integer(2)))
-            },
+            accounts: try database.prepare("SELECT \(Account.columns) FROM account ORDER BY id").all { Account($0) },
             keys: try database.prepare("SELECT \(AccessKey.columns) FROM access_key ORDER BY id").all {
                 AccessKey($0)
             })
     }
 
-    package func addAccount(_ name: String, now: Timestamp) throws -> Making<Account> {
+    package func addAccount(_ name: String, _ profile: Account.Profile = .init(), now: Timestamp) throws
+        -> Making<Account>
+    {
         guard try database.integer("SELECT count(*) FROM account") < Self.accountsMax else {
             return .tooMany(Self.accountsMax)
         }
-        let id = try database.prepare(
-            "INSERT INTO account (name, created_at) VALUES (:name, :now) ON CONFLICT DO NOTHING RETURNING id"
-        ).first(.text(name), .integer(now.milliseconds)) { $0.integer(0) }
-        return id.map { .done(Account(id: $0, name: name, createdAt: now)) } ?? .exists
+        let made = try database.prepare(
+            """
+            INSERT INTO account (name, created_at, label, email, plan) VALUES (:name, :now, :label, :email, :plan)
+            ON CONFLICT DO NOTHING RETURNING \(Account.columns)
+            """
+        ).first(
+            .text(name), .integer(now.milliseconds), .optional(profile.label), .optional(profile.email),
+            .optional(profile.plan?.rawValue)
+        ) { Account($0) }
+        return made.map { .done($0) } ?? .exists
+    }
+
+    /// Nil: there is no such account.
+    package func setAccount(_ name: String, _ profile: Account.Profile) throws -> Account? {
+        try database.prepare(
+            """
+            UPDATE account SET label = :label, email = :email, plan = :plan WHERE name = :name
+            RETURNING \(Account.columns)
+            """
+        ).first(
+            .optional(profile.label), .optional(profile.email), .optional(profile.plan?.rawValue), .text(name)
+        ) { Account($0) }
     }
 
     package func addKey(

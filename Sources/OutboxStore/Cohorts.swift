@@ -54,7 +54,7 @@ struct Cohorts {
 
     mutating func moved(from old: Record, to new: Record) {
         let (before, after) = (Place(old), Place(new))
-        guard before != after else { return }
+        guard before != after, new.cohort != 0 else { return }
         var difference = changed[new.cohort] ?? Difference()
         difference.count(before, by: -1)
         difference.count(after, by: 1)

@@ -126,7 +126,8 @@ extension StoredMessage {
         m.recipient, m.type, m.content, m.metadata, m.send_at, m.expires_at, m.created_at, m.wamid, m.sent_at,
         m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event,
         m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order, m.grace_until,
-        m.on_unknown, m.no_receipt, m.price, m.replied_at
+        m.on_unknown, m.no_receipt, m.price, m.replied_at,
+        m.simulated
         """
 
     init(_ row: Row) {
@@ -154,6 +155,7 @@ extension StoredMessage {
         hasNoReceipt = row.integer(33) != 0
         pricing = row.optionalText(34).flatMap(Pricing.init(text:))
         repliedAt = time(35)
+        isSimulated = row.integer(36) != 0
         onUnknown = row.optionalInteger(32).flatMap(UnknownPolicy.init(rawValue:))
     }
 }

@@ -82,10 +82,10 @@ final class Statements {
             """
             INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
                 content, metadata, send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback,
-                any_order, on_unknown, lot, cohort)
+                any_order, on_unknown, lot, cohort, simulated)
             VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
                 :content, :metadata, :send_at, :expires_at, :created_at, :turn, :gate, :gated_at, :person, :template,
-                :fallback, :any_order, :on_unknown, :lot, :cohort)
+                :fallback, :any_order, :on_unknown, :lot, :cohort, :simulated)
             """)
         insertEvent = try prepare(
             """
@@ -101,7 +101,7 @@ final class Statements {
         changes = RecordChanges(database)
         ready = try prepare(
             """
-            SELECT \(Record.columns), recipient, type, content, fallback FROM message
+            SELECT \(Record.columns), recipient, type, content, fallback, simulated FROM message
             WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 ORDER BY turn, id LIMIT :limit
             """)
         due = try prepare(

@@ -81,15 +81,20 @@ extension Queue {
         }
         let later = draft.sendAt.flatMap { $0 > now ? $0 : nil }
         let person = try person(draft.to.text, account: account)
-        if let refusal = try refusal(of: draft, to: person, line, later: later, now) { return .refused(refusal) }
+        if !draft.isSimulated, let refusal = try refusal(of: draft, to: person, line, later: later, now) {
+            return .refused(refusal)
+        }
         var draft = draft
         if let problem = try lookUpMention(&draft, line, now) { return .refused(.mention(problem)) }
         let id = nextID(now)
         let state: MessageState = later == nil ? .queued : .scheduled
-        let gate = later == nil ? try gateOnEntry(line.id, draft.priority, person) : .none
+        let gate = later == nil && !draft.isSimulated ? try gateOnEntry(line.id, draft.priority, person) : .none
         let turn = later == nil ? nextTurn(line.id, draft.priority, batch) : 0
         let expiresAt = draft.expiresAt ?? line.settings.ageMax.map { (later ?? now) + $0 }
-        let cohort = try cohort(line.id, draft.template?.text, campaign: campaign, at: later ?? now)
+        // What never goes to Meta is no part of what is told of sending.
+        let cohort =
+            draft.isSimulated
+            ? 0 : try cohort(line.id, draft.template?.text, campaign: campaign, at: later ?? now)
         let sequence = try appendEvent(
             account: account, line: line.id, message: id, previous: nil, at: now, kind: .accepted, state: state,
             attempt: 0, detail: nil)
@@ -102,8 +107,9 @@ extension Queue {
             .integer(now.milliseconds), .integer(turn), .integer(gate.rawValue),
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
             .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
-            .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()), .integer(cohort))
-        memory.cohorts.accepted(cohort)
+            .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()), .integer(cohort),
+            .integer(draft.isSimulated ? 1 : 0))
+        if cohort != 0 { memory.cohorts.accepted(cohort) }
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
         var told = Told(.event(.accepted), id, line.id, state, person: person, at: now)

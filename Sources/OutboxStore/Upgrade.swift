@@ -56,11 +56,15 @@ private let steps: [(version: Int64, sql: String)] = [
                 OR (length(recipient) BETWEEN 4 AND 135 AND recipient GLOB ''[A-Z][A-Z].*''))')
         WHERE type = 'table' AND name = 'message';
         PRAGMA writable_schema = RESET;
+        ALTER TABLE account ADD COLUMN label TEXT;
+        ALTER TABLE account ADD COLUMN email TEXT;
+        ALTER TABLE account ADD COLUMN plan INTEGER CHECK (plan BETWEEN 0 AND 3);
         ALTER TABLE contact ADD COLUMN last_message INTEGER;
         ALTER TABLE early_status ADD COLUMN price TEXT;
         ALTER TABLE message ADD COLUMN cohort INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE message ADD COLUMN price TEXT;
         ALTER TABLE message ADD COLUMN replied_at INTEGER;
+        ALTER TABLE message ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0 CHECK (simulated IN (0, 1));
         CREATE TABLE cohort (
             id                INTEGER PRIMARY KEY AUTOINCREMENT,  -- messages name them after they are gone
             line              INTEGER NOT NULL,

@@ -7,20 +7,48 @@ let accountListCommand = Command(
 ) { arguments, client in
     _ = try words(arguments)
     guard let all = try client.call("GET", "/v1/accounts"), !client.wantsJSON else { return }
-    var table = Table(["ID", "NAME", "CREATED"])
-    for one in all.elements { table.add(["id", "name", "createdAt"].map { plain(one[$0]) }) }
+    var table = Table(["ID", "NAME", "PLAN", "LABEL", "EMAIL", "CREATED"])
+    for one in all.elements {
+        table.add(["id", "name", "plan", "label", "email", "createdAt"].map { plain(one[$0]) })
+    }
     table.show(client)
 }
 
 let accountAddCommand = Command(
     name: "account add", words: "NAME",
-    summary: "make an account; readers, senders and admins in the settings, or keys, give it callers"
+    summary: "make an account; readers, senders and admins in the settings, or keys, give it callers",
+    options: profileOptions
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
     var json = JSONWriter()
-    json.object { $0.field("name", name) }
+    json.object {
+        $0.field("name", name)
+        write(profile: arguments, to: &$0)
+    }
     guard let made = try client.call("POST", "/v1/accounts", body: json.bytes), !client.wantsJSON else { return }
     show(made)
+}
+
+let accountSetCommand = Command(
+    name: "account set", words: "NAME", summary: "say anew what belongs to an account; what is not given is no more",
+    options: profileOptions
+) { arguments, client in
+    let name = try words(arguments, "NAME")[0]
+    var json = JSONWriter()
+    json.object { write(profile: arguments, to: &$0) }
+    guard let account = try client.call("PUT", "/v1/accounts/\(escaped(name))", body: json.bytes), !client.wantsJSON
+    else { return }
+    show(account)
+}
+
+private let profileOptions: [Arguments.Option] = [
+    .init("plan", value: "PLAN", "calls a minute of each key: free 20, basic 100, pro 500, enterprise 2000"),
+    .init("label", value: "TEXT", "whose it is, in words"),
+    .init("email", value: "ADDRESS", "of whoever looks after it"),
+]
+
+private func write(profile arguments: Arguments, to json: inout JSONWriter) {
+    for name in ["plan", "label", "email"] { if let text = arguments[name] { json.field(name, text) } }
 }
 
 let keyListCommand = Command(

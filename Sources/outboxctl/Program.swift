@@ -42,7 +42,8 @@ let commands = [
     unknownListCommand, unknownResolveCommand, retentionListCommand, retentionSetCommand,
     webhookListCommand, webhookAddCommand, webhookSetCommand, webhookRemoveCommand, webhookTestCommand,
     webhookRotateCommand, webhookDeliveriesCommand, webhookReplayCommand,
-    accountListCommand, accountAddCommand, keyListCommand, keyAddCommand, keyRotateCommand, keyRemoveCommand,
+    accountListCommand, accountAddCommand, accountSetCommand, keyListCommand, keyAddCommand, keyRotateCommand,
+    keyRemoveCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, backupCommand,
     eraseCommand, doctorCommand, explainCodeCommand, completionCommand,
 ]

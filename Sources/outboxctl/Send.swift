@@ -26,6 +26,7 @@ let sendCommand = Command(
             "wait", value: "STATE", whenBare: "delivered",
             "wait until it is sent, delivered or read (default: delivered)"),
         .init("timeout", value: "SPAN", "with --wait: how long: 90s, 30m, 2h, 1d (default: 60s)"),
+        .init("simulate", "queue it and take it through sent and delivered without calling Meta"),
         .init("dry-run", "check everything and say when it would leave; queue nothing"),
         .init("from", value: "FILE", "instead of TO and TEXT: CSV with a header row, or NDJSON; - is standard input"),
         .init("format", value: "FORMAT", "of --from: csv or ndjson (default: by its name or first character)"),
@@ -136,6 +137,7 @@ private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
         if arguments.has("any-order") { $0.field("order", "any") }
         if let metadata { $0.field("metadata", raw: metadata) }
         if arguments.has("dry-run") { $0.field("dryRun", true) }
+        if arguments.has("simulate") { $0.field("simulate", true) }
     }
     return json.bytes
 }

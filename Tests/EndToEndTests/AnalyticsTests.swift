@@ -82,7 +82,7 @@ import Testing
         let lab = try Lab()
         for (query, field) in [
             ("days=0", "days"), ("days=91", "days"), ("days=1&since=2026-01-01T00:00:00Z", "days"),
-            ("since=yesterday", "since"), ("since=2020-01-01T00:00:00Z", "since"),
+            ("since=yesterday", "since"),
             ("until=1970-01-01T00:00:00Z&since=1970-01-01T00:00:00Z", "until"),
             ("by=hour", "by"), ("color=red", "color"),
         ] {
@@ -90,6 +90,8 @@ import Testing
             #expect(answer.status == 400 && answer.text.contains("\"field\":\"\(field)\""), "\(query): \(answer.text)")
         }
         #expect(try lab.call("GET", "/v1/analytics/timeseries?by=week").status == 400)
+        #expect(try lab.call("GET", "/v1/analytics/timeseries?since=2020-01-01T00:00:00Z").status == 400)
+        #expect(try lab.call("GET", "/v1/analytics/summary?since=2020-01-01T00:00:00Z").status == 200)
         #expect(try lab.call("GET", "/v1/analytics/summary?line=none").status == 404)
         #expect(try lab.call("GET", "/v1/analytics/summary").json?[path: "data", "deliveryRate"]?.isNull == true)
         #expect(try lab.ctl("stats", "-d", "100").status == 64)

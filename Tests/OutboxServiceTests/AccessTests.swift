@@ -211,7 +211,7 @@ import Testing
             .asked(ann, .putLine(desk.exchange, settings)),
             .asked(ann, .pause(desk.exchange, PauseBody(scope: .everything, reason: "own"), who: "ann")),
             .asked(ann, .putRetention(desk.exchange, .read, rule)),
-            .asked(ann, .addAccount(desk.exchange, name: "shop")),
+            .asked(ann, .addAccount(desk.exchange, AccountBody(name: "shop"))),
             .asked(ann, .addKey(desk.exchange, KeyBody(name: "k", role: .read), hash: sha256([1]))),
             .asked(ann, .removeLine(desk.exchange, name: "two")), .asked(ann, .removeLine(desk.exchange, name: "no")),
             .asked(ann, .changed(OperatorChange(action: "settings.reloaded"))),
@@ -245,7 +245,7 @@ import Testing
 
     @Test func numbersAndBusinessAccountsAreOneAccountsOwn() throws {
         let desk = try Desk()
-        _ = desk.turn(.asked(ann, .addAccount(desk.exchange, name: "shop")))
+        _ = desk.turn(.asked(ann, .addAccount(desk.exchange, AccountBody(name: "shop"))))
         func put(_ number: String, _ waba: String?, by asker: Asker) -> WriterReply? {
             let settings = LineSettings(
                 name: "main", phoneNumberID: number, wabaID: waba, credential: "c", messagesPerSecond: nil)

@@ -1,0 +1,135 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+
+/// How a hosted system's call is answered: by calls of our own, one after another, and a word at the end.
+indirect enum Translation {
+    case ask(OwnCall, then: (HTTPResponse) -> Translation)
+    case answer(HTTPResponse)
+}
+
+/// A call of `/v1`.
+struct OwnCall {
+    var route: Route
+    var target: String
+    var body: [UInt8] = []
+    /// Acts in this account; nil: in the caller's.
+    var account: String?
+
+    init(_ route: Route, _ target: String, body: [UInt8] = []) {
+        self.route = route
+        self.target = target
+        self.body = body
+    }
+
+    init(_ route: Route, _ target: String, _ body: (inout JSONWriter) -> Void) {
+        var json = JSONWriter()
+        json.object(nil, body)
+        self.init(route, target, body: json.bytes)
+    }
+}
+
+/// What a hosted system's API is like.
+protocol Dialect {
+    /// Its own words for a refusal of ours.
+    static func refusal(_ error: APIError) -> HTTPResponse
+    /// The headers that tell of a rate limit.
+    static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader]
+}
+
+/// A translated call whose next answer is awaited.
+struct Translating {
+    var request: HTTPRequest
+    var guest: Guest
+    var then: (HTTPResponse) -> Translation
+}
+
+extension HostedCall {
+    var dialect: any Dialect.Type {
+        switch self {
+        case .whatsAPI: WhatsAPI.self
+        }
+    }
+}
+
+extension Route {
+    /// Nil: it is one of our own.
+    var dialect: (any Dialect.Type)? {
+        if case .hosted(let call) = self { return call.dialect }
+        return nil
+    }
+}
+
+extension Frontend {
+    /// Answers a hosted system's call.
+    func handle(
+        _ call: HostedCall, _ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest
+    ) throws(APIError) {
+        let translation =
+            switch call {
+            case .whatsAPI(let call): try WhatsAPI(front: self, guest: guest).translate(call, request)
+            }
+        carryOn(translation, request, exchange, guest)
+    }
+
+    /// Every answer goes out here: that of a translated call goes on from it.
+    func respond(_ exchange: Exchange, _ response: HTTPResponse) {
+        guard let translating = translations.removeValue(forKey: exchange) else {
+            return server.respond(exchange, response)
+        }
+        carryOn(translating.then(response), translating.request, exchange, translating.guest)
+    }
+
+    private func carryOn(
+        _ translation: Translation, _ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest
+    ) {
+        switch translation {
+        case .answer(let response): server.respond(exchange, response)
+        case .ask(let call, let then):
+            var guest = guest
+            if let name = call.account, let account = parts.door.directory.accounts.first(where: { $0.name == name }) {
+                guest.account = account.id
+            }
+            translations[exchange] = Translating(request: request, guest: guest, then: then)
+            var own = request
+            own.head.target = call.target
+            own.body = call.body
+            do throws(APIError) {
+                try handle(call.route, own, exchange, guest)
+            } catch {
+                respond(exchange, .error(error))
+            }
+        }
+    }
+
+    /// An error in the words of whoever was called.
+    func refusal(_ error: APIError, _ route: Route?) -> HTTPResponse {
+        route?.dialect?.refusal(error) ?? .error(error)
+    }
+}
+
+extension HTTPResponse {
+    /// Whether it brings what was asked for.
+    var isDone: Bool { (200...299).contains(status) }
+
+    /// The headers that are not about the form of the body.
+    var passedHeaders: [HTTPHeader] {
+        headers.filter { !["content-type", "content-length"].contains($0.name) }
+    }
+
+    /// What an answer of ours that refuses says; nil: it does not.
+    func refusal(_ parser: JSONParser) -> APIError? {
+        guard !isDone else { return nil }
+        let error = (try? parser.parse(body))?["error"]
+        let details = error?["details"]?.elements.map {
+            FieldError($0["field"]?.string ?? "", $0["message"]?.string ?? "")
+        }
+        let seconds = headers.first { $0.name == "retry-after" }.flatMap { Int64($0.value) }
+        return APIError(
+            error?["code"]?.string.flatMap(APIError.Code.init(rawValue:)) ?? .internalError,
+            error?["message"]?.string ?? "outboxd could not answer", details ?? [], status: status,
+            allow: headers.first { $0.name == "allow" }?.value, retryAfter: seconds)
+    }
+}

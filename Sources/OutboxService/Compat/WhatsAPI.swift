@@ -1,0 +1,392 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+import OutboxSystem
+
+/// The API of WhatsAPI (whatsapi.cc): `/send-message`, `/messages…`, `/analytics/summary`, `/auth/…`, `/billing/…`.
+///
+/// One answer is `{"success": true, "data": {…}}`, or `{"data": …}` where its document has no `success`; a refusal is
+/// `{"success": false, "error": "…", "details": [{"field": "…", "message": "…"}]}`, with details on 400 only.
+struct WhatsAPI: Dialect {
+    let front: Frontend
+    let guest: Guest
+
+    private var parser: JSONParser { front.parser }
+    /// The line that holds the account's credentials, where it has none yet.
+    private static let lineName = "main"
+
+    func translate(_ call: WhatsAPICall, _ request: HTTPRequest) throws(APIError) -> Translation {
+        switch call {
+        case .send: send(try own(message: try front.parse(request.body)))
+        case .bulk: try bulk(try front.parse(request.body))
+        case .list: list(request)
+        case .message(let id): message(id)
+        case .retry(let id):
+            pass(OwnCall(.retry(id), "/v1/messages/\(id)/retry")) { answer, json in
+                json.field("success", true)
+                json.object("data") {
+                    $0.field("id", id)
+                    $0.field("status", answer["data"]?["status"]?.string)
+                }
+            }
+        case .summary: summary()
+        case .register: try register(try front.parse(request.body))
+        case .me: me()
+        case .rotateKey: try rotateKey()
+        case .putCredentials: try putCredentials(try front.parse(request.body))
+        case .deleteCredentials:
+            withLine { name in
+                guard let name else { return Self.done { $0.field("byocConfigured", false) } }
+                return pass(OwnCall(.deleteLine(name), "/v1/lines/\(escaped(name))")) { _, json in
+                    json.field("success", true)
+                    json.object("data") { $0.field("byocConfigured", false) }
+                }
+            }
+        case .verifyCredentials: verify()
+        case .putWebhook: try putWebhook(try front.parse(request.body))
+        case .deleteWebhook:
+            withWebhook { id, _ in
+                guard let id else { return Self.done { $0.field("webhookUrl", nil as String?) } }
+                return pass(OwnCall(.deleteSubscription(id), "/v1/subscriptions/\(id)")) { _, json in
+                    json.field("success", true)
+                    json.object("data") { $0.field("webhookUrl", nil as String?) }
+                }
+            }
+        case .checkout, .portal:
+            throw APIError(.notFound, "there is nothing to bill: outboxd runs on your machine, and has no plans to buy")
+        }
+    }
+
+    // MARK: Words
+
+    static func refusal(_ error: APIError) -> HTTPResponse {
+        var words = error.message
+        // Its clients read one sentence.
+        if error.status != 400, let first = error.details.first { words += ": \(first.field) \(first.message)" }
+        var response = HTTPResponse.json(error.status) { json in
+            json.field("success", false)
+            json.field("error", words)
+            guard error.status == 400 else { return }
+            json.array("details") {
+                for detail in error.details {
+                    $0.object {
+                        $0.field("field", detail.field == "dryRun" ? "dry_run" : detail.field)
+                        $0.field("message", detail.message)
+                    }
+                }
+            }
+        }
+        response.headers += HTTPResponse.error(error).passedHeaders
+        return response
+    }
+
+    /// `X-RateLimit-Reset` is a time, in seconds since 1970.
+    static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] {
+        quota.headers.map { header in
+            header.name == "x-ratelimit-reset"
+                ? HTTPHeader(header.name, String(now.milliseconds / 1000 + Int64(quota.reset))) : header
+        }
+    }
+
+    private static func done(_ data: (inout JSONWriter) -> Void) -> Translation {
+        .answer(
+            .json(200) { json in
+                json.field("success", true)
+                json.object("data", data)
+            })
+    }
+
+    /// Our answer in its words; what refuses is said in them, too.
+    private func pass(_ call: OwnCall, _ write: @escaping (JSONValue, inout JSONWriter) -> Void) -> Translation {
+        ask(call) { answer, response in
+            var own = HTTPResponse.json(response.status == 204 ? 200 : response.status) { write(answer, &$0) }
+            own.headers += response.passedHeaders
+            return .answer(own)
+        }
+    }
+
+    private func ask(
+        _ call: OwnCall, _ then: @escaping (JSONValue, HTTPResponse) -> Translation
+    ) -> Translation {
+        .ask(call) { response in
+            if let error = response.refusal(parser) { return .answer(Self.refusal(error)) }
+            let body = response.body.isEmpty ? Array("{}".utf8) : response.body
+            guard let answer = try? parser.parse(body) else {
+                return .answer(Self.refusal(APIError(.internalError, "outboxd's own answer could not be read")))
+            }
+            return then(answer, response)
+        }
+    }
+
+    // MARK: Messages
+
+    /// Its `dry_run` is our `simulate`: stored, followed through every status, and never given to Meta.
+    private func own(message: JSONValue) throws(APIError) -> [UInt8] {
+        guard message.kind == .object else {
+            throw APIError(.malformed, "the body must be a JSON object", status: 400)
+        }
+        var json = JSONWriter()
+        json.object {
+            for (name, value) in message.members {
+                $0.field(name == "dry_run" ? "simulate" : name, raw: value.raw)
+            }
+        }
+        return json.bytes
+    }
+
+    private func send(_ body: [UInt8]) -> Translation {
+        pass(OwnCall(.submit, "/v1/messages", body: body)) { answer, json in
+            json.field("success", true)
+            json.field("data", raw: answer["data"]?.raw)
+        }
+    }
+
+    private func bulk(_ body: JSONValue) throws(APIError) -> Translation {
+        let items = body["messages"].map { $0.kind == .array ? $0.elements.map { $0 } : [] } ?? []
+        if let plan = front.plan(of: guest), items.count > plan.bulkMax {
+            throw .validation([
+                FieldError("messages", "has \(items.count) items; the plan \(plan.name) takes \(plan.bulkMax) at once")
+            ])
+        }
+        var written = JSONWriter()
+        if body["messages"]?.kind == .array {
+            var messages: [[UInt8]] = []
+            for item in items { messages.append(item.kind == .object ? try own(message: item) : Array(item.raw)) }
+            written.object { json in json.array("messages") { for message in messages { $0.value(raw: message) } } }
+        }
+        let ownBody = written.bytes.isEmpty ? Array(body.raw) : written.bytes
+        return pass(OwnCall(.submitBulk, "/v1/messages/bulk", body: ownBody)) { answer, json in
+            let data = answer["data"]
+            json.object("data") {
+                $0.field("batchId", data?["batchId"]?.string)
+                $0.field("totalMessages", items.count)
+                $0.field("queued", data?["queued"]?.integer)
+                $0.field("failedCount", data?["failedCount"]?.integer)
+                if let errors = data?["errors"] { $0.field("errors", raw: errors.raw) }
+            }
+        }
+    }
+
+    private func list(_ request: HTTPRequest) -> Translation {
+        let query = request.head.target.drop { $0 != "?" }
+        return pass(OwnCall(.list, "/v1/messages\(query)")) { answer, json in
+            json.array("data") { json in
+                for message in answer["data"]?.elements.map({ $0 }) ?? [] { write(message, to: &json, nil) }
+            }
+            json.field("meta", raw: answer["meta"]?.raw)
+        }
+    }
+
+    private func message(_ id: String) -> Translation {
+        pass(OwnCall(.message(id), "/v1/messages/\(escaped(id))")) { answer, json in
+            guard let message = answer["data"] else { return }
+            write(message, to: &json, "data")
+        }
+    }
+
+    /// All of ours, with `body` for the text, and a timeline of statuses alone.
+    private func write(_ message: JSONValue, to json: inout JSONWriter, _ name: String?) {
+        json.object(name) { json in
+            json.field("id", message["id"]?.string)
+            json.field("to", message["to"]?.string)
+            json.field("body", message["message"]?.string)
+            for (name, value) in message.members where !["id", "to", "message", "timeline"].contains(name) {
+                json.field(name, raw: value.raw)
+            }
+            guard let timeline = message["timeline"] else { return }
+            json.array("timeline") { json in
+                var last: String?
+                for entry in timeline.elements {
+                    guard let status = entry["status"]?.string, status != last else { continue }
+                    last = status
+                    json.object {
+                        $0.field("status", status)
+                        $0.field("at", entry["at"]?.string)
+                    }
+                }
+            }
+        }
+    }
+
+    private func summary() -> Translation {
+        pass(OwnCall(.analytics(.summary), "/v1/analytics/summary?since=1970-01-01T00:00:00Z")) { answer, json in
+            let data = answer["data"]
+            json.object("data") { json in
+                json.field("total", data?["total"]?.integer)
+                json.object("byStatus") { json in
+                    // Only those there are, as its document has it.
+                    for (name, count) in data?["byStatus"]?.members.map({ $0 }) ?? [] where count.integer != 0 {
+                        json.field(name == "waiting" ? "queued" : name, raw: count.raw)
+                    }
+                }
+                for rate in ["deliveryRate", "failureRate"] {
+                    let value = data?[rate]
+                    json.field(rate, raw: value?.isNull ?? true ? Array("0".utf8) : value.map { Array($0.raw) })
+                }
+            }
+        }
+    }
+
+    // MARK: The account
+
+    private func register(_ body: JSONValue) throws(APIError) -> Translation {
+        let given = try HostedBody.read(body, ["name": "Your Name", "email": "you@example.com"])
+        let (label, email) = (given[0], given[1])
+        guard email.contains("@"), !email.contains(" ") else {
+            throw .validation([FieldError("email", "must be an address such as you@example.com")])
+        }
+        return add(account: Self.slug(label), try: 1, label: label, email: email)
+    }
+
+    /// Its names need not be unique: ours get a number.
+    private func add(account slug: String, try number: Int, label: String, email: String) -> Translation {
+        let name = number == 1 ? slug : "\(slug.prefix(27))-\(number)"
+        let call = OwnCall(.addAccount, "/v1/accounts") {
+            $0.field("name", name)
+            $0.field("label", label)
+            $0.field("email", email)
+            $0.field("plan", Plan.free.name)
+        }
+        return .ask(call) { response in
+            if response.status == 409, number < 1000, front.parts.door.hasAccount(name) {
+                return add(account: slug, try: number + 1, label: label, email: email)
+            }
+            if let error = response.refusal(parser) { return .answer(Self.refusal(error)) }
+            var key = OwnCall(.addKey, "/v1/keys") {
+                $0.field("name", "registered")
+                $0.field("role", Role.admin.name)
+            }
+            key.account = name
+            return pass(key) { answer, json in
+                json.field("success", true)
+                json.object("data") {
+                    $0.field("apiKey", answer["data"]?["key"]?.string)
+                    $0.field("plan", Plan.free.name)
+                }
+            }
+        }
+    }
+
+    /// `Your Name` is `your-name`.
+    private static func slug(_ label: String) -> String {
+        var slug = ""
+        for byte in label.lowercased().utf8 {
+            let isWord = (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
+            if isWord { slug.unicodeScalars.append(Unicode.Scalar(byte)) } else if slug.last != "-" { slug += "-" }
+        }
+        let trimmed = slug.drop { $0 == "-" }.prefix(32)
+        return trimmed.isEmpty ? "account" : String(trimmed.last == "-" ? trimmed.dropLast() : trimmed)
+    }
+
+    private func me() -> Translation {
+        let account = front.parts.door.directory.accounts.first { $0.id == guest.account }
+        return withLine { line in
+            withWebhook { _, url in
+                let funnel = "/v1/analytics/funnel?since=1970-01-01T00:00:00Z"
+                return pass(OwnCall(.analytics(.funnel), funnel)) { answer, json in
+                    let sent = answer["data"]?["steps"]?.elements.first { $0["step"]?.string == "sent" }
+                    json.object("data") {
+                        $0.field("name", account?.profile.label ?? account?.name)
+                        $0.field("email", account?.profile.email)
+                        $0.field("plan", (account?.profile.plan ?? .enterprise).name)
+                        $0.field("messagesSent", sent?["count"]?.integer ?? 0)
+                        $0.field("byocConfigured", line != nil)
+                        $0.field("webhookUrl", url)
+                    }
+                }
+            }
+        }
+    }
+
+    private func rotateKey() throws(APIError) -> Translation {
+        guard case .key(let id, _) = guest.name else {
+            throw APIError(
+                .unauthorized, "there is no key to rotate: the kernel vouched for you. Give Authorization: Bearer")
+        }
+        let call = OwnCall(.rotateKey(String(id)), "/v1/keys/\(id)/rotate") { $0.field("overlapSeconds", 0) }
+        return pass(call) { answer, json in
+            json.field("success", true)
+            json.object("data") { $0.field("apiKey", answer["data"]?["key"]?.string) }
+        }
+    }
+
+    // MARK: Credentials and webhook
+
+    /// The account's line: that named `main`, or the only one.
+    private func withLine(_ then: @escaping (String?) -> Translation) -> Translation {
+        ask(OwnCall(.lines, "/v1/lines")) { answer, _ in
+            let names = answer["data"]?.elements.compactMap { $0["line"]?.string } ?? []
+            return then(names.contains(Self.lineName) ? Self.lineName : names.count == 1 ? names[0] : nil)
+        }
+    }
+
+    private func putCredentials(_ body: JSONValue) throws(APIError) -> Translation {
+        let given = try HostedBody.read(
+            body, ["whatsappAccessToken": "EAAc...", "whatsappPhoneNumberId": "1234567890"])
+        let (token, number) = (given[0], given[1])
+        return withLine { known in
+            let name = known ?? Self.lineName
+            let call = OwnCall(.putLine(name), "/v1/lines/\(escaped(name))") {
+                $0.field("phoneNumberId", number)
+                $0.field("token", token)
+                // It hands texts to Meta whatever the window, and says 503 while Meta fails.
+                $0.field("closedWindow", "leave")
+                $0.field("whenDown", "refuse")
+            }
+            return ask(call) { _, _ in Self.done { $0.field("byocConfigured", true) } }
+        }
+    }
+
+    private func verify() -> Translation {
+        withLine { name in
+            guard let name else {
+                return .answer(
+                    Self.refusal(
+                        .validation([
+                            FieldError("whatsappAccessToken", "is missing: give it with PUT /auth/me/credentials")
+                        ])))
+            }
+            return pass(OwnCall(.lineHealth(name), "/v1/lines/\(escaped(name))/health")) { answer, json in
+                json.field("success", true)
+                json.field("data", raw: answer["data"]?.raw)
+            }
+        }
+    }
+
+    /// The subscription it stands for: the one to changes of status of every line.
+    private func withWebhook(_ then: @escaping (_ id: String?, _ url: String?) -> Translation) -> Translation {
+        ask(OwnCall(.subscriptions, "/v1/subscriptions")) { answer, _ in
+            let own = answer["data"]?.elements.first {
+                $0["line"]?.isNull ?? true && $0["events"]?.elements.map { $0.string } == [Self.event]
+            }
+            return then(own?["id"]?.integer.map { String($0) } ?? own?["id"]?.string, own?["url"]?.string)
+        }
+    }
+
+    private static let event = "message.status_updated"
+
+    private func putWebhook(_ body: JSONValue) throws(APIError) -> Translation {
+        let url = try HostedBody.read(body, ["url": "https://yourapp.com/webhooks/whatsapi"])[0]
+        return withWebhook { id, _ in
+            let call = OwnCall(
+                id.map { .putSubscription($0) } ?? .subscribe, "/v1/subscriptions\(id.map { "/\($0)" } ?? "")"
+            ) { json in
+                json.field("url", url)
+                json.array("events") { $0.value(Self.event) }
+            }
+            return ask(call) { _, _ in Self.done { $0.field("webhookUrl", url) } }
+        }
+    }
+
+    /// For a part of a path.
+    private func escaped(_ text: String) -> String {
+        text.utf8.map { byte in
+            let isPlain =
+                (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte)
+                || [0x2D, 0x2E, 0x5F, 0x7E].contains(byte)
+            return isPlain ? String(UnicodeScalar(byte)) : "%" + hexadecimal([byte])
+        }.joined()
+    }
+}
