@@ -26,15 +26,19 @@ struct RateLimits {
     private struct Bucket {
         var calls: Double
         var at: UInt64
+        var perMinute: Int
     }
     private var buckets: [Guest.Name: Bucket] = [:]
 
     /// `perMinute` is 1 at least; `tick` is of the steady clock, in nanoseconds.
     mutating func take(_ name: Guest.Name, perMinute: Int, tick: UInt64) -> Quota {
         let rate = Double(perMinute) / 60
-        var bucket = buckets[name] ?? Bucket(calls: Double(perMinute), at: tick)
+        var bucket = buckets[name] ?? Bucket(calls: Double(perMinute), at: tick, perMinute: perMinute)
         let passed = Double(tick - min(bucket.at, tick)) / 1e9
-        bucket.calls = min(Double(perMinute), bucket.calls + passed * rate)
+        // Who may make more from now on has them at once.
+        let more = Double(max(0, perMinute - bucket.perMinute))
+        bucket.calls = min(Double(perMinute), bucket.calls + passed * rate + more)
+        bucket.perMinute = perMinute
         bucket.at = tick
         let isAllowed = bucket.calls >= 1
         if isAllowed { bucket.calls -= 1 }

@@ -322,13 +322,20 @@ def check(path, port):
     asked("POST", "/send-message", {"to": "x"}, 400)
     asked("POST", "/messages/bulk", {"messages": [{"to": "14155550100", "message": "x", "dry_run": True}, {}]}, 202)
     asked("POST", "/messages/bulk", {}, 400)
-    outboxd.until(lambda: asked("GET", f"/messages/{hosted}")["status"] == "read")
+    # Each of its calls counts for the plan.
+    outboxd.until(lambda: call("GET", f"/v1/messages/{hosted}", headers={"Outboxd-Account": "your-name"})["readAt"])
+    assert asked("GET", f"/messages/{hosted}")["status"] == "read"
     assert len(asked("GET", "/messages?limit=5&page=1")) == 2
     asked("GET", "/messages?status=gone", expected=400)
     asked("GET", "/messages/none", expected=404)
     asked("POST", f"/messages/{hosted}/retry", expected=409)
+    outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": ["error=131026:14155550119"]})
+    refused = asked("POST", "/send-message", {"to": "14155550119", "template": hello}, 202)["id"]
+    outboxd.until(lambda: call("GET", f"/v1/messages/{refused}", headers={"Outboxd-Account": "your-name"})["failedAt"])
+    asked("POST", f"/messages/{refused}/retry", expected=202)
+    outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": []})
     asked("POST", "/messages/none/retry", expected=404)
-    assert asked("GET", "/analytics/summary")["total"] == 1
+    assert asked("GET", "/analytics/summary")["total"] == 2
     assert asked("GET", "/auth/me") == {
         "name": "Your Name", "email": "you@example.com", "plan": "pro", "messagesSent": 1, "byocConfigured": True,
         "webhookUrl": url}

@@ -181,6 +181,9 @@ import Testing
         #expect(rates.take(.user(1), perMinute: 60, tick: 1000 * second).remaining == 59)
         #expect(rates.take(.key(1, "k"), perMinute: 1, tick: second).retryAfter == nil)
         #expect(rates.take(.key(1, "k"), perMinute: 1, tick: second).retryAfter == 60)
+        // A greater number counts at once, a smaller one too.
+        #expect(rates.take(.key(1, "k"), perMinute: 20, tick: second).remaining == 18)
+        #expect(rates.take(.key(1, "k"), perMinute: 5, tick: second).remaining == 4)
     }
 
     @Test func manyCallersTakeNoMemory() {
