@@ -73,15 +73,17 @@ package enum Route: Equatable, Sendable {
     package var role: Role {
         switch self {
         case .hosted(let call): call.role
+        case .analytics: .read
+        case .putAccount: .admin
         case .health, .openAPI, .llms: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .analytics, .accounts:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts:
             .read
         case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
         case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
             .subscribe, .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback,
-            .addAccount, .putAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase, .metrics, .doctor:
+            .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase, .metrics, .doctor:
             .admin
         }
     }
@@ -89,9 +91,8 @@ package enum Route: Equatable, Sendable {
     /// It is about the process or about all accounts: for callers of the default account alone.
     package var isOfProcess: Bool {
         switch self {
-        case .reload, .putRetention, .metrics, .addAccount, .putAccount, .backup, .doctor,
-            .hosted(.whatsAPI(.register)):
-            true
+        case .reload, .putRetention, .metrics, .addAccount, .backup, .doctor: true
+        case .putAccount, .hosted(.whatsAPI(.register)): true
         default: false
         }
     }
@@ -100,7 +101,8 @@ package enum Route: Equatable, Sendable {
     package var takesParameters: Bool {
         switch self {
         case .hosted(let call): call.takesParameters
-        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries, .analytics: true
+        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries: true
+        case .analytics: true
         default: false
         }
     }
@@ -146,71 +148,72 @@ package enum Route: Equatable, Sendable {
     }
 
     /// Everything there is, as /openapi.json describes it. Where two match, the first counts.
-    package static let places: [Place] =
-        [
-            Place("/v1/messages", ["GET": { _ in .list }, "POST": { _ in .submit }]),
-            Place("/v1/messages/bulk", ["POST": { _ in .submitBulk }]),
-            Place("/v1/messages/{id}", ["GET": { .message($0) }]),
-            Place("/v1/messages/{id}/why", ["GET": { .why($0) }]),
-            Place("/v1/messages/{id}/cancel", ["POST": { .cancel($0) }]),
-            Place("/v1/messages/{id}/retry", ["POST": { .retry($0) }]),
-            Place("/v1/messages/{id}/move", ["POST": { .move($0) }]),
-            Place("/v1/messages/{id}/resolve", ["POST": { .resolve($0) }]),
-            Place("/v1/messages/{id}/read", ["POST": { .markRead($0) }]),
-            Place("/v1/conversations", ["GET": { _ in .conversations }]),
-            Place("/v1/conversations/{id}", ["GET": { .conversation($0) }]),
-            Place("/v1/conversations/{id}/messages", ["GET": { .conversationMessages($0) }]),
-            Place("/v1/contacts", ["GET": { _ in .contacts }]),
-            Place("/v1/contacts/{id}", ["GET": { .contact($0) }]),
-            Place("/v1/lines", ["GET": { _ in .lines }]),
-            Place("/v1/lines/{line}", ["GET": { .line($0) }, "PUT": { .putLine($0) }, "DELETE": { .deleteLine($0) }]),
-            Place("/v1/lines/{line}/health", ["GET": { .lineHealth($0) }]),
-            Place("/v1/lines/{line}/templates", ["GET": { .lineTemplates($0) }]),
-            Place("/v1/lines/{line}/why", ["GET": { .lineWhy($0) }]),
-            Place("/v1/lines/{line}/catch-up", ["POST": { .catchUp($0) }]),
-            Place("/v1/pools", ["GET": { _ in .pools }]),
-            Place("/v1/pools/{pool}", ["GET": { .pool($0) }, "PUT": { .putPool($0) }]),
-            Place("/v1/pauses", ["GET": { _ in .pauses }, "POST": { _ in .pause }]),
-            Place("/v1/pauses/{id}", ["DELETE": { .resume($0) }]),
-            Place("/v1/retention", ["GET": { _ in .retention }]),
-            Place("/v1/retention/{kind}", ["PUT": { .putRetention($0) }]),
-            Place("/v1/events", ["GET": { _ in .events }]),
-            Place("/v1/cursors", ["GET": { _ in .cursors }]),
-            Place(
-                "/v1/cursors/{name}",
-                ["GET": { .cursor($0) }, "PUT": { .putCursor($0) }, "DELETE": { .deleteCursor($0) }]),
-            Place("/v1/subscriptions", ["GET": { _ in .subscriptions }, "POST": { _ in .subscribe }]),
-            Place(
-                "/v1/subscriptions/{id}",
-                [
-                    "GET": { .subscription($0) }, "PUT": { .putSubscription($0) },
-                    "DELETE": { .deleteSubscription($0) },
-                ]),
-            Place("/v1/subscriptions/{id}/deliveries", ["GET": { .deliveries($0) }]),
-            Place("/v1/subscriptions/{id}/rotate", ["POST": { .rotateSecret($0) }]),
-            Place("/v1/subscriptions/{id}/old-secret", ["DELETE": { .deleteOldSecret($0) }]),
-            Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
-            Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
-            Place("/v1/queue", ["GET": { _ in .queue }]),
-            Place("/v1/analytics/summary", ["GET": { _ in .analytics(.summary) }]),
-            Place("/v1/analytics/funnel", ["GET": { _ in .analytics(.funnel) }]),
-            Place("/v1/analytics/timeseries", ["GET": { _ in .analytics(.timeseries) }]),
-            Place("/v1/analytics/breakdown", ["GET": { _ in .analytics(.breakdown) }]),
-            Place("/v1/analytics/failures", ["GET": { _ in .analytics(.failures) }]),
-            Place("/v1/analytics/costs", ["GET": { _ in .analytics(.costs) }]),
-            Place("/v1/erasures", ["POST": { _ in .erase }]),
-            Place("/v1/accounts", ["GET": { _ in .accounts }, "POST": { _ in .addAccount }]),
-            Place("/v1/accounts/{name}", ["PUT": { .putAccount($0) }]),
-            Place("/v1/keys", ["GET": { _ in .keys }, "POST": { _ in .addKey }]),
-            Place("/v1/keys/{id}", ["DELETE": { .deleteKey($0) }]),
-            Place("/v1/keys/{id}/rotate", ["POST": { .rotateKey($0) }]),
-            Place("/v1/status", ["GET": { _ in .status }]),
-            Place("/v1/reload", ["POST": { _ in .reload }]),
-            Place("/v1/doctor", ["GET": { _ in .doctor }]),
-            Place("/v1/backup", ["POST": { _ in .backup }]),
-            Place("/healthz", ["GET": { _ in .health }]),
-            Place("/metrics", ["GET": { _ in .metrics }]),
-            Place("/openapi.json", ["GET": { _ in .openAPI }]),
-            Place("/llms.txt", ["GET": { _ in .llms }]),
-        ] + WhatsAPICall.places
+    package static let places = ownPlaces + WhatsAPICall.places
+
+    private static let ownPlaces: [Place] = [
+        Place("/v1/messages", ["GET": { _ in .list }, "POST": { _ in .submit }]),
+        Place("/v1/messages/bulk", ["POST": { _ in .submitBulk }]),
+        Place("/v1/messages/{id}", ["GET": { .message($0) }]),
+        Place("/v1/messages/{id}/why", ["GET": { .why($0) }]),
+        Place("/v1/messages/{id}/cancel", ["POST": { .cancel($0) }]),
+        Place("/v1/messages/{id}/retry", ["POST": { .retry($0) }]),
+        Place("/v1/messages/{id}/move", ["POST": { .move($0) }]),
+        Place("/v1/messages/{id}/resolve", ["POST": { .resolve($0) }]),
+        Place("/v1/messages/{id}/read", ["POST": { .markRead($0) }]),
+        Place("/v1/conversations", ["GET": { _ in .conversations }]),
+        Place("/v1/conversations/{id}", ["GET": { .conversation($0) }]),
+        Place("/v1/conversations/{id}/messages", ["GET": { .conversationMessages($0) }]),
+        Place("/v1/contacts", ["GET": { _ in .contacts }]),
+        Place("/v1/contacts/{id}", ["GET": { .contact($0) }]),
+        Place("/v1/lines", ["GET": { _ in .lines }]),
+        Place("/v1/lines/{line}", ["GET": { .line($0) }, "PUT": { .putLine($0) }, "DELETE": { .deleteLine($0) }]),
+        Place("/v1/lines/{line}/health", ["GET": { .lineHealth($0) }]),
+        Place("/v1/lines/{line}/templates", ["GET": { .lineTemplates($0) }]),
+        Place("/v1/lines/{line}/why", ["GET": { .lineWhy($0) }]),
+        Place("/v1/lines/{line}/catch-up", ["POST": { .catchUp($0) }]),
+        Place("/v1/pools", ["GET": { _ in .pools }]),
+        Place("/v1/pools/{pool}", ["GET": { .pool($0) }, "PUT": { .putPool($0) }]),
+        Place("/v1/pauses", ["GET": { _ in .pauses }, "POST": { _ in .pause }]),
+        Place("/v1/pauses/{id}", ["DELETE": { .resume($0) }]),
+        Place("/v1/retention", ["GET": { _ in .retention }]),
+        Place("/v1/retention/{kind}", ["PUT": { .putRetention($0) }]),
+        Place("/v1/events", ["GET": { _ in .events }]),
+        Place("/v1/cursors", ["GET": { _ in .cursors }]),
+        Place(
+            "/v1/cursors/{name}",
+            ["GET": { .cursor($0) }, "PUT": { .putCursor($0) }, "DELETE": { .deleteCursor($0) }]),
+        Place("/v1/subscriptions", ["GET": { _ in .subscriptions }, "POST": { _ in .subscribe }]),
+        Place(
+            "/v1/subscriptions/{id}",
+            [
+                "GET": { .subscription($0) }, "PUT": { .putSubscription($0) },
+                "DELETE": { .deleteSubscription($0) },
+            ]),
+        Place("/v1/subscriptions/{id}/deliveries", ["GET": { .deliveries($0) }]),
+        Place("/v1/subscriptions/{id}/rotate", ["POST": { .rotateSecret($0) }]),
+        Place("/v1/subscriptions/{id}/old-secret", ["DELETE": { .deleteOldSecret($0) }]),
+        Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
+        Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
+        Place("/v1/queue", ["GET": { _ in .queue }]),
+        Place("/v1/analytics/summary", ["GET": { _ in .analytics(.summary) }]),
+        Place("/v1/analytics/funnel", ["GET": { _ in .analytics(.funnel) }]),
+        Place("/v1/analytics/timeseries", ["GET": { _ in .analytics(.timeseries) }]),
+        Place("/v1/analytics/breakdown", ["GET": { _ in .analytics(.breakdown) }]),
+        Place("/v1/analytics/failures", ["GET": { _ in .analytics(.failures) }]),
+        Place("/v1/analytics/costs", ["GET": { _ in .analytics(.costs) }]),
+        Place("/v1/erasures", ["POST": { _ in .erase }]),
+        Place("/v1/accounts", ["GET": { _ in .accounts }, "POST": { _ in .addAccount }]),
+        Place("/v1/accounts/{name}", ["PUT": { .putAccount($0) }]),
+        Place("/v1/keys", ["GET": { _ in .keys }, "POST": { _ in .addKey }]),
+        Place("/v1/keys/{id}", ["DELETE": { .deleteKey($0) }]),
+        Place("/v1/keys/{id}/rotate", ["POST": { .rotateKey($0) }]),
+        Place("/v1/status", ["GET": { _ in .status }]),
+        Place("/v1/reload", ["POST": { _ in .reload }]),
+        Place("/v1/doctor", ["GET": { _ in .doctor }]),
+        Place("/v1/backup", ["POST": { _ in .backup }]),
+        Place("/healthz", ["GET": { _ in .health }]),
+        Place("/metrics", ["GET": { _ in .metrics }]),
+        Place("/openapi.json", ["GET": { _ in .openAPI }]),
+        Place("/llms.txt", ["GET": { _ in .llms }]),
+    ]
 }
