@@ -166,7 +166,11 @@ CREATE TABLE line_health (
     reasons      TEXT,     -- JSON: an array of strings
     read_at      INTEGER,
     templates_at INTEGER,  -- when the list of templates was last read whole
-    problem      TEXT      -- why the last question was not answered
+    problem      TEXT,     -- why the last question was not answered
+    token_state      INTEGER CHECK (token_state BETWEEN 0 AND 4),  -- TokenHealth.State; null: Meta never told
+    token_expires_at INTEGER,  -- null: never
+    token_checked_at INTEGER,
+    token_reason     TEXT      -- why Meta does not take it
 ) STRICT;
 
 -- How far a line has got with asking Meta what became of its messages while nobody heard. The last time only.

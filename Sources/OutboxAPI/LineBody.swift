@@ -7,6 +7,11 @@ package struct LineBody: Equatable, Sendable {
     /// A token handed over in the request: kept in the secrets folder, never in the database.
     package var token: String?
 
+    package init(settings: LineSettings, token: String?) {
+        self.settings = settings
+        self.token = token
+    }
+
     package enum Reading: Equatable, Sendable {
         case complete(LineBody)
         case wrong([FieldError])
@@ -80,7 +85,7 @@ package struct LineBody: Equatable, Sendable {
     /// The secret in which a token given over the socket is kept.
     package static func tokenSecretName(line: String) -> String { "line.\(line).token" }
 
-    private static func metaID(_ reader: inout ObjectReader, _ name: String, required: Bool) -> String? {
+    static func metaID(_ reader: inout ObjectReader, _ name: String, required: Bool) -> String? {
         let text = required ? reader.requiredString(name, example: "\"106540352242922\"") : reader.string(name)
         guard let text else { return nil }
         let plain = text.utf8.allSatisfy { isWordByte($0) }
@@ -91,7 +96,7 @@ package struct LineBody: Equatable, Sendable {
         return text
     }
 
-    private static func isToken(_ text: String) -> Bool {
+    static func isToken(_ text: String) -> Bool {
         (1...4096).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 }

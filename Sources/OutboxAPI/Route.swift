@@ -26,6 +26,18 @@ package enum Route: Equatable, Sendable {
     case deleteLine(String)
     case lineHealth(String)
     case lineTemplates(String)
+    case makeTemplate(String)
+    case syncTemplates(String)
+    case removeTemplates(String, name: String)
+    case template(String, name: String, language: String)
+    case editTemplate(String, name: String, language: String)
+    case removeTemplate(String, name: String, language: String)
+    case previewTemplate(String, name: String, language: String)
+    case registerLine(String)
+    case subscribeLine(String)
+    case verifyLine(String)
+    case onboardingNumbers
+    case onboardingExchange
     case lineWhy(String)
     case why(String)
     case pools
@@ -78,12 +90,15 @@ package enum Route: Equatable, Sendable {
         case .health, .openAPI, .llms: .none
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
-            .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts:
+            .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts, .template,
+            .previewTemplate:
             .read
         case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
         case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
             .subscribe, .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback,
-            .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase, .metrics, .doctor:
+            .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase, .metrics, .doctor, .makeTemplate,
+            .syncTemplates, .removeTemplates, .editTemplate, .removeTemplate, .registerLine, .subscribeLine,
+            .verifyLine, .onboardingNumbers, .onboardingExchange:
             .admin
         }
     }
@@ -101,7 +116,8 @@ package enum Route: Equatable, Sendable {
     package var takesParameters: Bool {
         switch self {
         case .hosted(let call): call.takesParameters
-        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries: true
+        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries, .lineTemplates:
+            true
         case .analytics: true
         default: false
         }
@@ -114,8 +130,8 @@ package enum Route: Equatable, Sendable {
         }
         // HEAD is GET without the body.
         let wanted = method == "HEAD" ? "GET" : method
-        if let entry = place.methods.first(where: { $0.method == wanted }) { return entry.route(names.first ?? "") }
-        let allowed = place.methods.map(\.method).joined(separator: ", ")
+        if let entry = place.routes.first(where: { $0.method == wanted }) { return entry.route(names) }
+        let allowed = place.routes.map(\.method).joined(separator: ", ")
         throw APIError(.methodNotAllowed, "\(method) is not allowed here; allowed: \(allowed)", allow: allowed)
     }
 
@@ -137,13 +153,28 @@ package enum Route: Equatable, Sendable {
     package struct Place: Sendable {
         package let template: String
         fileprivate let parts: [String]
-        package let methods: [(method: String, route: @Sendable (String) -> Route)]
+        fileprivate let routes: [(method: String, route: @Sendable ([String]) -> Route)]
 
         /// In `template` a part in braces stands for any; the routes get the first of them.
         init(_ template: String, _ methods: KeyValuePairs<String, @Sendable (String) -> Route>) {
             self.template = template
             parts = template.split(separator: "/").map(String.init)
-            self.methods = methods.map { (method: $0.key, route: $0.value) }
+            routes = methods.map { entry in (method: entry.key, route: { entry.value($0.first ?? "") }) }
+        }
+
+        /// The routes get what stands for each part in braces, in their order.
+        fileprivate init(_ template: String, named: KeyValuePairs<String, @Sendable ([String]) -> Route>) {
+            self.template = template
+            parts = template.split(separator: "/").map(String.init)
+            routes = named.map { (method: $0.key, route: $0.value) }
+        }
+
+        /// With one word for all parts in braces.
+        package var methods: [(method: String, route: @Sendable (String) -> Route)] {
+            let count = parts.count { $0.first == "{" }
+            return routes.map { entry in
+                (method: entry.method, route: { entry.route(Array(repeating: $0, count: count)) })
+            }
         }
     }
 
@@ -168,7 +199,24 @@ package enum Route: Equatable, Sendable {
         Place("/v1/lines", ["GET": { _ in .lines }]),
         Place("/v1/lines/{line}", ["GET": { .line($0) }, "PUT": { .putLine($0) }, "DELETE": { .deleteLine($0) }]),
         Place("/v1/lines/{line}/health", ["GET": { .lineHealth($0) }]),
-        Place("/v1/lines/{line}/templates", ["GET": { .lineTemplates($0) }]),
+        Place("/v1/lines/{line}/templates", ["GET": { .lineTemplates($0) }, "POST": { .makeTemplate($0) }]),
+        Place("/v1/lines/{line}/template-sync", ["POST": { .syncTemplates($0) }]),
+        Place("/v1/lines/{line}/templates/{name}", named: ["DELETE": { .removeTemplates($0[0], name: $0[1]) }]),
+        Place(
+            "/v1/lines/{line}/templates/{name}/{language}",
+            named: [
+                "GET": { .template($0[0], name: $0[1], language: $0[2]) },
+                "PUT": { .editTemplate($0[0], name: $0[1], language: $0[2]) },
+                "DELETE": { .removeTemplate($0[0], name: $0[1], language: $0[2]) },
+            ]),
+        Place(
+            "/v1/lines/{line}/templates/{name}/{language}/preview",
+            named: ["POST": { .previewTemplate($0[0], name: $0[1], language: $0[2]) }]),
+        Place("/v1/lines/{line}/register", ["POST": { .registerLine($0) }]),
+        Place("/v1/lines/{line}/subscribe", ["POST": { .subscribeLine($0) }]),
+        Place("/v1/lines/{line}/verify", ["POST": { .verifyLine($0) }]),
+        Place("/v1/onboarding/numbers", ["POST": { _ in .onboardingNumbers }]),
+        Place("/v1/onboarding/exchange", ["POST": { _ in .onboardingExchange }]),
         Place("/v1/lines/{line}/why", ["GET": { .lineWhy($0) }]),
         Place("/v1/lines/{line}/catch-up", ["POST": { .catchUp($0) }]),
         Place("/v1/pools", ["GET": { _ in .pools }]),

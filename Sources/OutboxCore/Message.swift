@@ -94,10 +94,13 @@ package struct Failure: Equatable, Sendable {
     package var code: String
     /// Never holds a number, a body or a token.
     package var message: String
+    /// Meta's `error_subcode`, which tells more of templates alone; not stored.
+    package var subcode: Int64?
 
-    package init(code: String, message: String) {
+    package init(code: String, message: String, subcode: Int64? = nil) {
         self.code = code
         self.message = message
+        self.subcode = subcode
     }
 }
 

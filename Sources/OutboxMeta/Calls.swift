@@ -14,12 +14,24 @@ package enum CallEnd: Sendable {
 package func callEnd(of result: HTTPResult, parser: JSONParser) -> CallEnd {
     switch reading(of: result, parser: parser, { $0 }) {
     case .read(let json): return .done(json)
-    case .failed(let failure):
+    case .failed(let failure): return CallEnd(failure)
+    }
+}
+
+extension CallEnd {
+    package init(_ failure: Failure) {
         guard let code = Int64(failure.code) else {
-            return failure.code == "NO_CODE" ? .refused(failure, nil) : .unreachable(failure)
+            self = failure.code == "NO_CODE" ? .refused(failure, nil) : .unreachable(failure)
+            return
         }
         let known = MetaError.of(code)
-        return known?.errorClass == .messageLater ? .unreachable(failure) : .refused(failure, known)
+        self = known?.errorClass == .messageLater ? .unreachable(failure) : .refused(failure, known)
+    }
+
+    /// The request may have arrived, and nobody said what became of it.
+    package var isUncertain: Bool {
+        guard case .unreachable(let failure) = self else { return false }
+        return failure.code == "NO_ANSWER" || failure.code.hasPrefix("HTTP_")
     }
 }
 

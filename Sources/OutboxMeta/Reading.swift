@@ -31,10 +31,14 @@ private let failureWordsMax = 1000
 func graphFailure(_ error: JSONValue) -> Failure {
     let title = error["title"]?.words ?? error["message"]?.words ?? "Meta gave no reason"
     let details = error["error_data"]?["details"]?.words ?? error["error_data"]?.words
-    let words = details.map { $0 == title ? title : "\(title): \($0)" } ?? title
+    var words = details.map { $0 == title ? title : "\(title): \($0)" } ?? title
+    // On templates the reason stands here alone.
+    if let said = error["error_user_msg"]?.words, !words.contains(said) { words += ": \(said)" }
     // Kept with every attempt.
     let message = String(words.prefix(failureWordsMax))
-    return Failure(code: error["code"]?.integer.map { String($0) } ?? "NO_CODE", message: message)
+    return Failure(
+        code: error["code"]?.integer.map { String($0) } ?? "NO_CODE", message: message,
+        subcode: error["error_subcode"]?.integer)
 }
 
 extension GraphEndpoint {

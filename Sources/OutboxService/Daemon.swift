@@ -21,6 +21,7 @@ package final class Daemon: Sendable {
     private let events: EventsThread
     private let calls: GraphCalls
     private let backups: BackupThread
+    private let onboarding: Onboarding
     private let door: Doorkeeper
     private let rateLimit: Lock<Int>
     private let rates: Rates
@@ -110,8 +111,15 @@ package final class Daemon: Sendable {
         away.askAbout(with: catchUp, journal)
         reader = try ReaderThread(
             path: directory.database, clock: queue.clock, deadline: queue.attemptMax, journal: journal, rates: rates,
-            askers: Askers(calls: calls, catchUp: catchUp) { inbox.post(.asked($0, .changed($1))) }
+            askers: Askers(calls: calls, catchUp: catchUp, refresher: refresher) {
+                inbox.post(.asked($0, .changed($1)))
+            }
         ) { frontMail.post(.answers($0)) }
+        let onboarding = try Onboarding(
+            Onboarding.Parts(
+                path: directory.database, target: { sender.endpoint }, secrets: secrets,
+                answers: { frontMail.post(.answers($0)) }, exchanged: { frontMail.post(.exchanged($0, $1)) }))
+        self.onboarding = onboarding
         let events = try EventsThread(path: directory.database, journal: journal) { frontMail.post(.streams($0)) }
         self.events = events
         let backups = BackupThread(
@@ -124,7 +132,8 @@ package final class Daemon: Sendable {
             listeners: listeners, bell: frontBell, mailbox: frontMail,
             limits: httpLimits(settings, sockets: listeners.count, journal),
             Frontend.Parts(
-                writer: inbox, reader: reader, events: events, caller: caller, backups: backups, secrets: secrets,
+                writer: inbox, reader: reader, events: events, caller: caller, backups: backups,
+                onboarding: onboarding, secrets: secrets,
                 subscriptionSecrets: subscriptionSecrets, journal: journal,
                 idKey: queue.idKey,
                 clock: queue.clock,
@@ -215,6 +224,7 @@ package final class Daemon: Sendable {
         reader.finish()
         events.finish()
         backups.finish()
+        onboarding.finish()
         journal.write(LogLine(.notice, .stopped, "stopped"))
     }
 }

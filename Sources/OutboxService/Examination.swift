@@ -188,6 +188,12 @@ struct Examination: Sendable {
                     check: check, verdict: .problem, text: "there is no secret \(name)",
                     remedy: "outboxctl line add \(line.name) --token -, or a systemd credential of this name")
             }
+            let token = facts.tokens[line.id]?.at(now)
+            if let token, let said = token.words {
+                return Finding(
+                    check: check, verdict: token.state == .expiring ? .warning : .problem, text: said,
+                    remedy: "make a new token of a system user, outboxctl line add \(line.name) --token -")
+            }
             if let hold = facts.holds.first(where: { $0.line == line.id }) {
                 let refused = ["190", "0", "10"].contains(hold.code)
                 return Finding(
@@ -202,6 +208,10 @@ struct Examination: Sendable {
                 return Finding(
                     check: check, verdict: .warning, text: "Meta did not tell of the line: \(unread.problem)",
                     remedy: "outboxctl line health \(line.name)")
+            }
+            if let token {
+                let end = token.expiresAt.map { "lives until \($0.rfc3339)" } ?? "does not expire"
+                return Finding(check: check, verdict: .ok, text: "Meta takes it; it \(end)")
             }
             var info = stat()
             guard stat("\(folder)/secrets/\(name)", &info) == 0 else {

@@ -125,6 +125,19 @@ extension LogKind {
             .init(
                 subject: "Messages of a line get through again", cause: "A try of @OUTBOXD_LINE@ succeeded.",
                 remedy: nothingToDo)
+        case .tokenExpires:
+            .init(
+                subject: "The access token of a line is about to end",
+                cause: "Meta says when: the line tells it. From then on the messages of @OUTBOXD_LINE@ wait.",
+                remedy: "Make a new token, best one of a system user that never expires, and give it with "
+                    + "outboxctl line add @OUTBOXD_LINE@ --token -; it counts at once.")
+        case .tokenRefused:
+            .init(
+                subject: "Meta does not take the access token of a line",
+                cause: "It has ended, was revoked, or is none. The messages of @OUTBOXD_LINE@ wait; none fails by it.",
+                remedy:
+                    "Make a new token and give it with outboxctl line add @OUTBOXD_LINE@ --token -: what waits goes "
+                    + "at once. outboxctl line verify @OUTBOXD_LINE@ looks at all a line needs.")
         case .lineNotRead:
             .init(
                 subject: "Meta did not say how a line does",

@@ -11,22 +11,28 @@ extension Frontend {
     ) throws(APIError) {
         switch LineBody.read(try parse(body), name: name) {
         case .wrong(let errors): throw .validation(errors)
-        case .complete(var line):
-            try placeSecret(of: &line, asker)
-            try beginChange(of: name, asker.account, exchange)
-            if let token = line.token {
-                linesChanging[exchange]?.secret = line.settings.credential
-                linesChanging[exchange]?.tokenBefore = secrets.value(line.settings.credential)
-                do {
-                    try secrets.store(line.settings.credential, token)
-                } catch {
-                    linesChanging[exchange] = nil
-                    journal.write(LogLine(.error, .secretNotKept, "\(error)", [(.line, name)]))
-                    throw APIError(.internalError, "the token could not be stored; the journal says why")
-                }
-            }
-            post(asker, .putLine(exchange, line.settings))
+        case .complete(let line):
+            try put(line, asker, exchange)
         }
+    }
+
+    /// The token is kept first: a line never stands without it.
+    func put(_ line: LineBody, _ asker: Asker, _ exchange: Exchange) throws(APIError) {
+        var line = line
+        try placeSecret(of: &line, asker)
+        try beginChange(of: line.settings.name, asker.account, exchange)
+        if let token = line.token {
+            linesChanging[exchange]?.secret = line.settings.credential
+            linesChanging[exchange]?.tokenBefore = secrets.value(line.settings.credential)
+            do {
+                try secrets.store(line.settings.credential, token)
+            } catch {
+                linesChanging[exchange] = nil
+                journal.write(LogLine(.error, .secretNotKept, "\(error)", [(.line, line.settings.name)]))
+                throw APIError(.internalError, "the token could not be stored; the journal says why")
+            }
+        }
+        post(asker, .putLine(exchange, line.settings))
     }
 
     /// Lines of two accounts may have one name, and must not have one token.

@@ -53,7 +53,11 @@ extension Frontend {
             // What is stored is answered; if it is old, Meta is asked for the next one.
             post(asker, .lookedAt(line: name))
             parts.reader.ask(exchange, .health(name), account: account)
-        case .lineTemplates(let name): parts.reader.ask(exchange, .templates(name), account: account)
+        case .lineTemplates, .makeTemplate, .syncTemplates, .removeTemplates, .template, .editTemplate, .removeTemplate,
+            .previewTemplate:
+            try handleTemplates(route, request, exchange, asker)
+        case .registerLine, .subscribeLine, .verifyLine, .onboardingNumbers, .onboardingExchange:
+            try handleOnboarding(route, request, exchange, asker)
         case .pools: parts.reader.ask(exchange, .pools(nil), account: account)
         case .pool(let name): parts.reader.ask(exchange, .pools(name), account: account)
         case .putPool(let name):

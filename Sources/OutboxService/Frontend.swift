@@ -26,6 +26,8 @@ final class Frontend: HTTPHandler {
         case ping(UInt64)
         /// Roles or keys are others than before.
         case accessChanged
+        /// A line to make or change with a token that was had for a code, or why there is none.
+        case exchanged(Exchange, Result<LineBody, APIError>)
         /// Answer what is there, take nothing new.
         case drain
     }
@@ -75,6 +77,9 @@ final class Frontend: HTTPHandler {
     /// Subscriptions the writer is asked about.
     var secretsChanging: [Exchange: SecretChange] = [:]
 
+    /// Who awaits a token for a code.
+    var exchanging: [Exchange: Asker] = [:]
+
     /// Who reads or follows the log.
     var followers: [Exchange: Visitor] = [:]
 
@@ -102,6 +107,7 @@ final class Frontend: HTTPHandler {
         var events: EventsThread
         var caller: Caller
         var backups: BackupThread
+        var onboarding: Onboarding
         var secrets: Secrets
         var subscriptionSecrets: SubscriptionSecrets
         var journal: Journal
@@ -280,6 +286,7 @@ final class Frontend: HTTPHandler {
             case .streams(let orders): for order in orders { carryOut(order) }
             case .ping(let number): parts.pong(number)
             case .accessChanged: expelStrangers()
+            case .exchanged(let exchange, let result): exchanged(exchange, result)
             case .drain: server.drain()
             }
         }

@@ -103,7 +103,9 @@ extension CallEnd {
                 [FieldError("errorCode", failure.code), FieldError("remedy", "try again in a moment")])
         case .refused(let failure, let known):
             var details = [FieldError("errorCode", failure.code)]
-            if let known { details.append(FieldError("remedy", known.remedy)) }
+            if let remedy = failure.subcode.flatMap({ templateRemedies[$0] }) ?? known?.remedy {
+                details.append(FieldError("remedy", remedy))
+            }
             let code: APIError.Code
             switch known?.errorClass {
             case .lineLater, .businessLater, .recipientLater: code = .limitReached

@@ -98,6 +98,7 @@ extension Answerer {
         let (health, templatesAt, problem) = try reader.health(line.id)
         // Webhooks change what is learned of the pool before the number is read again.
         let catchUp = try reader.catchUp(line.id)
+        let token = try reader.token(line.id)?.at(now)
         let tier = try reader.pool(line.pool, limitsNow: clock.now)?.pool.learned ?? health?.tier
         return .json(200) {
             $0.object("data") {
@@ -119,18 +120,9 @@ extension Answerer {
                 $0.field("readAt", health?.readAt.rfc3339)
                 $0.field("templatesReadAt", templatesAt?.rfc3339)
                 $0.field("problem", problem)
+                if let token { token.write(to: &$0, name: "token") }
                 catchUp?.write(to: &$0)
             }
-        }
-    }
-
-    func templates(_ name: String) throws -> HTTPResponse {
-        let line = try line(name)
-        let templates = try reader.templates(line.id)
-        let readAt = try reader.health(line.id).templatesAt
-        return .json(200) { json in
-            json.array("data") { for raw in templates { $0.value(raw: raw) } }
-            json.object("meta") { $0.field("readAt", readAt?.rfc3339) }
         }
     }
 

@@ -60,6 +60,8 @@ package enum LogKind: String, CaseIterable, Sendable {
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"
     case lineHeld = "34fbf449f545c61b0392993bd88e75f9"
     case lineReleased = "c480eb96ff1ef1813a1054891f7e2926"
+    case tokenExpires = "0f6c2b7d94e14a58b3de71c05a9f8e42"
+    case tokenRefused = "b17e4c9a2d3f4865a0c8e95d13f7602b"
     case lineNotRead = "02159c6000da56f06dfc5ce0872639bc"
     case metaHeld = "7bc4e3d9666c83bc4b5d4bc495b6ad2a"
     case metaReleased = "d7e800180fc67d2817c19283f8d8ce38"

@@ -101,6 +101,24 @@ struct MetricsPage {
         metrics.family("outboxd_line_held", .gauge, "1 while nothing of the line gets through.") { family in
             for line in lines { family.sample(writer.heldLines.contains(line.id) ? 1 : 0, ["line": line.name]) }
         }
+        metrics.family(
+            "outboxd_line_token_valid", .gauge, "0 when Meta does not take the line's access token, or it has ended."
+        ) { family in
+            for line in lines {
+                guard let token = queue.token(line.id) else { continue }
+                family.sample(token.state.isOver ? 0 : 1, ["line": line.name])
+            }
+        }
+        metrics.family(
+            "outboxd_line_token_expiry_time_seconds", .gauge,
+            "When the line's access token ends, in Unix time; +Inf for one that never does."
+        ) { family in
+            for line in lines {
+                guard let token = queue.token(line.id) else { continue }
+                let end = token.expiresAt.map { Double($0.milliseconds) / 1000 } ?? .infinity
+                family.sample(real: end, ["line": line.name])
+            }
+        }
         metrics.family("outboxd_meta_held", .gauge, "1 while nothing gets through to Meta, of any line.") {
             $0.sample(writer.metaIsHeld ? 1 : 0)
         }

@@ -21,7 +21,9 @@ extension WriterStep {
     /// Nil: nothing was heard of it yet.
     private func lineData(_ id: Int64) -> [UInt8]? {
         let health = queue.health(id)
-        guard let line = queue.line(id), health != nil || queue.learnedTier(line: id) != nil else { return nil }
+        let token = queue.token(id)
+        guard let line = queue.line(id), health != nil || token != nil || queue.learnedTier(line: id) != nil
+        else { return nil }
         var json = JSONWriter()
         json.object {
             $0.field("line", line.name)
@@ -32,6 +34,8 @@ extension WriterStep {
             $0.field("messagesPerSecond", line.perSecond(health))
             $0.field("stopped", health?.stop)
             $0.array("reasons") { for reason in health?.reasons ?? [] { $0.value(reason) } }
+            $0.field("token", token?.state.name)
+            $0.field("tokenExpiresAt", token?.expiresAt?.rfc3339)
         }
         return json.bytes
     }

@@ -24,7 +24,9 @@ enum Question: Sendable {
     case queue
     case analytics(AnalyticsReport, AnalyticsQuery)
     case health(String)
-    case templates(String)
+    case templates(String, TemplateQuery)
+    case template(String, TemplateName)
+    case preview(String, TemplateName, PreviewBody)
     /// One, or all.
     case pools(String?)
     case pauses
@@ -43,12 +45,20 @@ enum Errand: Sendable {
     /// A message of ours: that cannot be.
     case markSentRead(MessageID)
     case catchUp(line: String, since: Timestamp)
+    case syncTemplates(line: String)
+    case makeTemplate(line: String, JSONValue)
+    case editTemplate(line: String, TemplateName, JSONValue)
+    /// In all languages, or in one.
+    case removeTemplate(line: String, name: String, language: String?)
+    case register(line: String, pin: String)
+    case subscribe(line: String)
 }
 
 /// Who asks Meta.
 struct Askers: Sendable {
     var calls: GraphCalls
     var catchUp: CatchUp
+    var refresher: Refresher
     /// Tells the log what an operator did.
     var changed: @Sendable (Asker, OperatorChange) -> Void
 }
@@ -113,7 +123,6 @@ final class ReaderThread: Sendable {
                 case .errand(let exchange, let errand, let asker):
                     let refusal = answer(journal) {
                         try answerer.of(asker.account).run(errand, exchange, asker, askers)
-                        return nil
                     }
                     if let refusal { answers([(exchange, refusal)]) }
                 }
@@ -166,8 +175,8 @@ struct Answerer {
         return answerer
     }
 
-    /// Throws when nobody else will answer.
-    func run(_ errand: Errand, _ exchange: Exchange, _ asker: Asker, _ askers: Askers) throws {
+    /// Answers or throws when nobody else will answer.
+    func run(_ errand: Errand, _ exchange: Exchange, _ asker: Asker, _ askers: Askers) throws -> HTTPResponse? {
         switch errand {
         case .markRead(let id, let typing): try markRead(id, typing: typing, exchange, asker, askers.calls)
         case .markSentRead(let id):
@@ -178,7 +187,16 @@ struct Answerer {
         case .catchUp(let name, let since):
             askers.catchUp.start(exchange, try line(name), since: since)
             askers.changed(asker, OperatorChange(action: "line.catch_up", line: name))
+        case .syncTemplates(let name): try sync(name, exchange, askers)
+        case .makeTemplate(let name, let draft): try makeTemplate(name, draft, exchange, asker, askers)
+        case .editTemplate(let name, let template, let change):
+            return try editTemplate(name, template, change, exchange, asker, askers)
+        case .removeTemplate(let line, let name, let language):
+            try removeTemplate(line, name, language: language, exchange, asker, askers)
+        case .register(let name, let pin): try register(name, pin: pin, exchange, asker, askers)
+        case .subscribe(let name): try subscribe(name, exchange, asker, askers)
         }
+        return nil
     }
 
     func answer(_ question: Question) throws -> HTTPResponse {
@@ -206,7 +224,9 @@ struct Answerer {
         case .queue: return try queueShape()
         case .analytics(let report, let query): return try analytics(report, query)
         case .health(let name): return try health(name)
-        case .templates(let name): return try templates(name)
+        case .templates(let name, let query): return try templates(name, query)
+        case .template(let line, let name): return try oneTemplate(line, name)
+        case .preview(let line, let name, let body): return try preview(line, name, body.components)
         case .pools(let name): return try pools(name)
         case .pauses: return try pauses()
         case .retention: return try retention()
@@ -266,6 +286,7 @@ struct Answerer {
         let counts = try reader.counts(account: account)
         let troubles = try reader.troubles()
         let webhooks = try reader.webhookTotals()
+        let tokens = try tokensToTell()
         let total = MessageState.allCases.map { state in
             (state, counts.filter { $0.state == state }.map(\.count).reduce(0, +))
         }
@@ -280,6 +301,15 @@ struct Answerer {
                 // What is counted for all accounts together is the default one's to know.
                 if account == Account.defaultID { write(troubles, facts, webhooks, to: &$0) }
                 $0.field("callbacks", raw: callbacks.bytes)
+                $0.array("tokens") {
+                    for (line, token) in tokens {
+                        $0.object {
+                            $0.field("line", line)
+                            $0.field("state", token.state.name)
+                            $0.field("expiresAt", token.expiresAt?.rfc3339)
+                        }
+                    }
+                }
                 $0.array("lines") {
                     for name in Set(counts.map(\.line)).sorted() {
                         $0.object {

@@ -43,6 +43,17 @@ struct ReplyWords {
         case .resumed: return HTTPResponse(status: 204)
         case .retention(let kind, let rule): return .json(200) { rule.write(to: &$0, name: "data", kind) }
         case .erased(let report): return erasedResponse(report)
+        case .template(let template, _, let isNew):
+            return .json(isNew ? 201 : 200) { $0.field("data", raw: template.raw) }
+        case .templatesRemoved(let line, let name, let languages):
+            return .json(200) {
+                $0.object("data") {
+                    $0.field("line", line)
+                    $0.field("name", name)
+                    $0.array("languages") { for language in languages { $0.value(language) } }
+                }
+            }
+        case .templatesSynced(let sync): return syncedResponse(sync)
         case .cursor(let move): return cursorResponse(move)
         case .cursorRemoved(true): return HTTPResponse(status: 204)
         case .cursorRemoved(false): return .error(APIError(.notFound, "there is no such cursor"))
@@ -184,6 +195,28 @@ struct ReplyWords {
             return .error(
                 APIError(.conflict, "the message expired at \(moment.rfc3339); submit a new one"))
         case .lineGone: return .error(APIError(.conflict, "the message's line was removed; submit a new one"))
+        }
+    }
+
+    private func syncedResponse(_ sync: TemplateSync) -> HTTPResponse {
+        .json(200) {
+            $0.object("data") {
+                $0.field("line", sync.line)
+                $0.field("total", sync.total)
+                $0.field("wasKnown", sync.wasKnown)
+                $0.array("changes") {
+                    for entry in sync.changes {
+                        $0.object {
+                            $0.field("name", entry.name.name)
+                            $0.field("language", entry.name.language)
+                            $0.field("status", entry.now?.status.name)
+                            $0.field("category", entry.now?.category.name)
+                            $0.field("statusBefore", entry.before?.status.name)
+                            $0.field("categoryBefore", entry.before?.category.name)
+                        }
+                    }
+                }
+            }
         }
     }
 

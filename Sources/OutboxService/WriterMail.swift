@@ -68,6 +68,8 @@ enum WriterInput: Sendable {
     /// What became of calls of a subscription.
     case callbacks(CallbackReport)
     case lineNews(LineNews)
+    /// What Meta answered to a change of a template of this line.
+    case templateChanged(Exchange, Line, TemplateChange)
     case outcome(AttemptOutcome)
     /// Meta took the mark.
     case markRead(Exchange, MessageID, typing: Bool)
@@ -180,6 +182,9 @@ enum WriterReply: Sendable {
     case keyRotated(AccessKey?, AccessDirectory)
     case keyRemoved(AccessKey?, AccessDirectory)
     case erased(ErasureReport)
+    case template(Template, line: String, isNew: Bool)
+    case templatesRemoved(line: String, name: String, languages: [String])
+    case templatesSynced(TemplateSync)
     case measured(WriterMeasures)
     case storageFailed(StorageTrouble)
 }

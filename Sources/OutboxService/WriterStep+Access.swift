@@ -101,6 +101,13 @@ extension WriterStep {
             return OperatorChange(action: "message.resolved", target: queue.codec.text(id))
         case (.move(_, let id, let body, _), .moved(.done(_, let line))) where !body.dryRun:
             return OperatorChange(action: "message.moved", line: line, target: queue.codec.text(id))
+        case (_, .template(let template, let line, let isNew)):
+            return OperatorChange(
+                action: isNew ? "template.created" : "template.changed", line: line,
+                target: "\(template.name)/\(template.language)")
+        case (_, .templatesRemoved(let line, let name, let languages)):
+            return OperatorChange(
+                action: "template.removed", line: line, target: "\(name)/\(languages.joined(separator: ","))")
         case (_, .account(.done(let account), _)):
             return OperatorChange(action: "account.added", target: account.name)
         case (_, .accountSet(let account?, _)):

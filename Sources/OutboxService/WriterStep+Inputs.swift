@@ -78,6 +78,8 @@ extension WriterStep {
             return try performForAccess(input, now)
         case .changed: return Effect()
         case .lineNews(let news): return try learn(news, now)
+        case .templateChanged(let exchange, let line, let change):
+            return try apply(change, line: line, exchange, now)
         case .markRead(let exchange, let id, let typing):
             try queue.markRead(id, account: account)
             return Effect(reply: (exchange, .markedRead(id, typing: typing)))
@@ -153,11 +155,12 @@ extension WriterInput {
             .findSubscription(let exchange, _), .replay(let exchange, _, _), .addAccount(let exchange, _),
             .setAccount(let exchange, _),
             .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _),
-            .erase(let exchange, _):
+            .erase(let exchange, _), .templateChanged(let exchange, _, _):
             exchange
+        case .lineNews(let news): news.exchange
         case .webhook(let exchange, _): exchange
         case .measure(let exchange): exchange
-        case .callbacks, .lineNews, .caughtUp, .outcome, .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping,
+        case .callbacks, .caughtUp, .outcome, .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping,
             .barrier, .keyUsed, .changed:
             nil
         }

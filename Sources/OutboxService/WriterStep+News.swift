@@ -1,3 +1,4 @@
+import OutboxAPI
 import OutboxCore
 import OutboxJSON
 import OutboxMeta
@@ -83,14 +84,19 @@ extension WriterStep {
 
     func learn(_ news: LineNews, _ now: Timestamp) throws -> Effect {
         // Of what the line was when it was asked about.
-        guard let line = queue.line(news.subject.line), Refresher.Subject(line) == news.subject else { return Effect() }
+        guard let line = queue.line(news.subject.line), Refresher.Subject(line) == news.subject else {
+            let changed = APIError(.conflict, "the line was changed or removed meanwhile: try again")
+            return Effect(reply: news.exchange.map { ($0, .refused(changed)) })
+        }
         var effect = Effect()
         switch news.health {
         case .failed(let failure):
             try queue.noteProblem("\(failure.code): \(failure.message)", line: line.id)
             effect.log.append(words.notRead(line, failure))
+            try tellingOfLines([line.id], now) { try learnToken(news, line, now, &effect) }
         case .read(let health):
             try tellingOfLines(queue.linesSharingPool(with: line.id), now) {
+                try learnToken(news, line, now, &effect)
                 let before = try queue.learn(health, line: line.id)
                 if let tier = health.tier, let pool = try queue.learn(tier, line: line.id) {
                     effect.log.append(words.learned(tier, pool))
@@ -102,10 +108,21 @@ extension WriterStep {
             try queue.noteProblem("templates: \(failure.code): \(failure.message)", line: line.id)
             effect.log.append(words.notRead(line, failure))
         }
+        let before = queue.standings(line: line.id)
         if let templates = news.templates {
             try tellingOfTemplates(of: line.id, now) { try queue.learn(templates, line: line.id, now: now) }
-            effect.templatesOf = line.id
+            effect.templatesOf = [line.id]
         }
+        effect.reply = news.exchange.map { ($0, synced(news, line, before)) }
         return effect
+    }
+
+    /// Takes up what is known of the line's token, and says loudly when it is about to end or taken no more.
+    private func learnToken(_ news: LineNews, _ line: Line, _ now: Timestamp, _ effect: inout Effect) throws {
+        let before = queue.token(line.id)
+        guard let token = news.token(before: before, now: now), token != before else { return }
+        try queue.learn(token, line: line.id)
+        effect.token = (line.id, before, token)
+        if token.state != before?.state, let log = words.token(line, token, before: before) { effect.log.append(log) }
     }
 }

@@ -32,6 +32,8 @@ extension WriterStep {
             return Effect(reply: (exchange, .wrong(FieldError("phoneNumberId", words))))
         }
         let (line, isNew) = try queue.put(settings, account: account, now: now)
+        // It may have another token now: what was wrong with the old one says nothing of it.
+        if let token = queue.token(line.id), token.state != .valid { try queue.learn(nil, line: line.id) }
         let text = isNew ? "line added" : "line changed"
         return Effect(
             reply: (exchange, .line(line, isNew: isNew)),

@@ -241,7 +241,11 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         /// Lines whose breakers were stored.
         var saved: Set<Int64> = []
         /// Lines whose templates are others now.
-        var templatesOf: Int64?
+        var templatesOf: [Int64] = []
+        /// Of a line's token something new was heard.
+        var token: (line: Int64, before: TokenHealth?, now: TokenHealth)?
+        /// Lines Meta is to be asked about at once.
+        var refreshes: [Int64] = []
         var changedSubscription: Int64?
         /// Whose report was stored.
         var reportOf: Int64?
@@ -303,7 +307,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                     }
                 }
             }
-            if let line = effect.templatesOf { checks.forget(line) }
+            for line in effect.templatesOf { checks.forget(line) }
+            for line in effect.refreshes { refreshes.forget(line) }
+            if let token = effect.token { heard(token.now, before: token.before, of: token.line, now, &outputs) }
             if let id = effect.changedSubscription { outputs.changedSubscriptions.append(id) }
             if let id = effect.reportOf { outputs.recordedReports[id, default: 0] += 1 }
             if let reply = effect.reply { outputs.replies.append(reply) }
@@ -340,6 +346,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let changes = gates.attemptEnded(
             outcome.outcome, line: outcome.attempt.line, now: now, tick: tick, chance: &chance)
         outputs.log += changes.map { words.line(outcome, $0) }
+        if case .refused(let failure, .lineLater) = outcome.outcome, TokenHealth.refusals.contains(failure.code) {
+            // Whether it is the token will be known in a moment.
+            refreshes.forget(outcome.attempt.line)
+        }
         guard case .refused(let failure, .lineLater(let askedFor)) = outcome.outcome,
             Int64(failure.code).flatMap(MetaError.of)?.errorClass == .businessLater
         else { return }
@@ -351,7 +361,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         }
     }
 
-    private func subject(_ line: Int64) -> LineGates.Subject {
+    func subject(_ line: Int64) -> LineGates.Subject {
         guard let found = queue.line(line) else {
             return LineGates.Subject(line: line, perSecond: LineSettings.messagesPerSecondDefault)
         }

@@ -80,6 +80,23 @@ struct WriterWords {
         return LogLine(.warning, .lineHeld, stop, [(.line, line.name), (.gate, "line")])
     }
 
+    /// Nil: nothing has to be said.
+    func token(_ line: Line, _ token: TokenHealth, before: TokenHealth?) -> LogLine? {
+        let fields: [(LogLine.Field, String)] = [(.line, line.name)]
+        let remedy = "give the line a new one: outboxctl line add \(line.name) --token -"
+        switch (token.state, token.words) {
+        case (.expiring, let said?): return LogLine(.warning, .tokenExpires, "\(said): \(remedy)", fields)
+        case (.lastDay, let said?): return LogLine(.error, .tokenExpires, "\(said): \(remedy)", fields)
+        case (_, let said?):
+            return LogLine(
+                .error, .tokenRefused, "\(said); its messages are held and none fails: \(remedy)",
+                fields + [(.gate, "line")])
+        case (_, nil):
+            guard let before, before.state != .valid else { return nil }
+            return LogLine(.notice, .lineReleased, "Meta takes the line's access token", fields)
+        }
+    }
+
     func notRead(_ line: Line, _ failure: Failure) -> LogLine {
         LogLine(
             .info, .lineNotRead, "Meta did not say how the line does: \(failure.message)",

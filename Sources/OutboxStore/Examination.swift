@@ -13,6 +13,8 @@ package struct StoreFacts: Sendable {
     /// Lines whose last question to Meta was not answered, and why.
     package var unread: [(line: Int64, problem: String)]
     package var lines: [Line]
+    /// What is known of their tokens, by line.
+    package var tokens: [Int64: TokenHealth]
     /// Names by id.
     package var accounts: [Int64: String]
 }
@@ -42,7 +44,7 @@ extension QueueReader {
                 "SELECT \(Line.columns) FROM line WHERE deleted_at IS NULL ORDER BY account, name"
             ).all {
                 Line($0)
-            }, accounts: Dictionary(uniqueKeysWithValues: accounts))
+            }, tokens: try tokens(), accounts: Dictionary(uniqueKeysWithValues: accounts))
     }
 }
 

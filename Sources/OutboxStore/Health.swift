@@ -101,6 +101,33 @@ extension Queue {
         sweep(.template, line: line)
     }
 
+    /// A template was made or changed, and Meta took it.
+    package func put(_ template: Template, line: Int64) throws {
+        // Of a list that was never read others are not missing: it is to be read first.
+        guard memory.templates[line] != nil else { return }
+        try database.prepare(
+            """
+            INSERT OR REPLACE INTO template (line, name, language, status, category, raw)
+            VALUES (:line, :name, :language, :status, :category, :raw)
+            """
+        ).run(
+            .integer(line), .text(template.name), .text(template.language), .text(template.status.name),
+            .text(template.category.name), .utf8(template.raw))
+        memory.templates[line]?[TemplateName(name: template.name, language: template.language)] = TemplateStanding(
+            template)
+        sweep(.template, line: line)
+    }
+
+    /// A template was removed, in all languages or in one.
+    package func removeTemplates(named name: String, language: String?, line: Int64) throws {
+        try database.prepare(
+            "DELETE FROM template WHERE line = :line AND name = :name AND (:language IS NULL OR language = :language)"
+        ).run(.integer(line), .text(name), .optional(language))
+        let gone = memory.templates[line]?.keys.filter { $0.name == name && (language ?? $0.language) == $0.language }
+        for key in gone ?? [] { memory.templates[line]?[key] = nil }
+        sweep(.template, line: line)
+    }
+
     /// A template's status changed, by a webhook.
     package func learn(_ status: Template.Status, of template: TemplateName, line: Int64) throws {
         // A word that is not known says nothing; the list will be read again.
@@ -134,6 +161,7 @@ extension Queue {
     func forgetHealth(_ line: Int64) throws {
         try database.prepare("DELETE FROM line_health WHERE line = :line").run(.integer(line))
         memory.health[line] = nil
+        memory.tokens[line] = nil
     }
 
     /// The line is of another account now.
@@ -197,6 +225,7 @@ extension Queue {
     /// Templates that wait for Meta, or lines Meta stopped: to be asked about soon again.
     package func waitsForNews(_ line: Int64) -> Bool {
         memory.counters.parked(line, .template) > 0 || memory.health[line]?.stop != nil
+            || memory.tokens[line]?.state.isOver ?? false
     }
 }
 

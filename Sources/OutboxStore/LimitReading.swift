@@ -48,12 +48,6 @@ extension QueueReader {
         } ?? (nil, nil, nil)
     }
 
-    /// Meta's own objects of a line's templates, by name and language.
-    package func templates(_ line: Int64) throws -> [[UInt8]] {
-        try database.prepare("SELECT raw FROM template WHERE line = :line ORDER BY name, language")
-            .all(.integer(line)) { $0.bytes(0) }
-    }
-
     /// Nil: none holds the line or Meta.
     func breaker(_ line: Int64) throws -> LineHold.State? { try database.breakers()[line] }
 }

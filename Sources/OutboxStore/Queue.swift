@@ -66,6 +66,7 @@ package final class Queue {
         var pauses: [Pause] = []
         var sweeps: [Sweep] = []
         var health: [Int64: LineHealth] = [:]
+        var tokens: [Int64: TokenHealth] = [:]
         /// Lines whose list of templates was read.
         var templates: [Int64: [TemplateName: TemplateStanding]] = [:]
         var templateHolds: [Int64: [TemplateHold]] = [:]
@@ -145,6 +146,7 @@ package final class Queue {
         memory.logPrunedTo = try database.logPrunedTo()
         memory.oldestKey = try loadOldestKey()
         try loadHealth()
+        try loadTokens()
         try rememberUnknown()
         try loadRemovedSubscriptions()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0

@@ -12,6 +12,7 @@ package struct QueueSnapshot: Sendable {
     private let unknown: [Int64: Int64]
     private let slotsUsed: [Int64: Int64]
     private let health: [Int64: LineHealth]
+    private let tokens: [Int64: TokenHealth]
     private let webhooks: WebhookCounts
     private let earlyStatuses: Int64
     private let limitsNow: Timestamp
@@ -25,6 +26,7 @@ package struct QueueSnapshot: Sendable {
         unknown = memory.unknown
         slotsUsed = memory.slotsUsed
         health = memory.health
+        tokens = memory.tokens
         webhooks = memory.webhookCounts
         earlyStatuses = memory.earlyStatuses
         self.limitsNow = limitsNow
@@ -46,6 +48,9 @@ package struct QueueSnapshot: Sendable {
 
     /// Messages whose outcome is unknown.
     package func unknown(_ line: Int64) -> Int64 { unknown[line] ?? 0 }
+
+    /// Nil: Meta was never asked about the line's token.
+    package func token(_ line: Int64) -> TokenHealth? { tokens[line] }
 
     /// As far as Meta has said.
     package func canSend(_ line: Int64) -> Bool { health[line]?.canSendMessages ?? true }

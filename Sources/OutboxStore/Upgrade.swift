@@ -47,6 +47,10 @@ private let steps: [(version: Int64, sql: String)] = [
         DROP INDEX message_wamid;
         CREATE INDEX message_wamid ON message (wamid)
             WHERE wamid IS NOT NULL AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6;
+        ALTER TABLE line_health ADD COLUMN token_state INTEGER CHECK (token_state BETWEEN 0 AND 4);
+        ALTER TABLE line_health ADD COLUMN token_expires_at INTEGER;
+        ALTER TABLE line_health ADD COLUMN token_checked_at INTEGER;
+        ALTER TABLE line_health ADD COLUMN token_reason TEXT;
         -- The only way to change a CHECK without writing the table anew (sqlite.org/lang_altertable.html, 7).
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = replace(sql,

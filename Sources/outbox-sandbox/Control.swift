@@ -24,6 +24,8 @@ extension Sandbox {
         case ("PUT", "webhooks", nil): return setWebhooks(request.body)
         case ("PUT", "numbers", .some(let phoneNumberID)): return setNumber(phoneNumberID, request.body)
         case ("PUT", "templates", nil): return setTemplates(request.body)
+        case ("PUT", "templates", .some(let id)): return setTemplate(id, request.body)
+        case ("PUT", "tokens", .some(let token)): return setToken(token, request.body)
         case ("POST", "inbound", nil): return inbound(request.body)
         case ("POST", "event", nil): return event(request.body)
         default: return graphError(status: 404, code: 2500, message: "Unknown path components")
@@ -97,6 +99,24 @@ extension Sandbox {
             let message = "templates must be an array of objects with id, name, language and status"
             return graphError(status: 400, code: 100, message: message)
         }
+        return HTTPResponse(status: 204)
+    }
+
+    private func setTemplate(_ id: String, _ body: [UInt8]) -> HTTPResponse {
+        guard let fields = object(body), let status = fields["status"]?.string else {
+            return graphError(status: 400, code: 100, message: "status must be a string")
+        }
+        guard setStatus(id: id, status, reason: fields["reason"]?.string) else {
+            return graphError(status: 404, code: 100, message: "there is no template of this id")
+        }
+        return HTTPResponse(status: 204)
+    }
+
+    private func setToken(_ token: String, _ body: [UInt8]) -> HTTPResponse {
+        guard let fields = object(body) else {
+            return graphError(status: 400, code: 100, message: "a JSON object of fields is required")
+        }
+        onboarding.set(token, fields)
         return HTTPResponse(status: 204)
     }
 

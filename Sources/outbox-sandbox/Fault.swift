@@ -66,10 +66,24 @@ struct FaultRule: Sendable {
     private let fault: Fault
     private let share: Double
     private let recipient: String?
+    /// Of the Graph API, in place of messages: `message_templates`.
+    private let call: String?
+
+    static let calls = [
+        "message_templates", "template", "number", "phone_numbers", "message_history", "debug_token", "access_token",
+        "register", "deregister", "subscribed_apps", "businesses",
+    ]
 
     init(_ text: String) throws(Arguments.Problem) {
         let wrong = Arguments.Problem("\(text): no fault rule; see --help")
         self.text = text
+        if let slash = text.lastIndex(of: "/") {
+            let name = String(text[text.index(after: slash)...])
+            guard Self.calls.contains(name), let fault = Fault(text[..<slash]) else { throw wrong }
+            (self.fault, share, recipient, call) = (fault, 1, nil, name)
+            return
+        }
+        call = nil
         if let at = text.lastIndex(of: "@") {
             guard let share = Double(text[text.index(after: at)...]), (0...1).contains(share),
                 let fault = Fault(text[..<at])
@@ -85,7 +99,12 @@ struct FaultRule: Sendable {
         }
     }
 
+    func fault(of call: String, _ chance: inout some RandomNumberGenerator) -> Fault? {
+        call == self.call ? fault : nil
+    }
+
     func fault(to digits: String, _ chance: inout some RandomNumberGenerator) -> Fault? {
+        guard call == nil else { return nil }
         if let recipient { return recipient == digits ? fault : nil }
         return share >= 1 || Double.random(in: 0..<1, using: &chance) < share ? fault : nil
     }

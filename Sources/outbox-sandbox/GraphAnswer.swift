@@ -12,7 +12,11 @@ func json(_ status: Int, _ body: (inout JSONWriter) -> Void) -> HTTPResponse {
 }
 
 /// The shape of Meta's error bodies. `details` say what is wrong in this case; without them the message does.
-func graphError(status: Int, code: Int64, message: String, details: String? = nil) -> HTTPResponse {
+/// Of templates the subcode and the words for the user tell more.
+func graphError(
+    status: Int, code: Int64, message: String, details: String? = nil, subcode: Int64? = nil,
+    userMessage: String? = nil
+) -> HTTPResponse {
     json(status) {
         $0.object("error") {
             $0.field("message", "(#\(code)) \(message)")
@@ -22,6 +26,8 @@ func graphError(status: Int, code: Int64, message: String, details: String? = ni
                 $0.field("messaging_product", "whatsapp")
                 $0.field("details", details ?? message)
             }
+            if let subcode { $0.field("error_subcode", subcode) }
+            if let userMessage { $0.field("error_user_msg", userMessage) }
             $0.field("fbtrace_id", "sandbox")
         }
     }

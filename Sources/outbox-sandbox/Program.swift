@@ -15,6 +15,7 @@ private let options = [
     Arguments.Option("latency", value: "MS", "before each answer (default: 0)"),
     Arguments.Option("delivered-after", value: "MS", "after sent (default: 100)"),
     Arguments.Option("read-after", value: "MS", "after delivered; -1: never (default: 100)"),
+    Arguments.Option("approve-after", value: "MS", "after a template was made or changed; -1: never (default: 1000)"),
     Arguments.Option("duplicate-webhooks", value: "SHARE", "0 to 1 of statuses are sent twice"),
     Arguments.Option("reorder-webhooks", value: "SHARE", "0 to 1 of statuses come late and out of order"),
     Arguments.Option("no-opaque-on-failed", "leave biz_opaque_callback_data out of failed statuses"),
@@ -42,10 +43,17 @@ private let usage = """
     \(Arguments.help(options))
     A fault RULE is FAULT, FAULT@SHARE (0 to 1 of requests) or FAULT:NUMBER (requests to that recipient):
     \(Fault.help)
+    FAULT/CALL concerns another call than messages: \(FaultRule.calls.prefix(5).joined(separator: ", ")),
+    \(FaultRule.calls.dropFirst(5).joined(separator: ", "))
+
     It answers as graph.facebook.com does:
       POST   /VERSION/PHONE_NUMBER_ID/messages
       GET    /VERSION/PHONE_NUMBER_ID?fields=...
       GET    /VERSION/ACCOUNT_ID/message_templates?fields=...&limit=N&after=CURSOR&name=...
+      POST   /VERSION/ACCOUNT_ID/message_templates, DELETE ...?name=NAME[&hsm_id=ID]; POST /VERSION/TEMPLATE_ID
+      GET    /VERSION/debug_token?input_token=..., /VERSION/oauth/access_token?client_id=...&client_secret=...&code=...
+      POST   /VERSION/PHONE_NUMBER_ID/register, .../deregister
+      GET    /VERSION/ACCOUNT_ID/phone_numbers, .../subscribed_apps (POST, DELETE, too), /VERSION/me/businesses
     and besides:
       GET    /sandbox/ledger[?after=SEQ&limit=N]  what it received, oldest first
       DELETE /sandbox/ledger                      forget it
@@ -55,6 +63,8 @@ private let usage = """
       PUT    /sandbox/numbers/PHONE_NUMBER_ID     {"quality_rating":"RED", ...}, any fields of the number
       PUT    /sandbox/templates                   {"templates":[{"id":"1","name":"...","language":"en_US",
                                                   "status":"APPROVED","components":[...]}, ...]}
+      PUT    /sandbox/templates/ID                {"status":"REJECTED","reason":"..."}, and the webhook is posted
+      PUT    /sandbox/tokens/TOKEN                {"expires_at":1790000000,"is_valid":false, ...}, as debug_token tells
       POST   /sandbox/inbound {"phoneNumberId":"...","from":"14155550100","text":"...","timestamp":1790000000,
                                "userId":"US.1","referral":{...}}; all but the first two may be left out
       POST   /sandbox/event {"field":"account_update","wabaId":"...","value":{...}}

@@ -5,6 +5,8 @@ import OutboxJSON
 struct Refusal: Error {
     var code: Int64
     var details: String
+    /// Of templates.
+    var subcode: Int64?
 
     /// A field that has to be there.
     static func missing(_ name: String) -> Refusal {
@@ -17,7 +19,17 @@ struct Refusal: Error {
     /// A field that is right in itself and does not fit.
     static func value(_ details: String) -> Refusal { Refusal(code: 131_009, details: details) }
 
-    var response: HTTPResponse { graphError(status: 400, code: code, message: title(code), details: details) }
+    /// Meta's page "Error codes", template creation errors.
+    static func template(_ subcode: Int64, _ details: String) -> Refusal {
+        Refusal(code: 100, details: "Invalid parameter", subcode: subcode, userMessage: details)
+    }
+
+    var userMessage: String?
+
+    var response: HTTPResponse {
+        graphError(
+            status: 400, code: code, message: title(code), details: details, subcode: subcode, userMessage: userMessage)
+    }
 }
 
 /// An object of a request, read member by member as Meta's API reads it.

@@ -19,12 +19,15 @@ final class Sandbox: HTTPHandler {
     let judge: ContentJudge
     var marks = ReadMarks()
     var history = History()
-    private var later = Agenda<Deed>()
+    var onboarding = SandboxOnboarding()
+    var later = Agenda<Deed>()
 
     /// What is done at its time.
-    private enum Deed {
+    enum Deed {
         case answer(Exchange, HTTPResponse)
         case status(OutgoingStatus)
+        /// The template of this id, if it still waits for it.
+        case approve(String)
     }
 
     init(server: HTTPServer, bell: Bell, settings: SandboxSettings) {
@@ -69,6 +72,10 @@ final class Sandbox: HTTPHandler {
             case .status(let status):
                 history.happened(status)
                 statuses.append(status)
+            case .approve(let id):
+                if templates.template(id: id)?.status == "PENDING" {
+                    _ = setStatus(id: id, "APPROVED", reason: nil)
+                }
             }
         }
         webhooks.send(statuses)
@@ -82,14 +89,7 @@ final class Sandbox: HTTPHandler {
             server.respond(exchange, control(Array(path.dropFirst()), request))
         case ("POST", 3) where path[2] == "messages":
             message(request, phoneNumberID: path[1], exchange)
-        case ("GET", 2):
-            respond(
-                exchange, unauthorized(request) ?? numbers.answer(path[1], fields: request.head.parameter("fields")))
-        case ("GET", 3) where path[2] == "message_history":
-            let refusal = unauthorized(request) ?? numbers.historyRefusal(path[1])
-            respond(exchange, refusal ?? history.answer(request.head))
-        case ("GET", 3) where path[2] == "message_templates":
-            respond(exchange, unauthorized(request) ?? templates.page(request.head))
+        case (_, 1...) where graph(path, request, exchange): break
         default:
             server.respond(exchange, graphError(status: 400, code: 2500, message: "Unknown path components"))
         }
@@ -98,7 +98,7 @@ final class Sandbox: HTTPHandler {
 
     func unauthorized(_ request: HTTPRequest) -> HTTPResponse? {
         if let header = request.head["authorization"], header.hasPrefix("Bearer "),
-            settings.token.map({ header == "Bearer \($0)" }) ?? true
+            settings.token.map({ header == "Bearer \($0)" }) ?? true, !onboarding.isOver(bearer(request))
         {
             return nil
         }

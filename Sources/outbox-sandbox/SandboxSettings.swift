@@ -9,6 +9,8 @@ struct SandboxSettings: Sendable {
     var latency: Int
     var deliveredAfter: Int
     var readAfter: Int
+    /// Milliseconds until a template that was made or changed is approved; -1: it never is.
+    var approveAfter: Int
     var duplicateShare: Double
     var reorderShare: Double
     var opaqueOnFailed: Bool
@@ -35,6 +37,7 @@ struct SandboxSettings: Sendable {
         latency = try arguments.integer("latency", in: 0...600_000) ?? 0
         deliveredAfter = try arguments.integer("delivered-after", in: 0...86_400_000) ?? 100
         readAfter = try arguments.integer("read-after", in: -1...86_400_000) ?? 100
+        approveAfter = try arguments.integer("approve-after", in: -1...86_400_000) ?? 1000
         duplicateShare = try share("duplicate-webhooks")
         reorderShare = try share("reorder-webhooks")
         opaqueOnFailed = !arguments.has("no-opaque-on-failed")

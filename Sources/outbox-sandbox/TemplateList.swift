@@ -7,6 +7,10 @@ struct TemplateList {
     /// Only what was set is checked; before that any template may be sent.
     private var wereSet = false
 
+    /// Accounts by id, of those that were made.
+    private var made: [String: String] = [:]
+    private var lastID: Int64 = 700_000
+
     private static let cursorStart = "sandbox-"
 
     init() {
@@ -32,8 +36,8 @@ struct TemplateList {
 
     /// What Meta says of a message with a template that cannot be sent; `content` is what stands under `template`.
     func refusal(_ content: JSONValue) -> HTTPResponse? {
-        guard wereSet else { return nil }
         let name = content["name"]?.string
+        guard wereSet || templates.contains(where: { $0.name == name && made[$0.id] != nil }) else { return nil }
         let language = content["language"]?["code"]?.string
         guard let template = templates.first(where: { $0.name == name && $0.language == language }) else {
             return graphError(status: 404, code: 132_001, message: title(132_001))
@@ -86,6 +90,63 @@ struct TemplateList {
                 if end < wanted.count { $0.field("next", address(head, after: end)) }
             }
         }
+    }
+
+    // MARK: Making, changing, removing
+
+    func template(id: String) -> Template? { templates.first { $0.id == id } }
+
+    /// Nil: there is one of this name and language.
+    mutating func make(_ draft: JSONValue, accountID: String) -> Template? {
+        let isThere = templates.contains {
+            $0.name == draft["name"]?.string && $0.language == draft["language"]?.string
+        }
+        guard !isThere else { return nil }
+        lastID += 1
+        var json = JSONWriter()
+        json.object {
+            $0.field("id", String(lastID))
+            $0.field("status", "PENDING")
+            for (name, value) in draft.members where name != "status" && name != "id" { $0.field(name, raw: value.raw) }
+        }
+        guard let value = try? JSONParser().parse(json.bytes), let template = Template(value) else { return nil }
+        templates.append(template)
+        made[template.id] = accountID
+        return template
+    }
+
+    /// It is looked at once more.
+    mutating func change(id: String, _ value: JSONValue) -> Template? {
+        guard let index = templates.firstIndex(where: { $0.id == id }),
+            let changed = Template(value)?.with(["status": "PENDING"])
+        else { return nil }
+        templates[index] = changed
+        return changed
+    }
+
+    /// With the account that is told.
+    mutating func setStatus(id: String, _ status: String) -> (Template, accountID: String)? {
+        guard let index = templates.firstIndex(where: { $0.id == id }),
+            let changed = templates[index].with(["status": status])
+        else { return nil }
+        templates[index] = changed
+        return (changed, made[id] ?? sandboxAccountID)
+    }
+
+    /// `DELETE ?name=…`, of all languages, or `&hsm_id=…`, of one.
+    mutating func delete(_ head: RequestHead) -> HTTPResponse {
+        guard let name = head.parameter("name") else {
+            return graphError(status: 400, code: 100, message: "The parameter name is required.")
+        }
+        let id = head.parameter("hsm_id")
+        let before = templates.count
+        templates.removeAll { $0.name == name && (id ?? $0.id) == $0.id }
+        guard templates.count < before else {
+            return graphError(
+                status: 400, code: 100, message: "Invalid parameter", subcode: 2_593_002,
+                userMessage: "There is no template of this name.")
+        }
+        return json(200) { $0.field("success", true) }
     }
 
     private func position(_ cursor: String) -> Int? {

@@ -79,8 +79,12 @@ struct Client {
         return .notRunning
     }
 
-    func whole(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) throws -> JSONValue? {
-        try whole(request(method, path, headers: headers, body: body))
+    func whole(
+        _ method: String, _ path: String, headers: [String] = [], body: [UInt8] = [], takesLong: Bool = false
+    ) throws -> JSONValue? {
+        var request = request(method, path, headers: headers, body: body)
+        if takesLong { request.timeout = .zero }
+        return try whole(request)
     }
 
     private func whole(_ request: OutgoingRequest) throws -> JSONValue? {

@@ -4,6 +4,7 @@ import OutboxJSON
 let lineAddCommand = Command(
     name: "line add", words: "NAME", summary: "add a line, or change what is given of the one of that name",
     options: [
+        .init("wizard", "ask step by step on the terminal, each answer checked with Meta at once"),
         .init("phone-number-id", value: "ID", "Meta's id of the number (required for a new line)"),
         .init("waba-id", value: "ID", "Meta's id of the WhatsApp business account"),
         .init("token", value: "-", "read Meta's access token from standard input; never give it on the command line"),
@@ -27,6 +28,7 @@ let lineAddCommand = Command(
     ]
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
+    if arguments.has("wizard") { return try LineWizard(name, arguments, client).run() }
     var token: String?
     if let given = arguments["token"] {
         // A command line can be read by everybody on the machine.
@@ -54,14 +56,14 @@ let lineAddCommand = Command(
     if !client.wantsJSON { print("line \(plain(line?["line"])) sends from \(plain(line?["phoneNumberId"]))") }
 }
 
-private let textFields = [
+let textFields = [
     ("phone-number-id", "phoneNumberId"), ("waba-id", "wabaId"), ("token-secret", "tokenSecret"),
     ("on-unknown", "onUnknown"), ("pool", "pool"), ("when-full", "whenFull"), ("when-stopped", "whenStopped"),
     ("when-down", "whenDown"),
     ("closed-window", "closedWindow"),
 ]
 
-private let numberFields: [(String, String, ClosedRange<Int>)] = [
+let numberFields: [(String, String, ClosedRange<Int>)] = [
     ("messages-per-second", "messagesPerSecond", 1...10_000), ("unknown-grace", "unknownGraceSeconds", 1...2_592_000),
     ("attempts-max", "attemptsMax", 1...1000),
     ("burst", "burst", 1...1000), ("first-wait", "firstWaitSeconds", 1...86_400),
@@ -77,7 +79,7 @@ private func pairLimit(_ arguments: Arguments) throws -> Bool? {
     }
 }
 
-private func trimmed(_ text: String) -> String {
+func trimmed(_ text: String) -> String {
     String(text.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
 }
 

@@ -22,6 +22,16 @@ let statusCommand = Command(
     if let copies = status["duplicates"]?.integer, copies > 0 {
         print("\(copies) messages reached Meta a second time after an unknown outcome")
     }
+    for token in status["tokens"]?.elements.map({ $0 }) ?? [] {
+        let (line, end) = (plain(token["line"]), plain(token["expiresAt"]))
+        let words =
+            switch token["state"]?.string {
+            case "expired": "the access token of the line \(line) ended at \(end): its messages wait"
+            case "refused": "Meta does not take the access token of the line \(line): its messages wait"
+            default: "the access token of the line \(line) ends at \(end)"
+            }
+        print(Terminal.paint("\(words); outboxctl line add \(line) --token -", .red))
+    }
     let callbacks = status["callbacks"]
     if let waiting = callbacks?["waiting"]?.integer, let givenUp = callbacks?["givenUp"]?.integer, waiting + givenUp > 0
     {

@@ -71,21 +71,3 @@ let lineHealthCommand = Command(
     guard let health = try client.call("GET", "/v1/lines/\(escaped(name))/health"), !client.wantsJSON else { return }
     show(health)
 }
-
-let templateListCommand = Command(
-    name: "template ls", words: "LINE", summary: "the templates of a line, as Meta last listed them",
-    printsIDs: true
-) { arguments, client in
-    let name = try words(arguments, "LINE")[0]
-    guard let templates = try client.call("GET", "/v1/lines/\(escaped(name))/templates"), !client.wantsJSON else {
-        return
-    }
-    if templates.elements.first(where: { _ in true }) == nil {
-        complain("none, or not read yet: see outboxctl line health \(name); the list needs the line's --waba-id")
-    }
-    var table = Table(["NAME", "LANGUAGE", "STATUS", "CATEGORY"])
-    for template in templates.elements {
-        table.add(["name", "language", "status", "category"].map { plain(template[$0]) })
-    }
-    table.show(client)
-}
