@@ -56,17 +56,6 @@ package struct TokenHealth: Equatable, Sendable {
         self.init(state: state, expiresAt: expiresAt, checkedAt: now)
     }
 
-    /// When its state is another one, if nothing is heard of it; nil: it stays.
-    package var changesAt: Timestamp? {
-        guard let expiresAt else { return nil }
-        switch state {
-        case .valid: return Timestamp(milliseconds: expiresAt.milliseconds - Self.warned.wholeMilliseconds)
-        case .expiring: return Timestamp(milliseconds: expiresAt.milliseconds - Self.warnedAgain.wholeMilliseconds)
-        case .lastDay: return expiresAt
-        case .expired, .refused: return nil
-        }
-    }
-
     /// The same token as time has gone on.
     package func at(_ now: Timestamp) -> TokenHealth {
         guard state != .refused else { return self }

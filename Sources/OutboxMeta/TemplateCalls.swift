@@ -33,6 +33,19 @@ extension GraphEndpoint {
     }
 }
 
+/// Meta's codes of registering a number (Meta's page "Error codes", registration errors), and what to do about them.
+package let registrationErrors: [Int64: (title: String, remedy: String)] = [
+    133_000: ("Incomplete deregistration", "deregister the number once more, then register it"),
+    133_005: ("Two-step verification PIN mismatch", "give the number's PIN, or change it in Meta's WhatsApp Manager"),
+    133_006: ("Phone number re-verification needed", "verify the number in Meta's WhatsApp Manager, then register it"),
+    133_008: (
+        "Too many two-step verification PIN guesses", "wait as long as the message says, then give the right PIN"
+    ),
+    133_009: ("Two-step verification PIN guessed too fast", "wait a moment, then give the right PIN"),
+    133_015: ("Please wait a few minutes before attempting to register", "wait five minutes, then register it"),
+    133_016: ("Register and deregister limit", "a number may be registered ten times in 72 hours: wait"),
+]
+
 /// What to do about Meta's subcodes of templates (Meta's page "Error codes", template creation errors).
 package let templateRemedies: [Int64: String] = [
     2_388_019: "the account has as many templates as it may: remove some that nobody uses",

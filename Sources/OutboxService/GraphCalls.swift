@@ -103,7 +103,9 @@ extension CallEnd {
                 [FieldError("errorCode", failure.code), FieldError("remedy", "try again in a moment")])
         case .refused(let failure, let known):
             var details = [FieldError("errorCode", failure.code)]
-            if let remedy = failure.subcode.flatMap({ templateRemedies[$0] }) ?? known?.remedy {
+            if let remedy = failure.subcode.flatMap({ templateRemedies[$0] }) ?? known?.remedy
+                ?? Int64(failure.code).flatMap({ registrationErrors[$0]?.remedy })
+            {
                 details.append(FieldError("remedy", remedy))
             }
             let code: APIError.Code

@@ -250,7 +250,9 @@ extension CallEnd {
             "Meta did not answer: whether the template was \(done) is unknown; \(failureWords). The list is being read again"
         error.details = error.details.filter { $0.field != "remedy" }
         error.details.append(
-            FieldError("remedy", "look at what it has become: outboxctl template sync \(line.name)"))
+            FieldError(
+                "remedy",
+                "see what it has become: outboxctl template sync \(line.name), outboxctl template ls \(line.name)"))
         return .write(.asked(asker, .templateChanged(exchange, line, .unknown(error))))
     }
 

@@ -33,7 +33,7 @@ func graphError(
     }
 }
 
-func title(_ code: Int64) -> String { MetaError.of(code)?.title ?? "Unknown error" }
+func title(_ code: Int64) -> String { MetaError.of(code)?.title ?? registrationErrors[code]?.title ?? "Unknown error" }
 
 /// The names in `fields=id,throughput,health_status{can_send_message}`; what stands in braces, the fields of a field,
 /// is not heard.

@@ -81,6 +81,14 @@ struct TemplateList {
         let fields = asked("fields").map(fieldNames)
         return json(200) {
             $0.array("data") { for template in wanted[start..<end] { write(template, fields, to: &$0) } }
+            if let summary = asked("summary").map(fieldNames) {
+                $0.object("summary") {
+                    for name in summary where name != "are_translations_complete" {
+                        $0.field(name, name == "message_template_limit" ? 6000 : wanted.count)
+                    }
+                    if summary.contains("are_translations_complete") { $0.field("are_translations_complete", true) }
+                }
+            }
             guard start < end else { return }
             $0.object("paging") {
                 $0.object("cursors") {

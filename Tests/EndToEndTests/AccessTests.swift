@@ -45,7 +45,9 @@ import Testing
         ]
         let bodies = [
             "resolve": #"{"as":"failed"}"#, "replay": #"{"from":1}"#, "pool": #"{"tier":"TIER_250"}"#,
-            "move": #"{"line":"main"}"#,
+            "move": #"{"line":"main"}"#, "register": #"{"pin":"123456"}"#,
+            "templates":
+                #"{"name":"a","language":"en","category":"UTILITY","components":[{"type":"BODY","text":"Hi"}]}"#,
             "subscription": #"{"url":"http://127.0.0.1:9/"}"#,
         ]
         // What there is one of, or what makes one's own.

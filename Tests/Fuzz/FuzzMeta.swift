@@ -39,6 +39,13 @@ func fuzzAnswer(_ bytes: [UInt8]) {
                 GraphEndpoint().messageHistory(
                     phoneNumberID: "1", wamid: "w", token: "t", after: after, timeout: .seconds(1)))
         }
+    case 4: _ = tokenFacts(of: result, parser: parser)
+    case 5:
+        guard case .read(let page) = numberPage(of: result, parser: parser) else { return }
+        if let after = page.after {
+            checkCursor(GraphEndpoint().phoneNumbers(wabaID: "1", token: "t", after: after, timeout: .seconds(1)))
+        }
+    case 6: _ = nodes(of: result, parser: parser)
     default: _ = callEnd(of: result, parser: parser)
     }
 }
@@ -62,4 +69,9 @@ func fuzzTemplate(_ bytes: [UInt8]) {
     let components = parts.count > 1 ? parsed(parts[1]) : nil
     let found = problems(of: components, for: template)
     if !found.isEmpty { check(found.map { FieldError($0.field, $0.message) }) }
+    let wrong = templateDraftProblems(definition, .new)
+    if !wrong.isEmpty { check(wrong.map { FieldError($0.field, $0.message) }) }
+    var json = JSONWriter()
+    json.object { TemplatePreview(definition, components: components).write(to: &$0) }
+    precondition(parsed(json.bytes) != nil, "a preview is broken JSON")
 }

@@ -204,6 +204,64 @@ def check_outboxd(programs, bodies):
                 assert ours.get(member) == theirs.get(member), (ours, theirs)
 
 
+def check_templates(client, port):
+    """Templates made, listed, changed and removed, and a number connected, as pywa does it."""
+    language = templates.TemplateLanguage.ENGLISH_US
+    draft = templates.Template(
+        name="pywa_order", language=language, category=templates.TemplateCategory.UTILITY,
+        parameter_format=templates.ParamFormat.NAMED,
+        components=[
+            templates.HeaderText("Order {{number}}", number="7"),
+            templates.BodyText("Dear {{name}}, it left.", name="Ann"),
+            templates.FooterText(text="Bye"),
+            templates.Buttons(
+                buttons=[
+                    templates.QuickReplyButton(text="Thanks"),
+                    templates.URLButton(text="Track", url="https://a.example/{{1}}", example="https://a.example/7"),
+                ]
+            ),
+        ],
+    )
+    made = client.create_template(draft, waba_id="102")
+    assert made.status == templates.TemplateStatus.PENDING, made
+
+    def listed():
+        return {template.name: template for template in client.get_templates(waba_id="102")}
+
+    outboxd.until(lambda: listed()["pywa_order"].status == templates.TemplateStatus.APPROVED)
+    assert [type(part).__name__ for part in listed()["pywa_order"].components][:2] == ["HeaderText", "BodyText"]
+    try:
+        client.create_template(draft, waba_id="102")
+        raise AssertionError("a second template of one name and language was taken")
+    except WhatsAppError as error:
+        assert error.code == 100, vars(error)
+    assert client.delete_template("pywa_order", waba_id="102").success
+    assert "pywa_order" not in listed()
+    code = templates.Template(
+        name="pywa_code", language=language, category=templates.TemplateCategory.AUTHENTICATION,
+        components=[
+            templates.AuthenticationBody(add_security_recommendation=True),
+            templates.AuthenticationFooter(code_expiration_minutes=5),
+            templates.Buttons(buttons=[templates.CopyCodeOTPButton()]),
+        ],
+    )
+    assert client.create_template(code, waba_id="102").status == templates.TemplateStatus.PENDING
+    assert client.register_phone_number("123456").success
+    assert client.get_business_phone_numbers(waba_id="102")
+    bodies = [json.loads(template.to_json()) for template in (draft, code)]
+    return bodies
+
+
+def check_drafts(programs, bodies):
+    """What pywa makes, outboxd takes for making, and Meta's stand-in after it."""
+    with outboxd.machine(programs) as machine:
+        line = {"phoneNumberId": "106", "wabaId": "102", "token": "t"}
+        outboxd.data(machine.socket, "PUT", "/v1/lines/main", line)
+        for body in bodies:
+            made = outboxd.data(machine.socket, "POST", "/v1/lines/main/templates", body)
+            assert made["status"] == "PENDING", made
+
+
 def main():
     programs = pathlib.Path(sys.argv[1])
     ear = Ear()
@@ -227,14 +285,17 @@ def main():
             bodies = [entry["body"] for entry in ledger]
             refused = check_refusals(client, port)
             heard = check_webhooks(client, ear, port)
+            drafts = check_templates(client, port)
         finally:
             sandbox.terminate()
             sandbox.wait(60)
     check_outboxd(programs, bodies)
+    check_drafts(programs, drafts)
     kinds = {json.dumps([body["type"], body.get("interactive", {}).get("type")]) for body in bodies}
     print(
         f"pywa: {len(bodies)} messages of {len(kinds)} kinds taken, {refused} refused as pywa knows it, "
-        f"{heard} webhooks heard; outboxd sends each as pywa does"
+        f"{heard} webhooks heard; outboxd sends each as pywa does; "
+        f"{len(drafts)} templates made, and a number registered"
     )
 
 
