@@ -25,6 +25,10 @@ package enum AccountNews: Equatable, Sendable {
     case templateCategory(
         wabaID: String, name: String, language: String, category: Template.Category, correct: Template.Category?)
 
+    /// `message_template_quality_update`, with what its readers think of it now; `message_template_components_update`,
+    /// with nil: somebody changed its words.
+    case templateChanged(wabaID: String, name: String, language: String, quality: QualityRating?)
+
     /// `user_preferences`: somebody stops or resumes marketing messages. `person` are digits.
     case preference(phoneNumberID: String, person: String?, userID: String?, stopsMarketing: Bool, at: Timestamp?)
 }

@@ -13,6 +13,15 @@ func accountNews(_ field: String, _ value: JSONValue, wabaID: String) -> [Accoun
     case "account_alerts": return alert(value, wabaID).map { [.alert($0)] }
     case "message_template_status_update": return templateStatus(value, wabaID).map { [$0] }
     case "template_category_update": return templateCategory(value, wabaID).map { [$0] }
+    case "message_template_quality_update":
+        return templateKey(value).map { key in
+            let quality = QualityRating(name: value["new_quality_score"]?.string ?? "")
+            return [.templateChanged(wabaID: wabaID, name: key.name, language: key.language, quality: quality)]
+        }
+    case "message_template_components_update":
+        return templateKey(value).map { key in
+            [.templateChanged(wabaID: wabaID, name: key.name, language: key.language, quality: nil)]
+        }
     case "user_preferences": return preferences(value)
     default: return nil
     }

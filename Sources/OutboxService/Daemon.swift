@@ -212,6 +212,7 @@ package final class Daemon: Sendable {
         inbox.post(.stopClaiming)
         caller.stop()
         backups.stop()
+        onboarding.stop()
         let end = steadyNanoseconds() + UInt64(settings.stopTimeout.components.seconds) * 1_000_000_000
         waitForWriter()
         sender.finish(within: settings.stopTimeout)

@@ -38,11 +38,7 @@ extension Frontend {
     private func makeTemplate(_ line: String, _ draft: JSONValue, _ exchange: Exchange, _ asker: Asker)
         throws(APIError)
     {
-        var errors = templateDraftProblems(draft, .new).map { FieldError($0.field, $0.message) }
-        if let flag = draft["dryRun"], !flag.isNull, flag.bool == nil {
-            errors.append(FieldError("dryRun", "must be true or false"))
-        }
-        guard errors.isEmpty else { throw .validation(errors) }
+        try checkTemplate(draft, .new)
         if draft["dryRun"]?.bool ?? false {
             let name = TemplateName(
                 name: draft["name"]?.string ?? "", language: draft["language"]?.string ?? "")

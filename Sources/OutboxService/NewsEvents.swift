@@ -49,19 +49,27 @@ extension WriterStep {
         guard let line = queue.line(id), let before, let after = queue.standings(line: id) else { return value }
         let names = Set(before.keys).union(after.keys).sorted { $0.text < $1.text }
         for name in names where before[name] != after[name] {
-            let standing = after[name]
-            var json = JSONWriter()
-            json.object {
-                $0.field("line", line.name)
-                $0.field("name", name.name)
-                $0.field("language", name.language)
-                $0.field("status", (standing?.status ?? .deleted).name)
-                $0.field("category", (standing ?? before[name])?.category.name)
-                $0.field("reason", reason)
-            }
-            try queue.tell(.templateUpdated, line: line, account: line.account, detail: json.bytes, now: now)
+            var standing = after[name] ?? before[name]
+            if after[name] == nil { standing?.status = .deleted }
+            let data = templateData(line, name, standing, reason: reason)
+            try queue.tell(.templateUpdated, line: line, account: line.account, detail: data, now: now)
         }
         return value
+    }
+
+    private func templateData(
+        _ line: Line, _ name: TemplateName, _ standing: TemplateStanding?, reason: String?
+    ) -> [UInt8] {
+        var json = JSONWriter()
+        json.object {
+            $0.field("line", line.name)
+            $0.field("name", name.name)
+            $0.field("language", name.language)
+            $0.field("status", (standing?.status ?? .deleted).name)
+            $0.field("category", standing?.category.name)
+            $0.field("reason", reason)
+        }
+        return json.bytes
     }
 
     /// News of an account that has lines of ours, and of people: as Meta tells them, perhaps twice.
@@ -102,6 +110,15 @@ extension WriterStep {
                     $0.field("at", at?.rfc3339)
                 }
                 try queue.tell(.contactUpdated, line: line, account: line.account, detail: json.bytes, now: now)
+            }
+        case .templateChanged(let waba, let name, let language, let quality):
+            let template = TemplateName(name: name, language: language)
+            for id in queue.lines(ofAccount: waba) {
+                guard let line = queue.line(id), let standing = queue.standing(of: template, line: id) else { continue }
+                let data = templateData(
+                    line, template, standing,
+                    reason: quality.map { "its quality is \($0.name)" } ?? "its components were changed")
+                try queue.tell(.templateUpdated, line: line, account: line.account, detail: data, now: now)
             }
         case .capability, .template, .templateCategory: break
         }

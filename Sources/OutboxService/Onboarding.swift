@@ -44,6 +44,7 @@ final class Onboarding: Sendable {
     private let mailbox: Mailbox<Mail>
     private let thread: Thread
     private let waiting: Lock<Int>
+    private let isEnding: Lock<Bool>
 
     init(_ parts: Parts) throws {
         let bell = Bell()
@@ -51,9 +52,11 @@ final class Onboarding: Sendable {
         let waiting = Lock(0)
         self.mailbox = mailbox
         self.waiting = waiting
+        let isEnding = Lock(false)
+        self.isEnding = isEnding
         let reader = Handover(try QueueReader(path: parts.path))
         thread = Thread("onboarding") {
-            let worker = OnboardingWorker(parts, reader: reader.value)
+            let worker = OnboardingWorker(parts, reader: reader.value) { isEnding.withLock { $0 } }
             while true {
                 for mail in mailbox.take() {
                     guard case .job(let exchange, let job, let account) = mail else { return }
@@ -78,8 +81,11 @@ final class Onboarding: Sendable {
         mailbox.post(.job(exchange, job, account: account))
     }
 
-    /// Lets the job under way end.
+    /// Nothing more is asked of Meta; a call that is under way ends within its time.
+    func stop() { isEnding.withLock { $0 = true } }
+
     func finish() {
+        stop()
         mailbox.post(.end)
         thread.join()
     }
@@ -92,9 +98,11 @@ final class OnboardingWorker {
     let parser = JSONParser()
     /// Of the steady clock: no call begins later.
     private var until: UInt64 = 0
+    private let isEnding: () -> Bool
 
-    init(_ parts: Onboarding.Parts, reader: QueueReader) {
+    init(_ parts: Onboarding.Parts, reader: QueueReader, isEnding: @escaping () -> Bool) {
         self.parts = parts
+        self.isEnding = isEnding
         self.reader = reader
     }
 
@@ -135,7 +143,8 @@ final class OnboardingWorker {
 
     /// Once the time for all is over nothing more is asked.
     func call(_ request: OutgoingRequest) -> HTTPResult {
-        steadyNanoseconds() < until ? callAndWait(request) : .notSent("Meta has taken too long to answer before")
+        if isEnding() { return .notSent("outboxd is stopping") }
+        return steadyNanoseconds() < until ? callAndWait(request) : .notSent("Meta has taken too long to answer before")
     }
 
     func need<Value>(_ reading: Reading<Value>, _ deed: String) throws -> Value {

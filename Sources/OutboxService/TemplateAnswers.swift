@@ -65,12 +65,16 @@ extension Answerer {
 
     private func found(_ name: TemplateName, of line: Line) throws -> StoredTemplate {
         guard let template = try reader.template(name, line: line.id) else {
-            throw APIError(
-                .notFound,
-                "the line \(line.name) has no template \(name.text), as last read; see outboxctl template ls \(line.name), "
-                    + "or read anew with outboxctl template sync \(line.name)")
+            throw unknownTemplate(name.text, of: line)
         }
         return template
+    }
+
+    private func unknownTemplate(_ text: String, of line: Line) -> APIError {
+        APIError(
+            .notFound,
+            "the line \(line.name) has no template \(text), as last read; see outboxctl template ls \(line.name), "
+                + "or read anew with outboxctl template sync \(line.name)")
     }
 
     /// Meta's object, with what webhooks have told since.
@@ -162,7 +166,7 @@ extension Answerer {
         }
         let kind = TemplateDraftKind.change(
             category: stored.category, isNamed: before.parameterFormat == .named)
-        try check(change, kind)
+        try checkTemplate(change, kind)
         if change["dryRun"]?.bool ?? false { return .checked(line.name, name) }
         guard let changed = before.changed(by: change, parser: parser) else {
             throw APIError.validation([FieldError("components", "cannot be read together with what stays")])
@@ -191,11 +195,7 @@ extension Answerer {
         } else {
             var filter = TemplateFilter()
             filter.name = name
-            guard let first = try reader.templates(line.id, filter, limit: 1).first else {
-                _ = try found(TemplateName(name: name, language: "*"), of: line)
-                return
-            }
-            _ = first
+            if try reader.templates(line.id, filter, limit: 1).isEmpty { throw unknownTemplate(name, of: line) }
         }
         let hsm = id
         try askers.calls.call(exchange, line) { endpoint, token in
@@ -207,14 +207,6 @@ extension Answerer {
             let change = TemplateChange.removed(name: name, language: language)
             return .write(.asked(asker, .templateChanged(exchange, line, change)))
         }
-    }
-
-    func check(_ draft: JSONValue, _ kind: TemplateDraftKind) throws(APIError) {
-        var errors = templateDraftProblems(draft, kind).map { FieldError($0.field, $0.message) }
-        if let flag = draft["dryRun"], !flag.isNull, flag.bool == nil {
-            errors.append(FieldError("dryRun", "must be true or false"))
-        }
-        guard errors.isEmpty else { throw .validation(errors) }
     }
 
     /// What goes to Meta: all but the member that is ours.
@@ -262,4 +254,13 @@ extension CallEnd {
         case .refused(let failure, _), .unreachable(let failure): failure.message
         }
     }
+}
+
+/// Throws with every wrong field.
+func checkTemplate(_ draft: JSONValue, _ kind: TemplateDraftKind) throws(APIError) {
+    var errors = templateDraftProblems(draft, kind).map { FieldError($0.field, $0.message) }
+    if let flag = draft["dryRun"], !flag.isNull, flag.bool == nil {
+        errors.append(FieldError("dryRun", "must be true or false"))
+    }
+    guard errors.isEmpty else { throw .validation(errors) }
 }

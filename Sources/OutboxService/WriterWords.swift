@@ -11,6 +11,8 @@ extension AccountNews {
         case .template(_, let name, let language, let status, let reason):
             "template \(name)/\(language) is \(status.name)\(reason.map { ": \($0)" } ?? "")"
         case .templateCategory(_, let name, let language, _, _): "template \(name)/\(language) has another category"
+        case .templateChanged(_, let name, let language, let quality):
+            "template \(name)/\(language) has \(quality.map { "the quality \($0.name)" } ?? "other words")"
         case .preference(_, _, _, let stops, _):
             stops ? "a person wants no marketing" : "a person wants marketing again"
         }
@@ -20,7 +22,8 @@ extension AccountNews {
     var wabaID: String? {
         switch self {
         case .quality(let waba, _, _, _), .capability(let waba, _), .account(let waba, _, _, _, _, _),
-            .template(let waba, _, _, _, _), .templateCategory(let waba, _, _, _, _):
+            .template(let waba, _, _, _, _), .templateCategory(let waba, _, _, _, _),
+            .templateChanged(let waba, _, _, _):
             waba
         case .alert(let alert): alert.wabaID
         case .preference: nil

@@ -137,10 +137,10 @@ extension Queue {
             let tries = attempt - record.standing.closedAttempt
             wait = schedule.wait(afterFailures: tries, askedFor: askedFor, chance: &chance)
         case .lineLater(let askedFor):
-            // The line is held; the message itself need not learn patience.
+            // The line is held; the message itself need not learn patience. With a new token it goes at once.
             final = false
             failures -= 1
-            wait = askedFor ?? .zero
+            wait = TokenHealth.refusals.contains(failure.code) ? .zero : askedFor ?? .zero
         }
         switch record.standing.decide(.refused(attempt: attempt, final: final)) {
         case .move(let state):

@@ -100,6 +100,10 @@ import Testing
         #expect(told.count == 1 && told[0].event == "template.updated" && told[0].line == "a")
         #expect(told[0].data["status"]?.string == "PAUSED" && told[0].data["reason"]?.string == "quality")
         #expect(try office.events(paused).isEmpty)
+        let quality = try office.events(
+            office.webhook(.templateChanged(wabaID: "waba", name: "one", language: "en_US", quality: .yellow)))
+        #expect(quality.count == 1 && quality[0].data["reason"]?.string == "its quality is YELLOW")
+        #expect(quality[0].data["status"]?.string == "PAUSED")
         let list = try office.events(
             try office.health("a", templates: [template("one", .paused), template("three", .approved)]))
         #expect(list.map { $0.data["name"]?.string } == ["three", "two"])
