@@ -9,10 +9,12 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A part of the program: a folder of Sources/ and what it may import.
-func module(_ name: String, _ dependencies: [String], resources: [Resource]? = nil) -> Target {
+func module(
+    _ name: String, _ dependencies: [String], exclude: [String] = [], resources: [Resource]? = nil
+) -> Target {
     .target(
-        name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, resources: resources,
-        swiftSettings: strict)
+        name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, exclude: exclude,
+        resources: resources, swiftSettings: strict)
 }
 
 func program(_ name: String, _ dependencies: [String]) -> Target {
@@ -54,9 +56,8 @@ let package = Package(
             resources: [.embedInCode("schema.sql")]),
         module("OutboxHTTP", ["OutboxSystem", "CCurl", "CLinux"]),
         module("OutboxMeta", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem"]),
-        module(
-            "OutboxAPI", ["OutboxCore", "OutboxJSON", "OutboxMeta"],
-            resources: [.embedInCode("Documents/openapi.json"), .embedInCode("Documents/llms.txt")]),
+        .target(name: "CDocuments", cSettings: [.unsafeFlags(["-std=c23"])]),
+        module("OutboxAPI", ["OutboxCore", "OutboxJSON", "OutboxMeta", "CDocuments"], exclude: ["Documents"]),
         module(
             "OutboxService",
             [

@@ -1,8 +1,14 @@
+import CDocuments
+
 /// What the socket tells of itself, as it lies in Documents/ beside this file.
 package enum Documents {
     /// The description of every call, OpenAPI 3.1.
-    package static let openAPI = PackageResources.openapi_json
+    package static let openAPI = bytes(of: ob_openapi())
 
     /// A short introduction for programs that write programs.
-    package static let llms = String(decoding: PackageResources.llms_txt, as: UTF8.self)
+    package static let llms = String(decoding: bytes(of: ob_llms()), as: UTF8.self)
+
+    private static func bytes(of document: ob_document) -> [UInt8] {
+        Array(UnsafeBufferPointer(start: document.start, count: document.length))
+    }
 }

@@ -348,7 +348,7 @@ struct WhatsAPI: Dialect {
                             FieldError("whatsappAccessToken", "is missing: give it with PUT /auth/me/credentials")
                         ])))
             }
-            return pass(OwnCall(.lineHealth(name), "/v1/lines/\(escaped(name))/health")) { answer, json in
+            return pass(OwnCall(.verifyLine(name), "/v1/lines/\(escaped(name))/verify")) { answer, json in
                 json.field("success", true)
                 json.field("data", raw: answer["data"]?.raw)
             }
