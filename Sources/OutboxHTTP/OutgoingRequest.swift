@@ -1,3 +1,5 @@
+import Glibc
+
 /// One request to somebody else's server.
 package struct OutgoingRequest: Sendable {
     package var method: String
@@ -5,6 +7,9 @@ package struct OutgoingRequest: Sendable {
     /// `Name: value`
     package var headers: [String]
     package var body: [UInt8]
+    /// Stands between `body` and `bodyEnd`, and is read as it is sent.
+    package var file: BodyFile?
+    package var bodyEnd: [UInt8] = []
     /// From the start to the last byte of the answer; zero: without limit.
     package var timeout: Duration
     /// An answer that goes on for so long without a byte counts as broken; nil: it may be quiet.
@@ -27,6 +32,9 @@ package struct OutgoingRequest: Sendable {
     /// Whatever the environment says of proxies.
     package var bypassesProxy = false
 
+    /// Of the whole body.
+    var bodySize: Int { body.count + (file?.size ?? 0) + bodyEnd.count }
+
     package init(
         method: String, url: String, headers: [String] = [], body: [UInt8] = [], timeout: Duration = .seconds(30),
         unixSocket: String? = nil, answerBytesMax: Int = 1 << 20
@@ -39,6 +47,20 @@ package struct OutgoingRequest: Sendable {
         self.unixSocket = unixSocket
         self.answerBytesMax = answerBytesMax
     }
+}
+
+/// A file whose bytes are sent. The descriptor is closed when nothing holds it any more.
+package final class BodyFile: Sendable {
+    package let descriptor: Int32
+    /// So many bytes are sent; a file that has become shorter breaks the request off.
+    package let size: Int
+
+    package init(descriptor: Int32, size: Int) {
+        self.descriptor = descriptor
+        self.size = size
+    }
+
+    deinit { close(descriptor) }
 }
 
 /// How a request ended.

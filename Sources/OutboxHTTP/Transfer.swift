@@ -13,6 +13,8 @@ final class Transfer {
     /// One request, and what has come of it so far.
     private struct Deal: ~Copyable {
         let body: UnsafeMutableRawBufferPointer
+        let file: BodyFile?
+        let bodyEnd: [UInt8]
         let answerBytesMax: Int
         let cutsAnswer: Bool
         let headSuffices: Bool
@@ -37,6 +39,8 @@ final class Transfer {
         init(_ request: OutgoingRequest, _ hear: (([UInt8]) -> Bool)?) {
             body = .allocate(byteCount: request.body.count, alignment: 1)
             body.copyBytes(from: request.body)
+            file = request.file
+            bodyEnd = request.bodyEnd
             answerBytesMax = request.answerBytesMax
             cutsAnswer = request.cutsAnswer
             headSuffices = request.headSuffices
@@ -138,10 +142,10 @@ final class Transfer {
         // arrived must not be repeated: it asks before it writes, and the second time it is refused.
         set(ob_curl_set_request_callback(easy, transferWantsToWrite, me))
         // A request without a body gets a connection of its own.
-        if request.body.isEmpty { set(ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)) }
+        if request.bodySize == 0 { set(ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)) }
         set(ob_curl_set_long(easy, CURLOPT_POST, 1))
-        set(ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, request.body.count))
-        if request.tellsSent != nil || request.body.isEmpty {
+        set(ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, request.bodySize))
+        if request.tellsSent != nil || request.body.isEmpty || request.file != nil {
             set(ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody))
             set(ob_curl_set_pointer(easy, CURLOPT_READDATA, me))
             set(ob_curl_set_seek_callback(easy, transferWantsBodyAgain))
@@ -168,11 +172,34 @@ final class Transfer {
 
     fileprivate func give(_ buffer: UnsafeMutablePointer<CChar>, _ room: Int) -> Int {
         guard let body = deal?.body, let sent = deal?.bodySent else { return Int(CURL_READFUNC_ABORT) }
-        let count = min(room, body.count - sent)
-        if count > 0, let start = body.baseAddress { memcpy(buffer, start + sent, count) }
+        let count: Int
+        if sent < body.count || deal?.file == nil {
+            count = min(room, body.count - sent)
+            if count > 0, let start = body.baseAddress { memcpy(buffer, start + sent, count) }
+        } else {
+            count = giveFile(buffer, room, from: sent - body.count)
+            // Fewer bytes than were announced would leave the other side waiting.
+            if count < 0 { return Int(CURL_READFUNC_ABORT) }
+        }
         deal?.bodySent += count
         deal?.tellsSent?(sent + count)
         return count
+    }
+
+    /// Of the file and what stands behind it; -1 when the file cannot be read, or has become shorter.
+    private func giveFile(_ buffer: UnsafeMutablePointer<CChar>, _ room: Int, from place: Int) -> Int {
+        guard let file = deal?.file, let end = deal?.bodyEnd else { return -1 }
+        if place < file.size {
+            while true {
+                let count = pread(file.descriptor, buffer, min(room, file.size - place), place)
+                if count > 0 { return count }
+                if count < 0, errno == EINTR { continue }
+                return -1
+            }
+        }
+        let rest = end.dropFirst(place - file.size).prefix(room)
+        rest.withUnsafeBytes { if let start = $0.baseAddress { memcpy(buffer, start, $0.count) } }
+        return rest.count
     }
 
     fileprivate func take(_ bytes: UnsafeRawBufferPointer) -> Int {

@@ -80,3 +80,33 @@ package final class BlockCipher {
         return output
     }
 }
+
+/// SHA-256 of what comes in pieces. Belongs to one thread.
+package final class SHA256Sum {
+    private let context: OpaquePointer
+
+    package init() {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+            preconditionFailure("SHA-256 is not available in this libcrypto")
+        }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    package func add(_ bytes: some Collection<UInt8>) {
+        let done =
+            bytes.withContiguousStorageIfAvailable { EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+            ?? Array(bytes).withUnsafeBufferPointer { EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+        precondition(done == 1, "SHA-256 failed on a piece")
+    }
+
+    /// 32 bytes, of all that was added; nothing may be added any more.
+    package func finish() -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        let done = EVP_DigestFinal_ex(context, &digest, &length)
+        precondition(done == 1 && length == 32, "SHA-256 failed at its end")
+        return digest
+    }
+}
