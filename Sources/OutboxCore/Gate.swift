@@ -14,9 +14,13 @@ package enum Gate: Int64, NamedCase {
     case pause = 5
     /// Meta asked to leave this person alone for a while.
     case person = 6
+    /// Meta does not have its file yet.
+    case media = 7
 
-    /// Gates that stand before a person, not before a message: whoever waits there keeps its place in the order.
-    package var concernsPerson: Bool { self == .order || self == .pair || self == .tier || self == .person }
+    /// Whoever waits there keeps its place in the order: gates that stand before a person, and the wait for a file.
+    package var keepsPlace: Bool {
+        self == .order || self == .pair || self == .tier || self == .person || self == .media
+    }
 }
 
 /// What is known about one queued message and its surroundings when it might leave.
@@ -47,6 +51,8 @@ package struct GateFacts: Equatable, Sendable {
     package var slotFreeAt: Timestamp?
     /// People the pool may still write to for this class; nil: any number.
     package var room: Int64?
+    /// Its file.
+    package var media = MediaStanding.ready
 
     package init(priority: Priority, isTemplate: Bool) {
         self.priority = priority
@@ -61,6 +67,8 @@ package enum GateDecision: Equatable, Sendable {
     case wait(Gate, until: Timestamp?)
     /// Free-form, and the person's window is closed: its fallback, or nothing.
     case windowClosed
+    /// It will not leave.
+    case refused(Failure)
 }
 
 extension GateFacts {
@@ -81,6 +89,11 @@ extension GateFacts {
         if templateHeld { return .wait(.template, until: nil) }
         let isOpen = Self.windowIsOpen(windowUntil, now: now, deadline: deadline)
         if !isTemplate, !isOpen, !trustsWindow { return .windowClosed }
+        switch media {
+        case .ready: break
+        case .uploading: return .wait(.media, until: nil)
+        case .refused(let failure): return .refused(failure)
+        }
         if let quietUntil, quietUntil > now { return .wait(.person, until: quietUntil) }
         if isMarketing, let noMarketingUntil, noMarketingUntil > now { return .wait(.person, until: noMarketingUntil) }
         if isBehind { return .wait(.order, until: nil) }

@@ -33,6 +33,8 @@ package struct InboundMessage: Equatable, Sendable {
         package var text: String?
         /// Meta's id of the message it answers, where its sender chose one.
         package var quotes: String?
+        /// Meta's id of the file it brought.
+        package var media: String?
 
         package init(body: [UInt8] = [], contact: [UInt8]? = nil, groupID: String? = nil, text: String? = nil) {
             self.body = body

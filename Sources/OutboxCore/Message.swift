@@ -34,6 +34,8 @@ package struct Draft: Equatable, Sendable {
     package var onUnknown: UnknownPolicy?
     /// The message it answers or reacts to.
     package var mention: Mention?
+    /// The file it names.
+    package var media: MediaName?
     /// Its content was compared with Meta's limits.
     package var isChecked = true
     /// It goes through every status, and never to Meta.

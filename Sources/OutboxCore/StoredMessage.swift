@@ -43,6 +43,8 @@ package struct StoredMessage: Equatable, Sendable {
         package var person = ""
         package var template: TemplateName?
         package var hasFallback = false
+        /// The file it names.
+        package var media: MessageID?
         package var anyOrder = false
         /// Unknown outcomes: when the line's policy decides.
         package var graceUntil: Timestamp?

@@ -43,6 +43,8 @@ package struct WhyFacts: Sendable {
     /// What Meta says of the line that keeps it from sending.
     package var lineStop: String?
     package var templateStop: TemplateStop?
+    /// The upload of its file; nil: it names none.
+    package var media: MediaWait?
     /// Until when nothing to the person is charged, for it came by an ad and was answered; limits' clock. By Meta's
     /// pages that opens no window: free-form needs one of its own.
     package var freeEntryUntil: Timestamp?
@@ -65,6 +67,17 @@ package struct WhyFacts: Sendable {
         package init(reason: String, until: Timestamp?) {
             self.reason = reason
             self.until = until
+        }
+    }
+
+    package struct MediaWait: Equatable, Sendable {
+        package var id: String
+        /// Nil: not asked for yet.
+        package var upload: MediaUpload?
+
+        package init(id: String, upload: MediaUpload?) {
+            self.id = id
+            self.upload = upload
         }
     }
 
@@ -109,7 +122,7 @@ extension WhyFacts {
         case .scheduled, .queued, .retrying: break
         }
         let gates = [
-            due, pause, line, meta, template, window, person, order, pair, tierGate, throughput,
+            due, pause, line, meta, template, window, mediaGate, person, order, pair, tierGate, throughput,
         ]
         let closed = gates.filter { !$0.passes && $0.name != "throughput" }
         let seconds = Double(ahead) / Double(max(perSecond, 1))
@@ -226,6 +239,29 @@ extension WhyFacts {
         return GateReport(
             "window", passes: false, "closed: unless the person writes, it fails when its turn comes", since: since,
             remedy: "send a template, or give one as fallback")
+    }
+
+    private var mediaGate: GateReport {
+        guard let media else { return GateReport("media", passes: true, "it names no file of outboxd's") }
+        guard let upload = media.upload else {
+            return GateReport(
+                "media", passes: true, "its file \(media.id) is uploaded to Meta when its turn comes")
+        }
+        if upload.usable(now) != nil {
+            return GateReport("media", passes: true, "Meta has its file \(media.id)", until: upload.expiresAt)
+        }
+        let failure = upload.failure.map { ": \($0.code) \($0.message)" } ?? ""
+        if upload.state == .refused {
+            return GateReport(
+                "media", passes: false, "Meta did not take its file \(media.id)\(failure)",
+                remedy: "it fails when its turn comes; hand in a file Meta takes",
+                command: "outboxctl media upload FILE --line \(message.line)")
+        }
+        let tries = upload.attempts == 0 ? "" : ", after \(upload.attempts) tries that did not get through\(failure)"
+        return GateReport(
+            "media", passes: false, "its file \(media.id) is being uploaded to Meta\(tries)",
+            since: message.waits.since, until: upload.attempts == 0 ? nil : upload.nextAt.map { max($0, now) },
+            remedy: "it goes when Meta has the file; outboxd tries by itself", command: "outboxctl media ls")
     }
 
     private var person: GateReport {

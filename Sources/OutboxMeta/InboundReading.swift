@@ -22,6 +22,7 @@ func inboundMessages(in value: JSONValue, _ phoneNumberID: String) -> [InboundMe
             text: words(of: message, kind))
         payload.quotes = message["context"]?["id"]?.words
         payload.waID = mine?.waID
+        payload.media = mediaKinds.contains(kind) ? message[kind]?["id"]?.identifier : nil
         payload.name = mine?.contact["profile"]?["name"]?.words
         payload.username = mine?.contact["profile"]?["username"]?.words ?? mine?.contact["username"]?.words
         return InboundMessage(
@@ -67,6 +68,9 @@ private func words(of message: JSONValue, _ kind: String) -> String? {
     default: return nil
     }
 }
+
+/// Kinds that bring a file.
+private let mediaKinds: Set = ["image", "video", "audio", "document", "sticker"]
 
 /// Kinds Meta documents; others are kept as well, and counted.
 let inboundKinds: Set = [

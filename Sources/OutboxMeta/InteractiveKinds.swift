@@ -77,7 +77,8 @@ private func headerRule(_ kind: String) -> ContentRule {
     if kind == "text" { return .text(1...60) }
     var fields: [ContentField] = [.optional("id", .words), .optional("link", .address(schemes: ["https"]))]
     if kind == "document" { fields.append(.optional("filename", .words)) }
-    return .object(ContentShape(fields) { value, place, check in check.oneOf("id", "link", in: value, place) })
+    fields.append(mediaMember)
+    return .object(ContentShape(fields) { value, place, check in check.oneFile(in: value, place) })
 }
 
 // MARK: Reply buttons

@@ -171,8 +171,8 @@ private struct TemplateCheck {
         }
         switch media {
         case .image, .video, .document:
-            if object.lacks("id"), object.lacks("link") {
-                refuse("\(place).\(media.rawValue)", "has neither id nor link: give one of them")
+            if object.lacks("id"), object.lacks("link"), object.lacks(mediaField) {
+                refuse("\(place).\(media.rawValue)", "has neither id nor link nor media: give one of them")
             }
         case .location, .product: break
         }

@@ -126,7 +126,10 @@ import Testing
         (#"{"type":"image","image":{"id":"7"}}"#, "[0].type: is \"image\"; the header needs a document"),
         (#"{"type":"text","text":"a"}"#, "[0].type: is \"text\"; the header needs a document"),
         (#"{"type":"document"}"#, "[0].document: is missing: give an object with id or link"),
-        (#"{"type":"document","document":{"link":""}}"#, "[0].document: has neither id nor link: give one of them"),
+        (
+            #"{"type":"document","document":{"link":""}}"#,
+            "[0].document: has neither id nor link nor media: give one of them"
+        ),
         (#"7"#, "[0]: must be an object of type \"document\""),
         (#""#, ": the header needs 1 parameter (a document); none is given"),
         (#"7,7"#, ": the header needs 1 parameter (a document); 2 are given"),
