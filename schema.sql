@@ -254,7 +254,7 @@ CREATE TABLE message (
     priority       INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
     due_at         INTEGER NOT NULL,             -- scheduled, retrying: when it is queued; later: since when
     turn           INTEGER NOT NULL DEFAULT 0,   -- place among the queued of its line and class (FairTurns)
-    gate           INTEGER NOT NULL DEFAULT 0 CHECK (gate BETWEEN 0 AND 6),  -- Gate it waits at, off the queue
+    gate           INTEGER NOT NULL DEFAULT 0 CHECK (gate BETWEEN 0 AND 7),  -- Gate it waits at, off the queue
     gated_at       INTEGER,                      -- since when
     attempt        INTEGER NOT NULL DEFAULT 0,   -- the last attempt number given out
     failures       INTEGER NOT NULL DEFAULT 0,   -- attempts that count against the allowed number
@@ -293,6 +293,7 @@ CREATE TABLE message (
     price          TEXT,                         -- Pricing, as Meta's statuses say
     replied_at     INTEGER,                      -- when the person first answered it
     simulated      INTEGER NOT NULL DEFAULT 0 CHECK (simulated IN (0, 1)),  -- never goes to Meta
+    media          INTEGER,                      -- the file it names, which Meta has to have first
     CHECK (state <> 0 OR (send_at IS NOT NULL AND attempt = 0)),
     CHECK (gate = 0 OR state = 1),
     CHECK (state NOT IN (2, 3) OR attempt >= 1),
@@ -324,9 +325,48 @@ CREATE INDEX message_wamid   ON message (wamid)
     WHERE wamid IS NOT NULL AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6;
 CREATE INDEX message_failed  ON message (id) WHERE state = 7;
 CREATE INDEX message_batch   ON message (batch, id) WHERE batch IS NOT NULL;
+CREATE INDEX message_upload  ON message (line, media, turn) WHERE gate = 7;
+-- All messages that name a file: whether any does, and whether one of them has not left.
+CREATE INDEX message_media   ON message (media, state) WHERE media IS NOT NULL;
 -- All messages: what somebody was sent. Within a lot, so that a new one changes a page of some hundred that are at
 -- hand, not one of all there are.
 CREATE INDEX message_recipient ON message (lot, recipient);
+
+-- Files handed in for messages. The bytes lie in media/ of the state directory, named by their SHA-256. The id holds
+-- the time a file first came.
+CREATE TABLE media (
+    id           INTEGER PRIMARY KEY,
+    account      INTEGER NOT NULL REFERENCES account (id),
+    sha256       BLOB    NOT NULL CHECK (length(sha256) = 32),
+    mime         TEXT    NOT NULL CHECK (mime <> ''),
+    size         INTEGER NOT NULL CHECK (size >= 1),
+    filename     TEXT,
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,  -- handed in, or named by a message; to the hour
+    UNIQUE (sha256, account, mime)
+) STRICT;
+
+CREATE INDEX media_age ON media (last_used_at);
+
+-- The upload of a file to Meta for a line's number: made once for all messages that name the file.
+CREATE TABLE media_upload (
+    media         INTEGER NOT NULL REFERENCES media (id),
+    line          INTEGER NOT NULL REFERENCES line (id),
+    state         INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),  -- MediaUploadState
+    meta_id       TEXT,
+    expires_at    INTEGER,           -- until when Meta keeps it
+    attempts      INTEGER NOT NULL CHECK (attempts >= 0),    -- since it was last asked for
+    failures      INTEGER NOT NULL CHECK (failures >= 0),    -- of them, those that count
+    rejections    INTEGER NOT NULL CHECK (rejections >= 0),  -- in a row: Meta did not know the id it gave
+    next_at       INTEGER,           -- waiting: when it is tried; refused: when a message may ask for it again
+    error_code    TEXT,
+    error_message TEXT,
+    PRIMARY KEY (media, line),
+    CHECK (state <> 1 OR (meta_id IS NOT NULL AND expires_at IS NOT NULL)),
+    CHECK (state = 1 OR next_at IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX media_upload_due ON media_upload (next_at) WHERE state = 0;
 
 -- Somebody who wrote to us. The id holds the time of the first message.
 CREATE TABLE correspondent (
@@ -383,11 +423,13 @@ CREATE TABLE inbound (
     group_id     TEXT,
     event        INTEGER,  -- of the log, that told of it
     body         TEXT    NOT NULL,  -- JSON: the message's own object
-    contact      TEXT               -- JSON: its sender's
+    contact      TEXT,              -- JSON: its sender's
+    media        TEXT               -- Meta's id of the file it brought
 ) STRICT;
 
 CREATE UNIQUE INDEX inbound_wamid ON inbound (line, wamid) WHERE wamid IS NOT NULL;
 CREATE INDEX inbound_conversation ON inbound (conversation);
+CREATE INDEX inbound_media ON inbound (media) WHERE media IS NOT NULL;
 
 -- Everything that happened, in order, written in the transaction of the change it tells. Only ever appended to.
 -- Numbers grow without gaps, in the order of the commits; the last one is never taken away.
@@ -407,7 +449,7 @@ CREATE TABLE event (
 
 -- How long what has ended is kept (RetentionKind); a kind without a row is kept as long as the program says.
 CREATE TABLE retention (
-    kind      INTEGER PRIMARY KEY CHECK (kind BETWEEN 0 AND 7),
+    kind      INTEGER PRIMARY KEY CHECK (kind BETWEEN 0 AND 8),
     age_max   INTEGER CHECK (age_max BETWEEN 1 AND 3153600000),  -- seconds; null: any
     count_max INTEGER CHECK (count_max >= 0)                     -- null: any
 ) STRICT;
@@ -480,7 +522,7 @@ CREATE TABLE counter (
     line     INTEGER NOT NULL,
     state    INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),
     priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
-    gate     INTEGER NOT NULL CHECK (gate BETWEEN 0 AND 6),
+    gate     INTEGER NOT NULL CHECK (gate BETWEEN 0 AND 7),
     count    INTEGER NOT NULL CHECK (count >= 0),
     PRIMARY KEY (line, state, priority, gate)
 ) STRICT, WITHOUT ROWID;

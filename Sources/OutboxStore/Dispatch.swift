@@ -15,6 +15,7 @@ package struct Attempt: Equatable, Sendable {
         let to: String
         let type: String
         let content: [UInt8]
+        let media: MediaUse?
 
         init(_ row: ReadyRow, opaque: String, _ line: Line) {
             message = row.record.id
@@ -25,7 +26,8 @@ package struct Attempt: Equatable, Sendable {
             credential = line.settings.credential
             to = row.to
             type = row.type
-            content = row.content
+            media = row.media
+            content = row.media.map { MediaName.filled(row.content, media: $0.name, metaID: $0.metaID) } ?? row.content
         }
     }
 
@@ -42,6 +44,8 @@ package struct Attempt: Equatable, Sendable {
     package var to: String { fixed.to }
     package var type: String { fixed.type }
     package var content: [UInt8] { fixed.content }
+    /// The file it goes with.
+    package var media: MediaUse? { fixed.media }
     /// Its slot in the line's pace, in nanoseconds of the steady clock.
     package var notBefore: UInt64 = 0
     /// Should it leave late: nanoseconds between those of its line, and how many may leave at once.
@@ -66,6 +70,14 @@ package struct Attempt: Equatable, Sendable {
     }
 }
 
+/// A file as Meta has it.
+package struct MediaUse: Equatable, Sendable {
+    package var media: MessageID
+    /// Our id, as it stands in the content.
+    package var name: String
+    package var metaID: String
+}
+
 /// A message whose turn it is, with what leaves.
 private struct ReadyRow {
     var record: Record
@@ -76,6 +88,7 @@ private struct ReadyRow {
     var isSimulated: Bool
     /// The window was closed: the fallback goes in place of this.
     var replaced: [UInt8]?
+    var media: MediaUse?
 
     init(_ row: Row) {
         let next = Record.columnCount
@@ -113,6 +126,7 @@ extension Queue {
         claimed.goOn = try freeSlots()
         claimed.goOn = try wakeContacts() || claimed.goOn
         claimed.goOn = try sweepOn() || claimed.goOn
+        claimed.goOn = try releaseUploaded() || claimed.goOn
         // The one behind the last is asked first: when only one may try, each gets its turn.
         let lines = readyLines
         let start = memory.lastLineServed.flatMap { last in lines.firstIndex { $0 > last } } ?? 0
@@ -172,9 +186,15 @@ extension Queue {
         }
         while true {
             let contact = try contact(line.id, row.record.person)
-            let facts = try facts(row, line, contact)
+            var facts = try facts(row, line, contact)
+            if let media = row.record.media, !facts.isPaused, !facts.templateHeld {
+                (facts.media, row.media) = try standing(of: media, for: line.id, now)
+            }
             switch facts.decide(now: limitsNow, deadline: attemptMax) {
             case .pass(let takesSlot): return try leave(row, line, contact, takesSlot: takesSlot, facts, now)
+            case .refused(let failure):
+                try giveUp(row.record.id, failure, now)
+                return nil
             case .wait(let gate, let until):
                 try park(row.record, gate, until: until, now)
                 return nil
@@ -188,6 +208,8 @@ extension Queue {
                 row.replaced = row.content
                 (row.type, row.content) = ("template", fallback)
                 row.record.template = template
+                row.record.media = nil
+                row.media = nil
             }
         }
     }

@@ -99,6 +99,7 @@ extension Queue {
         if row.lastEvent == memory.lastEvent { try noteErasing(erasure, now) }
         if row.id == (try pruning.newest.first { $0.integer(0) }) { try blank(row) } else { try remove(row) }
         erasure.report.messages += 1
+        if let media = record.media, try removeUnnamed(media) { erasure.report.files += 1 }
     }
 
     /// Leaves of a message that it was there.
@@ -108,7 +109,7 @@ extension Queue {
         try database.prepare(
             """
             UPDATE message SET recipient = '0000000', person = '0000000', content = '{}', template = NULL,
-                fallback = NULL, metadata = NULL, wamid = NULL, wamid_attempt = NULL, error_message = NULL
+                fallback = NULL, metadata = NULL, media = NULL, wamid = NULL, wamid_attempt = NULL, error_message = NULL
             WHERE id = :id
             """
         ).run(.integer(row.id))
@@ -147,7 +148,7 @@ extension Queue {
             if row.isNewest {
                 try database.prepare(
                     """
-                    UPDATE inbound SET wamid = NULL, text = NULL, body = '{}', contact = NULL, event = NULL
+                    UPDATE inbound SET wamid = NULL, text = NULL, body = '{}', contact = NULL, event = NULL, media = NULL
                     WHERE id = :id
                     """
                 ).run(.integer(row.id))

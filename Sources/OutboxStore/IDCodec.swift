@@ -13,6 +13,7 @@ package final class IDCodec {
         case inbound = 10
         case contact = 11
         case conversation = 12
+        case media = 13
     }
 
     private let cipher: BlockCipher

@@ -21,7 +21,8 @@ extension Queue {
         try mail.insert.run(
             .integer(id.rawValue), .integer(account), .integer(line), .integer(conversation.rawValue),
             .optional(message.wamid), .text(stored.type), .optional(stored.text), .integer(stored.at.milliseconds),
-            .optional(stored.groupID), .utf8(stored.body), .optional(stored.contact))
+            .optional(stored.groupID), .utf8(stored.body), .optional(stored.contact),
+            .optional(message.payload.media))
         try mail.addToConversation.run(.integer(id.rawValue), .integer(conversation.rawValue))
         try countReply(message, line, account, now)
         return stored

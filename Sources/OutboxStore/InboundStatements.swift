@@ -48,8 +48,8 @@ final class InboundStatements {
         route = try prepare("SELECT line, wamid FROM inbound WHERE id = :id AND account = :account")
         insert = try prepare(
             """
-            INSERT INTO inbound (id, account, line, conversation, wamid, type, text, at, group_id, body, contact)
-            VALUES (:id, :account, :line, :conversation, :wamid, :type, :text, :at, :group_id, :body, :contact)
+            INSERT INTO inbound (id, account, line, conversation, wamid, type, text, at, group_id, body, contact, media)
+            VALUES (:id, :account, :line, :conversation, :wamid, :type, :text, :at, :group_id, :body, :contact, :media)
             """)
         move = try prepare("UPDATE inbound SET conversation = :new WHERE conversation = :old")
         byAddress = try prepare(

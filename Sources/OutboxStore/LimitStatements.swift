@@ -103,7 +103,7 @@ final class LimitStatements {
             """)
         useFallback = try prepare(
             """
-            UPDATE message SET type = 'template', content = fallback, template = :template, fallback = NULL
+            UPDATE message SET type = 'template', content = fallback, template = :template, fallback = NULL, media = NULL
             WHERE id = :id
             """)
         firstTurn = try prepare(

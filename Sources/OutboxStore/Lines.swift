@@ -86,7 +86,11 @@ extension Queue {
             // When it is over each message's own policy is asked.
             try statements.changeGrace.run(.integer((now + settings.unknownGrace).milliseconds), .integer(line.id))
         }
-        if before.settings.phoneNumberID != settings.phoneNumberID { try forgetHealth(line.id) }
+        if before.settings.phoneNumberID != settings.phoneNumberID {
+            try forgetHealth(line.id)
+            try forgetUploads(line.id)
+        }
+        try tryUploadsNow(line.id, now)
         if before.settings.wabaID != settings.wabaID { try forgetTemplates(line.id) }
         if before.pool != line.pool {
             try copySlots(from: before.pool, to: line.pool)
@@ -151,6 +155,7 @@ extension Queue {
             return .subscribed(subscription)
         }
         _ = try resume(account) { $0.line == line.id }
+        try forgetUploads(line.id)
         try database.prepare("UPDATE line SET deleted_at = :now WHERE id = :id")
             .run(.integer(now.milliseconds), .integer(line.id))
         memory.lines[line.id] = nil

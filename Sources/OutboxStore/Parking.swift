@@ -14,7 +14,7 @@ extension Queue {
         if let until {
             try change(record.line, record.person) { $0.wakeAt = min($0.wakeAt ?? until, until) }
         }
-        if !gate.concernsPerson, !record.anyOrder { try releaseFollower(of: record) }
+        if !gate.keepsPlace, !record.anyOrder { try releaseFollower(of: record) }
     }
 
     /// Puts a message back into its class's queue, at its old place.

@@ -9,7 +9,7 @@ package struct PruneStep: Equatable, Sendable {
 
 /// Where a pass over the file stands.
 struct PrunePass {
-    enum Phase { case messages, events, received, webhooks, cohorts, space }
+    enum Phase { case messages, events, received, webhooks, cohorts, files, space }
 
     var phase = Phase.messages
     var after: Int64 = 0
@@ -71,7 +71,8 @@ extension Queue {
         case .webhooks: return try pruneWebhooks(now)
         case .cohorts:
             let removed = try cohorts.prune(now)
-            return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .space)
+            return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .files)
+        case .files: return try pruneFiles(now)
         case .space: return try giveBackSpace()
         }
     }

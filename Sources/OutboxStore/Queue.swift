@@ -22,6 +22,7 @@ package final class Queue {
     let removal: RemovalStatements
     let cohorts: CohortStatements
     let callbacks: CallbackStatements
+    let files: MediaStatements
     /// For other threads.
     package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
@@ -86,6 +87,14 @@ package final class Queue {
         var told: [Told] = []
         /// Who asked for what is being done.
         var actor: String?
+        /// Uploads to be made.
+        var uploadsWaiting: Int64 = 0
+        /// Uploads whose id Meta did not know, and that have not served since.
+        var uploadsRejected: Set<MediaUpload.Key> = []
+        /// Uploads that ended: their messages are to be let go.
+        var uploadsEnded: [MediaUpload.Key] = []
+        /// Files no row names any more, by SHA-256; not yet taken by whoever removes them.
+        var filesToRemove: [[UInt8]] = []
     }
 
     struct LineClass: Hashable {
@@ -111,6 +120,7 @@ package final class Queue {
         removal = try RemovalStatements(database)
         callbacks = try CallbackStatements(database)
         cohorts = try CohortStatements(database)
+        files = try MediaStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
@@ -127,7 +137,7 @@ package final class Queue {
         let lastMessage = try database.integer("SELECT max(id) FROM message")
         let lastBatch = try database.integer("SELECT max(id) FROM batch")
         let lastWebhook = try database.integer("SELECT max(id) FROM webhook")
-        let lastOfPeople = try ["inbound", "correspondent", "conversation"].map {
+        let lastOfPeople = try ["inbound", "correspondent", "conversation", "media"].map {
             try database.integer("SELECT max(id) FROM \($0)")
         }
         memory.lastID = MessageID(rawValue: ([lastMessage, lastBatch, lastWebhook] + lastOfPeople).max() ?? 0)
@@ -159,6 +169,8 @@ package final class Queue {
         // What these gates knew before may have changed while nobody looked.
         sweepAll(.pause)
         sweepAll(.template)
+        sweepAll(.media)
+        try rememberUploads()
     }
 
     /// The moment of this turn: nanoseconds of the boot clock, and the wall clock's time.

@@ -127,7 +127,7 @@ extension StoredMessage {
         m.delivered_at, m.read_at, m.failed_at, m.cancelled_at, m.error_code, m.error_message, m.last_event,
         m.gate, m.gated_at, m.turn, m.person, m.template, m.fallback IS NOT NULL, m.any_order, m.grace_until,
         m.on_unknown, m.no_receipt, m.price, m.replied_at,
-        m.simulated
+        m.simulated, m.media
         """
 
     init(_ row: Row) {
@@ -156,6 +156,7 @@ extension StoredMessage {
         pricing = row.optionalText(34).flatMap(Pricing.init(text:))
         repliedAt = time(35)
         isSimulated = row.integer(36) != 0
+        waits.media = row.optionalInteger(37).map(MessageID.init(rawValue:))
         onUnknown = row.optionalInteger(32).flatMap(UnknownPolicy.init(rawValue:))
     }
 }

@@ -50,14 +50,16 @@ struct Record {
     var pricing: Pricing?
     /// When the person first answered it.
     var repliedAt: Timestamp?
+    /// The file it names.
+    var media: MessageID?
 
     static let columns = """
         id, account, line, state, attempt, closed_attempt, unknown, failed_by, due_at, failures, grace_until, last_event,
         wamid, sent_at, delivered_at, read_at, failed_at, cancelled_at, error_code, error_message, expires_at,
         priority, batch, person, any_order, turn, gate, gated_at, template, on_unknown, claimed_at,
-        receipt_until, no_receipt, wamid_attempt, type = 'reaction', cohort, price, replied_at
+        receipt_until, no_receipt, wamid_attempt, type = 'reaction', cohort, price, replied_at, media
         """
-    static let columnCount: Int32 = 38
+    static let columnCount: Int32 = 39
 
     init(_ row: Row) {
         func time(_ column: Int32) -> Timestamp? { row.optionalInteger(column).map(Timestamp.init(milliseconds:)) }
@@ -104,6 +106,7 @@ struct Record {
         cohort = row.integer(35)
         pricing = row.optionalText(36).flatMap(Pricing.init(text:))
         repliedAt = time(37)
+        media = row.optionalInteger(38).map(MessageID.init(rawValue:))
         stored = Stored(self)
     }
 
@@ -113,7 +116,7 @@ struct Record {
         switch state {
         case .processing: return !unknown
         case .retrying: return true
-        case .queued: return gate == .none || gate.concernsPerson
+        case .queued: return gate == .none || gate.keepsPlace
         case .scheduled, .sent, .delivered, .read, .failed, .cancelled: return false
         }
     }

@@ -82,10 +82,10 @@ final class Statements {
             """
             INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
                 content, metadata, send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback,
-                any_order, on_unknown, lot, cohort, simulated)
+                any_order, on_unknown, lot, cohort, simulated, media)
             VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
                 :content, :metadata, :send_at, :expires_at, :created_at, :turn, :gate, :gated_at, :person, :template,
-                :fallback, :any_order, :on_unknown, :lot, :cohort, :simulated)
+                :fallback, :any_order, :on_unknown, :lot, :cohort, :simulated, :media)
             """)
         insertEvent = try prepare(
             """

@@ -22,6 +22,8 @@ package enum SubmitRefusal: Equatable, Sendable {
     case template([TemplateProblem])
     /// What is wrong with the message it answers or reacts to.
     case mention(TemplateProblem)
+    /// What is wrong with the file it names.
+    case media(TemplateProblem)
     /// Free-form, the person's window is closed, and there is no fallback; the field that holds the content.
     case windowClosed(String)
     /// The pool has no room, and waiting is not wanted; it may have at that moment, by the wall clock.
@@ -86,6 +88,12 @@ extension Queue {
         }
         var draft = draft
         if let problem = try lookUpMention(&draft, line, now) { return .refused(.mention(problem)) }
+        let media: MediaFile?
+        switch try lookUpMedia(draft, account) {
+        case .refused(let problem): return .refused(.media(problem))
+        case .found(let file): media = file
+        }
+        if let media { try used(media, now) }
         let id = nextID(now)
         let state: MessageState = later == nil ? .queued : .scheduled
         let gate = later == nil && !draft.isSimulated ? try gateOnEntry(line.id, draft.priority, person) : .none
@@ -108,7 +116,7 @@ extension Queue {
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
             .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
             .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()), .integer(cohort),
-            .integer(draft.isSimulated ? 1 : 0))
+            .integer(draft.isSimulated ? 1 : 0), .optional(media?.id.rawValue))
         if cohort != 0 { memory.cohorts.accepted(cohort) }
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
@@ -150,7 +158,7 @@ extension Queue {
             let person = try person(draft.to.text, account: account)
             var draft = draft
             return try refusal(of: draft, to: person, line, later: later, now)
-                ?? lookUpMention(&draft, line, now).map { .mention($0) }
+                ?? lookUpMention(&draft, line, now).map { .mention($0) } ?? mediaRefusal(of: draft, account)
         }
     }
 

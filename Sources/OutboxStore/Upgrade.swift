@@ -59,6 +59,10 @@ private let steps: [(version: Int64, sql: String)] = [
                 (length(recipient) BETWEEN 7 AND 15 AND recipient NOT GLOB ''*[^0-9]*'')
                 OR (length(recipient) BETWEEN 4 AND 135 AND recipient GLOB ''[A-Z][A-Z].*''))')
         WHERE type = 'table' AND name = 'message';
+        UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (gate BETWEEN 0 AND 6)', 'CHECK (gate BETWEEN 0 AND 7)')
+        WHERE type = 'table' AND name IN ('message', 'counter');
+        UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (kind BETWEEN 0 AND 7)', 'CHECK (kind BETWEEN 0 AND 8)')
+        WHERE type = 'table' AND name = 'retention';
         PRAGMA writable_schema = RESET;
         ALTER TABLE account ADD COLUMN label TEXT;
         ALTER TABLE account ADD COLUMN email TEXT;
@@ -130,6 +134,46 @@ private let steps: [(version: Int64, sql: String)] = [
         SELECT c.id, m.error_code, count(*) FROM message AS m
             JOIN cohort AS h ON h.id = m.cohort JOIN cohort AS c ON c.id = h.id OR c.id = h.day
         WHERE m.state = 7 GROUP BY c.id, m.error_code;
+        CREATE TABLE media (
+            id           INTEGER PRIMARY KEY,
+            account      INTEGER NOT NULL REFERENCES account (id),
+            sha256       BLOB    NOT NULL CHECK (length(sha256) = 32),
+            mime         TEXT    NOT NULL CHECK (mime <> ''),
+            size         INTEGER NOT NULL CHECK (size >= 1),
+            filename     TEXT,
+            created_at   INTEGER NOT NULL,
+            last_used_at INTEGER NOT NULL,  -- handed in, or named by a message; to the hour
+            UNIQUE (sha256, account, mime)
+        ) STRICT;
+
+        CREATE INDEX media_age ON media (last_used_at);
+
+        -- The upload of a file to Meta for a line's number: made once for all messages that name the file.
+        CREATE TABLE media_upload (
+            media         INTEGER NOT NULL REFERENCES media (id),
+            line          INTEGER NOT NULL REFERENCES line (id),
+            state         INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),  -- MediaUploadState
+            meta_id       TEXT,
+            expires_at    INTEGER,           -- until when Meta keeps it
+            attempts      INTEGER NOT NULL CHECK (attempts >= 0),    -- since it was last asked for
+            failures      INTEGER NOT NULL CHECK (failures >= 0),    -- of them, those that count
+            rejections    INTEGER NOT NULL CHECK (rejections >= 0),  -- in a row: Meta did not know the id it gave
+            next_at       INTEGER,           -- waiting: when it is tried; refused: when a message may ask for it again
+            error_code    TEXT,
+            error_message TEXT,
+            PRIMARY KEY (media, line),
+            CHECK (state <> 1 OR (meta_id IS NOT NULL AND expires_at IS NOT NULL)),
+            CHECK (state = 1 OR next_at IS NOT NULL)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE INDEX media_upload_due ON media_upload (next_at) WHERE state = 0;
+        ALTER TABLE message ADD COLUMN media INTEGER;
+        CREATE INDEX message_upload ON message (line, media, turn) WHERE gate = 7;
+        CREATE INDEX message_media ON message (media, state) WHERE media IS NOT NULL;
+        ALTER TABLE inbound ADD COLUMN media TEXT;
+        UPDATE inbound SET media = json_extract(body, '$.' || type || '.id')
+        WHERE type IN ('image', 'video', 'audio', 'document', 'sticker');
+        CREATE INDEX inbound_media ON inbound (media) WHERE media IS NOT NULL;
         """
     ),
 ]

@@ -31,6 +31,10 @@ extension QueueReader {
         facts.lineStop = try health(line.id).health?.stop
         facts.templateStop = try templateStop(message.waits.template, line.id)
         facts.gates.templateHeld = facts.templateStop != nil
+        if let media = message.waits.media {
+            facts.media = WhyFacts.MediaWait(
+                id: codec.text(media, .media), upload: try upload(MediaUpload.Key(media: media, line: line.id)))
+        }
         guard let pool = try pool(line.pool, limitsNow: limitsNow)
         else { return facts }
         facts.pool = pool.pool.name
