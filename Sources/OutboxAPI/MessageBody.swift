@@ -33,7 +33,9 @@ package struct MessageBody: Equatable, Sendable {
         guard value.kind == .object else { return .wrong(reader.errors) }
         let line = reader.string("line")
         let to = recipient(&reader)
-        let content = ContentBody.read(&reader, path, strange: strange)
+        var content = ContentBody.read(&reader, path, strange: strange)
+        let media = content.flatMap { MediaNaming.adopt(&reader, $0) }
+        if let media { content?.json = media.content }
         let sendAt = moment(&reader, "sendAt")
         if let sendAt, sendAt <= now { reader.refuse("sendAt", "must lie in the future; it is now \(now.rfc3339)") }
         let expiresAt = moment(&reader, "expiresAt")
@@ -56,6 +58,7 @@ package struct MessageBody: Equatable, Sendable {
         draft.whenFull = whenFull
         draft.onUnknown = onUnknown
         draft.mention = content.mention
+        draft.media = media?.name
         draft.isChecked = content.isChecked
         draft.isSimulated = isSimulated
         return .complete(MessageBody(draft: draft, dryRun: dryRun))
@@ -99,6 +102,9 @@ package struct MessageBody: Equatable, Sendable {
         var message: TemplateMessage?
         if let template = inner["template"] {
             inner.adopt(TemplateBody.read(template, path: path + "fallback.template.", into: &message))
+            if let message, MediaNaming.names(message.content) {
+                inner.refuse("template", "names a file of outboxd's, which a fallback cannot: give Meta's id or a link")
+            }
         } else if value.kind == .object {
             inner.refuse("template", "is missing: give the template that goes when the window is closed")
         }

@@ -20,6 +20,10 @@ package enum Route: Equatable, Sendable {
     case queue
     case analytics(AnalyticsReport)
     case erase
+    case mediaList
+    case uploadMedia
+    case media(String)
+    case deleteMedia(String)
     case lines
     case line(String)
     case putLine(String)
@@ -91,9 +95,11 @@ package enum Route: Equatable, Sendable {
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
             .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts, .template,
-            .previewTemplate:
+            .previewTemplate, .mediaList, .media:
             .read
-        case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor: .send
+        case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor, .uploadMedia,
+            .deleteMedia:
+            .send
         case .catchUp, .putLine, .deleteLine, .reload, .backup, .putPool, .pause, .resume, .resolve, .putRetention,
             .subscribe, .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback,
             .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase, .metrics, .doctor, .makeTemplate,
@@ -116,7 +122,8 @@ package enum Route: Equatable, Sendable {
     package var takesParameters: Bool {
         switch self {
         case .hosted(let call): call.takesParameters
-        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries, .lineTemplates:
+        case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries, .lineTemplates,
+            .mediaList, .uploadMedia:
             true
         case .analytics: true
         default: false
@@ -242,6 +249,8 @@ package enum Route: Equatable, Sendable {
         Place("/v1/subscriptions/{id}/old-secret", ["DELETE": { .deleteOldSecret($0) }]),
         Place("/v1/subscriptions/{id}/replay", ["POST": { .replay($0) }]),
         Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
+        Place("/v1/media", ["GET": { _ in .mediaList }, "POST": { _ in .uploadMedia }]),
+        Place("/v1/media/{id}", ["GET": { .media($0) }, "DELETE": { .deleteMedia($0) }]),
         Place("/v1/queue", ["GET": { _ in .queue }]),
         Place("/v1/analytics/summary", ["GET": { _ in .analytics(.summary) }]),
         Place("/v1/analytics/funnel", ["GET": { _ in .analytics(.funnel) }]),

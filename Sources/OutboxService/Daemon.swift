@@ -22,6 +22,8 @@ package final class Daemon: Sendable {
     private let calls: GraphCalls
     private let backups: BackupThread
     private let onboarding: Onboarding
+    private let media: MediaStore
+    private let uploader: MediaUploader
     private let door: Doorkeeper
     private let rateLimit: Lock<Int>
     private let rates: Rates
@@ -128,12 +130,25 @@ package final class Daemon: Sendable {
                 path: directory.database, settings: settings, secrets: secrets, graph: { sender.endpoint }),
             journal: journal, orders: { frontMail.post(.streams($0)) }, answers: { frontMail.post(.answers($0)) })
         self.backups = backups
+        let media = try MediaStore(
+            MediaStore.Parts(
+                folder: directory.media, path: directory.database, idKey: queue.idKey, writer: inbox, journal: journal,
+                fetcher: MediaFetcher(
+                    target: { sender.endpoint }, secrets: secrets, orders: { frontMail.post(.streams($0)) }),
+                orders: { frontMail.post(.streams($0)) }, answers: { frontMail.post(.answers($0)) },
+                resume: { frontMail.post(.resume($0)) }),
+            freeDiskMin: IntakeLimits(settings).freeDiskMin)
+        self.media = media
+        let uploader = MediaUploader(
+            folder: directory.media, target: { sender.endpoint }, secrets: secrets,
+            ended: { inbox.post($0.map(WriterInput.uploadEnded)) })
+        self.uploader = uploader
         front = startFront(
             listeners: listeners, bell: frontBell, mailbox: frontMail,
             limits: httpLimits(settings, sockets: listeners.count, journal),
             Frontend.Parts(
                 writer: inbox, reader: reader, events: events, caller: caller, backups: backups,
-                onboarding: onboarding, secrets: secrets,
+                onboarding: onboarding, media: media, secrets: secrets,
                 subscriptionSecrets: subscriptionSecrets, journal: journal,
                 idKey: queue.idKey,
                 clock: queue.clock,
@@ -141,7 +156,7 @@ package final class Daemon: Sendable {
                 pong: { number in pulse.withLock { $0.front = number } },
                 reload: { [secrets, rates] who in
                     try reloadParts(
-                        load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates), journal,
+                        load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates, media), journal,
                         by: who)
                 }))
         writer = WriterThread(
@@ -156,6 +171,8 @@ package final class Daemon: Sendable {
                     caller.logged()
                 },
                 pong: { pong in pulse.withLock { $0.writer = pong } },
+                uploads: { uploader.upload($0) },
+                removedFiles: { media.remove($0) },
                 fatal: { endAtOnce($0, journal) }))
     }
 
@@ -195,8 +212,8 @@ package final class Daemon: Sendable {
     private func reloadOnSignal() {
         do {
             try reloadParts(
-                load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates), journal, by: "SIGHUP"
-            )
+                load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates, media), journal,
+                by: "SIGHUP")
         } catch {
             journal.write(LogLine(.error, .reloadFailed, "nothing was reloaded: \(error)"))
         }
@@ -213,11 +230,14 @@ package final class Daemon: Sendable {
         caller.stop()
         backups.stop()
         onboarding.stop()
+        media.stop()
         let end = steadyNanoseconds() + UInt64(settings.stopTimeout.components.seconds) * 1_000_000_000
         waitForWriter()
         sender.finish(within: settings.stopTimeout)
         calls.finish(within: .nanoseconds(end - min(end, steadyNanoseconds())))
         caller.finish(within: .nanoseconds(end - min(end, steadyNanoseconds())))
+        // Made again after the next start.
+        uploader.finish(within: .zero)
         // The writer still answers whoever has asked.
         front.join()
         waitForWriter()
@@ -226,6 +246,7 @@ package final class Daemon: Sendable {
         events.finish()
         backups.finish()
         onboarding.finish()
+        media.finish()
         journal.write(LogLine(.notice, .stopped, "stopped"))
     }
 }

@@ -67,7 +67,9 @@ func httpLimits(_ settings: Settings, sockets: Int, _ journal: Journal) -> HTTPL
     var limits = HTTPLimits()
     // Whoever waits for what Meta or an endpoint says gets to hear it, as long as those are waited for.
     limits.drainSeconds += Double(settings.stopTimeout.components.seconds)
-    let own = settings.connections + CallerStep<Dice>.callsMax + GraphCalls.connections + Descriptors.ownFiles
+    let own =
+        settings.connections + CallerStep<Dice>.callsMax + GraphCalls.connections + Descriptors.ownFiles
+        + Descriptors.mediaFiles
     let most = Descriptors.raiseMax()
     let share = (most - own) / sockets
     limits.connectionsMax = min(limits.connectionsMax, max(Descriptors.connectionsMin, share))

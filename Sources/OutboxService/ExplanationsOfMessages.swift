@@ -172,6 +172,28 @@ extension LogKind {
                     + "waits.",
                 remedy: "A line's token: outboxctl line add @OUTBOXD_LINE@ --token - < FILE. Others: put the file in "
                     + "place and systemctl reload outboxd; a credential needs a restart.")
+        case .mediaUploaded:
+            .init(
+                subject: "Meta has a file",
+                cause: "It was uploaded for the number of @OUTBOXD_LINE@; the messages that wait for it go.",
+                remedy: nothingToDo)
+        case .mediaRetried:
+            .init(
+                subject: "A file could not be uploaded yet",
+                cause: "The upload for @OUTBOXD_LINE@ did not get through; code @OUTBOXD_CODE@. It is tried again.",
+                remedy: nothingToDo)
+        case .mediaRefused:
+            .init(
+                subject: "A file is not uploaded",
+                cause: "Meta does not take it, or its bytes are not here; code @OUTBOXD_CODE@. The messages of "
+                    + "@OUTBOXD_LINE@ that name it fail.",
+                remedy: "Hand in a file Meta takes: outboxctl media upload FILE --line @OUTBOXD_LINE@; then "
+                    + "outboxctl retry for the messages.")
+        case .mediaUnwritable:
+            .init(
+                subject: "A file that was handed in could not be written",
+                cause: "The disk of the state directory failed; the caller was told so.",
+                remedy: "Look at the kernel's log and at the permissions of media/ in the state directory.")
         case .catchUp:
             .init(
                 subject: "Lost statuses are asked for",

@@ -21,12 +21,24 @@ extension Frontend {
     }
 
     func drained(_ exchange: Exchange) {
-        if backups.contains(exchange) { parts.backups.drained(exchange) } else { events.post(.drained(exchange)) }
+        if downloads.contains(exchange) {
+            parts.media.drained(exchange)
+        } else if backups.contains(exchange) {
+            parts.backups.drained(exchange)
+        } else {
+            events.post(.drained(exchange))
+        }
     }
 
     func cutOff(_ exchange: Exchange) {
         followers[exchange] = nil
-        if backups.remove(exchange) != nil { parts.backups.gone(exchange) } else { events.post(.gone(exchange)) }
+        if downloads.remove(exchange) != nil {
+            parts.media.gone(exchange)
+        } else if backups.remove(exchange) != nil {
+            parts.backups.gone(exchange)
+        } else {
+            events.post(.gone(exchange))
+        }
     }
 
     /// Whose key has ended or whose role was taken away, gets and gives no more by what was begun before.
@@ -36,6 +48,12 @@ extension Frontend {
         for (exchange, visitor) in followers where isMeant(visitor) {
             cutOff(exchange)
             server.breakOff(exchange)
+        }
+        for (exchange, visitor) in uploads where isMeant(visitor) {
+            uploads[exchange] = nil
+            parts.media.dropped(exchange)
+            let words = "the key has ended, or the role was taken away, while the file came"
+            respond(exchange, .error(APIError(.unauthorized, words)))
         }
         for (exchange, job) in bulks {
             guard let visitor = job.visitor, isMeant(visitor) else { continue }
@@ -48,21 +66,24 @@ extension Frontend {
     func carryOut(_ order: StreamOrder) {
         switch order {
         case .refuse(let exchange, let error):
-            followers[exchange] = nil
-            backups.remove(exchange)
+            forget(exchange)
             respond(exchange, .error(error))
         case .begin(let exchange, let head, let endless):
             if !server.begin(exchange, head, endless: endless) { cutOff(exchange) }
         case .piece(let exchange, let bytes): server.write(exchange, bytes)
         case .end(let exchange):
-            followers[exchange] = nil
-            backups.remove(exchange)
+            forget(exchange)
             server.end(exchange)
         case .breakOff(let exchange):
-            followers[exchange] = nil
-            backups.remove(exchange)
+            forget(exchange)
             server.breakOff(exchange)
         }
+    }
+
+    private func forget(_ exchange: Exchange) {
+        followers[exchange] = nil
+        backups.remove(exchange)
+        downloads.remove(exchange)
     }
 
     // MARK: Cursors

@@ -37,6 +37,10 @@ extension Frontend {
         case .analytics(let report):
             let query = try AnalyticsQuery.read(try parameters(request.head), by: report.divisions, now: now)
             parts.reader.ask(exchange, .analytics(report, query), account: account)
+        case .mediaList: try listMedia(request.head, exchange, guest)
+        case .uploadMedia: preconditionFailure("a file comes in pieces")
+        case .media(let id): getMedia(id, request, exchange, guest)
+        case .deleteMedia(let id): post(asker, .removeMedia(exchange, try mediaID(id)))
         case .resolve(let text):
             post(
                 asker, .resolve(exchange, try id(text), try ResolveBody.read(try parse(request.body)), who: guest.words)

@@ -23,6 +23,8 @@ final class Frontend: HTTPHandler {
         case replies([(Exchange, WriterReply)])
         case answers([(Exchange, HTTPResponse)])
         case streams([StreamOrder])
+        /// The body of a file may go on.
+        case resume(Exchange)
         case ping(UInt64)
         /// Roles or keys are others than before.
         case accessChanged
@@ -92,6 +94,11 @@ final class Frontend: HTTPHandler {
     /// Copies of the database that are made or handed over.
     var backups: Set<Exchange> = []
 
+    /// Files that are handed in, or whose row the writer has.
+    var uploads: [Exchange: Visitor] = [:]
+    /// Files that are handed out.
+    var downloads: Set<Exchange> = []
+
     /// A line whose change the writer has, and the token to go back to if nothing comes of it.
     struct LineChange {
         var line: String
@@ -108,6 +115,7 @@ final class Frontend: HTTPHandler {
         var caller: Caller
         var backups: BackupThread
         var onboarding: Onboarding
+        var media: MediaStore
         var secrets: Secrets
         var subscriptionSecrets: SubscriptionSecrets
         var journal: Journal
@@ -160,6 +168,7 @@ final class Frontend: HTTPHandler {
                 bulks[exchange] = job
                 return .stream
             case .submitBulk: return .collect(bytesMax: limits.bulkBytesMax)
+            case .uploadMedia: return try planUpload(head, guest, peer, exchange)
             default: return .collect(bytesMax: limits.singleBytesMax)
             }
         } catch {
@@ -239,9 +248,18 @@ final class Frontend: HTTPHandler {
 
     // MARK: Streams
 
-    func received(piece: [UInt8], _ exchange: Exchange) { streamPiece(piece, exchange) }
-    func ended(_ exchange: Exchange) { streamEnded(exchange) }
-    func dropped(_ exchange: Exchange) { bulks[exchange] = nil }
+    func received(piece: [UInt8], _ exchange: Exchange) {
+        if uploads[exchange] != nil { parts.media.take(piece, exchange) } else { streamPiece(piece, exchange) }
+    }
+
+    func ended(_ exchange: Exchange) {
+        if uploads[exchange] != nil { parts.media.ended(exchange) } else { streamEnded(exchange) }
+    }
+
+    func dropped(_ exchange: Exchange) {
+        if uploads.removeValue(forKey: exchange) != nil { parts.media.dropped(exchange) }
+        bulks[exchange] = nil
+    }
 
     /// So that no user of the machine can keep the others out.
     func connectionsMax(for peer: Peer, listener: Int) -> Int {
@@ -282,7 +300,12 @@ final class Frontend: HTTPHandler {
         for mail in mailbox.take() {
             switch mail {
             case .replies(let replies): for (exchange, reply) in replies { deliver(reply, exchange) }
-            case .answers(let answers): for (exchange, response) in answers { respond(exchange, response) }
+            case .answers(let answers):
+                for (exchange, response) in answers {
+                    uploads[exchange] = nil
+                    respond(exchange, response)
+                }
+            case .resume(let exchange): server.resume(exchange)
             case .streams(let orders): for order in orders { carryOut(order) }
             case .ping(let number): parts.pong(number)
             case .accessChanged: expelStrangers()
@@ -294,6 +317,7 @@ final class Frontend: HTTPHandler {
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
         if case .measured(let measures) = reply { return tell(measures, exchange) }
+        if uploads.removeValue(forKey: exchange) != nil { parts.media.kept(exchange) }
         if let response = accessReply(reply, exchange) { return respond(exchange, response) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {

@@ -57,6 +57,11 @@ package enum LogKind: String, CaseIterable, Sendable {
     case backupTaken = "7028278b4a234d2bba3cd2dee8a18d7e"
     case backupFailed = "3b128b1bc37c423f981f1a56aa5e49fc"
 
+    case mediaUploaded = "2d8c6fb01e3a4c7f95a0d1b37e6f4c82"
+    case mediaRetried = "91b7e4d25c0f4ae8b36d7a1f0c92e5d4"
+    case mediaRefused = "c4f05a8d7b214e9c80e3f6a29d1b5c73"
+    case mediaUnwritable = "6a3e9d0c52f14b87a9c1e07d84b6f2e5"
+
     case lineChanged = "d8e77f66b6cef1c96590cf42ef03c2f8"
     case lineHeld = "34fbf449f545c61b0392993bd88e75f9"
     case lineReleased = "c480eb96ff1ef1813a1054891f7e2926"

@@ -37,6 +37,7 @@ enum Question: Sendable {
     case subscription(Int64)
     case deliveries(Int64, DeliveryQuery)
     case metrics(WriterMeasures, ProcessMeasures)
+    case media(before: MessageID?, limit: Int)
 }
 
 /// What takes a look at the store first, and is answered by whoever is asked then.
@@ -234,6 +235,7 @@ struct Answerer {
         case .subscription(let id): return try subscription(id)
         case .deliveries(let id, let query): return try deliveries(id, query)
         case .metrics(let writer, let process): return try metrics(writer, process)
+        case .media(let before, let limit): return try media(before: before, limit: limit)
         case .cursors: return try cursors()
         case .cursor(let name):
             guard let cursor = try reader.cursor(name, account: account) else {

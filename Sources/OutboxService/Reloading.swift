@@ -9,10 +9,11 @@ struct Reloaded {
     let door: Doorkeeper
     let rateLimit: Lock<Int>
     let rates: Rates
+    let media: MediaStore
 
     init(
         _ secrets: Secrets, _ sender: Sender, _ caller: Caller, _ inbox: WriterInbox, _ door: Doorkeeper,
-        _ rateLimit: Lock<Int>, _ rates: Rates
+        _ rateLimit: Lock<Int>, _ rates: Rates, _ media: MediaStore
     ) {
         self.rates = rates
         self.secrets = secrets
@@ -21,6 +22,7 @@ struct Reloaded {
         self.inbox = inbox
         self.door = door
         self.rateLimit = rateLimit
+        self.media = media
     }
 }
 
@@ -35,6 +37,7 @@ func reloadParts(
     parts.rates.set(rates)
     parts.rateLimit.withLock { $0 = settings.rateLimit }
     parts.inbox.post(.limitIntake(IntakeLimits(settings)))
+    parts.media.set(freeDiskMin: IntakeLimits(settings).freeDiskMin)
     parts.secrets.reload()
     for problem in parts.secrets.problems() { journal.write(LogLine(.error, .secretMissing, problem)) }
     parts.caller.reload(allowsHTTP: settings.allowsHTTPCallbacks)

@@ -85,6 +85,8 @@ struct ReplyWords {
             return .error(APIError(.internalError, "a key was made and nobody waits for it"))
         case .keyRotated(nil, _), .keyRemoved(nil, _): return .error(APIError(.notFound, "there is no such key"))
         case .keyRemoved(.some, _): return HTTPResponse(status: 204)
+        case .media(let kept): return self.response(to: kept)
+        case .mediaRemoved(let removal): return self.response(to: removal)
         case .measured: return .error(APIError(.internalError, "the metrics have no page"))
         case .sliceStored, .sliceRefused, .keyedStored, .keyedRefused, .bulkAnswer:
             return .error(APIError(.internalError, "a bulk's answer has no bulk"))
@@ -119,6 +121,7 @@ struct ReplyWords {
                     $0.field("received", report.received)
                     $0.field("conversations", report.conversations)
                     $0.field("contacts", report.contacts)
+                    $0.field("files", report.files)
                     $0.field("events", report.events)
                     $0.field("webhooks", report.webhooks)
                 }
@@ -278,7 +281,7 @@ extension SubmitRefusal {
             APIError(
                 .idempotencyConflict, "the idempotency key stands for something else: nothing is stored",
                 fieldErrors(path: path))
-        case .template, .mention: .validation(fieldErrors(path: path))
+        case .template, .mention, .media: .validation(fieldErrors(path: path))
         case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors(path: path))
         }
     }
@@ -300,7 +303,7 @@ extension SubmitRefusal {
         case .lineDown(let name, let until):
             FieldError(path + "line", "\(name) gets nothing through; the next try is at \(until.rfc3339)")
         case .template: FieldError(path + "template", "is not as Meta has it")
-        case .mention(let problem): FieldError(path + problem.field, problem.message)
+        case .mention(let problem), .media(let problem): FieldError(path + problem.field, problem.message)
         case .keyUsed(let since):
             FieldError(
                 IdempotencyKey.header,

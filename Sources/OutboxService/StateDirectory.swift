@@ -17,6 +17,8 @@ struct StateDirectory {
 
     var database: String { "\(path)/outboxd.db" }
     var secrets: String { "\(path)/secrets" }
+    /// Files callers handed in.
+    var media: String { "\(path)/media" }
 
     /// Makes the folder when it is not there. `replaces`: whatever database stands there is about to be replaced, and
     /// is not looked at.
@@ -63,11 +65,14 @@ struct StateDirectory {
         }
         try refuseStrangers(path, folder, own: 0o700)
         let isOpen = folder.st_mode & 0o011 != 0
-        let files = ["outboxd.db", "outboxd.db-wal", "outboxd.db-shm", "outboxd.db-journal", "outboxd.lock", "secrets"]
+        let files = [
+            "outboxd.db", "outboxd.db-wal", "outboxd.db-shm", "outboxd.db-journal", "outboxd.lock", "secrets", "media",
+        ]
         for name in files {
-            let kind: mode_t = name == "secrets" ? S_IFDIR : S_IFREG
-            let own: mode_t = name == "secrets" ? 0o700 : 0o600
-            let kindWords = name == "secrets" ? "folder" : "plain file"
+            let isFolder = name == "secrets" || name == "media"
+            let kind: mode_t = isFolder ? S_IFDIR : S_IFREG
+            let own: mode_t = isFolder ? 0o700 : 0o600
+            let kindWords = isFolder ? "folder" : "plain file"
             let file = "\(path)/\(name)"
             var info = stat()
             guard lstat(file, &info) == 0 else {

@@ -74,6 +74,10 @@ enum WriterInput: Sendable {
     /// Meta took the mark.
     case markRead(Exchange, MessageID, typing: Bool)
     case caughtUp(CatchUpNews)
+    /// Its bytes are on the disk.
+    case keepMedia(Exchange, MediaDraft)
+    case removeMedia(Exchange, MessageID)
+    case uploadEnded(UploadEnd)
     case webhook(Exchange?, ReceivedWebhook)
     /// Claim no more: the end is near.
     case stopClaiming
@@ -186,6 +190,8 @@ enum WriterReply: Sendable {
     case templatesRemoved(line: String, name: String, languages: [String])
     case templatesSynced(TemplateSync)
     case measured(WriterMeasures)
+    case media(KeptMedia)
+    case mediaRemoved(MediaRemoval)
     case storageFailed(StorageTrouble)
 }
 

@@ -84,6 +84,10 @@ extension WriterStep {
             try queue.markRead(id, account: account)
             return Effect(reply: (exchange, .markedRead(id, typing: typing)))
         case .caughtUp(let news): return try apply(news, now)
+        case .keepMedia(let exchange, let draft): return try keep(draft, exchange, now)
+        case .removeMedia(let exchange, let id):
+            return Effect(reply: (exchange, .mediaRemoved(try queue.removeFile(id, account: account))))
+        case .uploadEnded(let end): return try record(end, now)
         case .outcome(let outcome): return try record(outcome, now)
         case .webhook(let exchange, let webhook): return try store(webhook, exchange, now)
         case .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping, .measure, .barrier, .erase:
@@ -102,7 +106,7 @@ extension WriterInput {
     /// What could not be written is to be written with the next turn: nobody waits for an answer and says it again.
     var comesOnce: Bool {
         switch wish {
-        case .outcome, .callbacks, .caughtUp, .changed: true
+        case .outcome, .callbacks, .caughtUp, .changed, .uploadEnded: true
         default: false
         }
     }
@@ -155,13 +159,14 @@ extension WriterInput {
             .findSubscription(let exchange, _), .replay(let exchange, _, _), .addAccount(let exchange, _),
             .setAccount(let exchange, _),
             .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _),
-            .erase(let exchange, _), .templateChanged(let exchange, _, _):
+            .erase(let exchange, _), .templateChanged(let exchange, _, _), .keepMedia(let exchange, _),
+            .removeMedia(let exchange, _):
             exchange
         case .lineNews(let news): news.exchange
         case .webhook(let exchange, _): exchange
         case .measure(let exchange): exchange
         case .callbacks, .caughtUp, .outcome, .stopClaiming, .releaseLines, .limitIntake, .lookedAt, .ping,
-            .barrier, .keyUsed, .changed:
+            .barrier, .keyUsed, .changed, .uploadEnded:
             nil
         }
     }

@@ -27,6 +27,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var changedSubscriptions: [Int64] = []
         /// How many reports of each subscription are stored, or will never be.
         var recordedReports: [Int64: Int] = [:]
+        /// Files to be taken to Meta.
+        var uploads: [UploadTask] = []
+        /// Files no row names any more, by SHA-256.
+        var removedFiles: [[UInt8]] = []
         /// To be called when the other outputs are on their way.
         var barriers: [@Sendable () -> Void] = []
         /// The disk can no longer be trusted: end, and start afresh.
@@ -77,6 +81,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private var measuring: [Exchange] = []
     /// Erasures that were asked for; the first is under way.
     var erasures: [ErasureJob] = []
+    var uploads = UploadsUnderWay()
 
     private var diskRoom = DiskRoom()
     private var limits: IntakeLimits
@@ -99,7 +104,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         diskRoom.set = limits.freeDiskMin
         gates = LineGates(try queue.breakers())
         metrics = WriterMetrics(queue)
-        words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, writes: writes)
+        words = WriterWords(
+            idText: { queue.codec.text($0) }, mediaText: { queue.codec.text($0, .media) }, shown: shown, writes: writes)
     }
 
     func close() throws { try queue.close() }
@@ -157,6 +163,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 operations.append(.input(input))
                 continue
             }
+            if case .uploadEnded(let end) = input { uploads.keys.remove(end.task.key) }
             switch input.wish {
             case let wish where wish.isIntake && !diskRoom.takesMessages:
                 refuse(input, .diskFull, .storageFailed(.full), &operations, &outputs)
@@ -254,6 +261,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var erasure: ErasureJob?
         /// What has ended is to be looked through at once.
         var prunesNow = false
+        /// Waits for an upload.
+        var waiter: UploadsUnderWay.Waiter?
+        /// How an upload stands after a try.
+        var upload: MediaUpload?
     }
 
     private func perform(_ operation: Operation, _ now: Timestamp, _ tick: UInt64) throws -> Effect {
@@ -287,6 +298,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         _ operations: [Operation], _ effects: [Effect], _ kept: [StoreError?], _ now: Timestamp, _ tick: UInt64,
         _ outputs: inout Outputs
     ) {
+        var endedUploads: [MediaUpload] = []
         // What was stored is told before anything changes again.
         for (index, effect) in effects.enumerated() where kept[index] == nil { gates.saved(effect.saved) }
         for (index, effect) in effects.enumerated() {
@@ -324,6 +336,11 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if effect.prunesNow { pruneAt = tick }
             if let step = effect.pruned { plan(after: step, tick, &outputs) }
             if let job = effect.erasure { erasures[0] = job }
+            if var waiter = effect.waiter {
+                waiter.until = tick + Self.idPatience
+                uploads.waiting.append(waiter)
+            }
+            if let upload = effect.upload { endedUploads.append(upload) }
         }
         outputs.log += words.told(told) { queue.line($0)?.name }
         told = []
@@ -333,6 +350,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let erasesAt = endErasure(tick, &outputs)
         do {
             try setWakes(now, tick, &outputs)
+            try uploadOn(endedUploads, now, tick, mayBegin: claims, &outputs)
         } catch let error as StoreError {
             outputs.fatal = error
         } catch {

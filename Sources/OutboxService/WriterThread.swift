@@ -36,6 +36,9 @@ final class WriterThread: Sendable {
         /// The log has grown to here.
         var logged: @Sendable (Int64) -> Void
         var pong: @Sendable (WriterPong) -> Void
+        var uploads: @Sendable ([UploadTask]) -> Void
+        /// SHA-256 of files no row names any more.
+        var removedFiles: @Sendable ([[UInt8]]) -> Void
         var fatal: @Sendable (StoreError) -> Void
     }
 
@@ -97,6 +100,8 @@ final class WriterThread: Sendable {
             for line in outputs.log { journal.write(line) }
             if !outputs.refresh.isEmpty { outlets.refresh(outputs.refresh) }
             if let pong = outputs.pong { outlets.pong(pong) }
+            if !outputs.uploads.isEmpty { outlets.uploads(outputs.uploads) }
+            if !outputs.removedFiles.isEmpty { outlets.removedFiles(outputs.removedFiles) }
             if let error = outputs.fatal { return outlets.fatal(error) }
             for reached in outputs.barriers { reached() }
             timer.set(outputs.wake?.milliseconds)

@@ -39,6 +39,7 @@ extension Pause {
 /// What the journal says of the writer's deeds, one line a fact.
 struct WriterWords {
     let idText: (MessageID) -> String
+    let mediaText: (MessageID) -> String
     /// Masks phone numbers.
     let shown: (String) -> String
     /// Lines of messages that nobody would see are not made.
