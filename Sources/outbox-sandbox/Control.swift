@@ -18,6 +18,9 @@ extension Sandbox {
         case ("DELETE", "limits", nil):
             limits = Limits(settings.limits)
             return HTTPResponse(status: 204)
+        case ("DELETE", "media", nil):
+            shelf.removeAll()
+            return HTTPResponse(status: 204)
         case ("GET", "summary", nil): return summary()
         case ("GET", "faults", nil): return faults()
         case ("PUT", "faults", nil): return setFaults(request.body)
@@ -44,6 +47,9 @@ extension Sandbox {
                 $0.field("markedRead", marks.read)
                 $0.field("typing", marks.typing)
                 $0.field("historyAsked", history.asked)
+                $0.field("uploads", shelf.uploads)
+                $0.field("uploadedBytes", shelf.uploadedBytes)
+                $0.field("downloads", shelf.downloads)
                 $0.object("violations") {
                     for violation in Violation.allCases { $0.field(violation.rawValue, limits.count(violation)) }
                 }

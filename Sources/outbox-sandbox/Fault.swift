@@ -27,6 +27,14 @@ enum Fault: Equatable, Sendable {
     case silent
     /// Accepts the message as held for quality assessment; its statuses begin a second later.
     case hold
+    /// Of an upload: Meta's error body with this code.
+    case mediaError(Int64)
+    /// An HTTP status without Meta's error body.
+    case mediaHTTP(Int)
+    /// Takes the file and closes; it is not kept.
+    case mediaDrop
+    /// Answers after so many milliseconds.
+    case mediaSlow(Int)
 
     static let help = """
           error=CODE   Meta's error body, not accepted       throttle=SECONDS  429 with Retry-After, not accepted
@@ -35,6 +43,7 @@ enum Fault: Equatable, Sendable {
           reset        accepted, resets the connection       truncate          accepted, half an answer
           garbage      accepted, answers HTML                fail=CODE         accepted, then a failed status
           silent       accepted, no status follows           hold              accepted as held, sent a second later
+          media-error=CODE, media-http=STATUS, media-drop, media-slow=MS: the same of uploads
 
         """
 
@@ -48,6 +57,11 @@ enum Fault: Equatable, Sendable {
         case ("slow", .some(let milliseconds)) where (0...600_000).contains(milliseconds):
             self = .slow(Int(milliseconds))
         case ("fail", .some(let code)): self = .fail(code)
+        case ("media-error", .some(let code)): self = .mediaError(code)
+        case ("media-http", .some(let status)) where (200...599).contains(status): self = .mediaHTTP(Int(status))
+        case ("media-slow", .some(let milliseconds)) where (0...600_000).contains(milliseconds):
+            self = .mediaSlow(Int(milliseconds))
+        case ("media-drop", nil): self = .mediaDrop
         case ("drop", nil): self = .drop
         case ("lose-answer", nil): self = .loseAnswer
         case ("reset", nil): self = .reset
@@ -73,6 +87,13 @@ struct FaultRule: Sendable {
         "message_templates", "template", "number", "phone_numbers", "message_history", "debug_token", "access_token",
         "register", "deregister", "subscribed_apps", "businesses",
     ]
+
+    var isOfMedia: Bool {
+        switch fault {
+        case .mediaError, .mediaHTTP, .mediaDrop, .mediaSlow: true
+        default: false
+        }
+    }
 
     init(_ text: String) throws(Arguments.Problem) {
         let wrong = Arguments.Problem("\(text): no fault rule; see --help")

@@ -15,7 +15,9 @@ extension Sandbox {
             return markRead(request, body, phoneNumberID: phoneNumberID, exchange)
         }
         let tooFast = limits.sendArrived(phoneNumberID, opaque: body?["biz_opaque_callback_data"]?.string, now)
-        if let refusal = refusal(request, body) {
+        let refusal =
+            refusal(request, body) ?? body.flatMap { shelf.refusal(of: $0, from: phoneNumberID, now)?.response }
+        if let refusal {
             note(phoneNumberID, body, request.body, nil, "refused")
             return server.respond(exchange, refusal)
         }
@@ -39,7 +41,8 @@ extension Sandbox {
         case .drop:
             note(phoneNumberID, body, request.body, nil, name)
             server.breakOff(exchange)
-        case .loseAnswer, .reset, .truncate, .garbage, .fail, .silent, .slow, .hold, nil:
+        case .loseAnswer, .reset, .truncate, .garbage, .fail, .silent, .slow, .hold, .mediaError, .mediaHTTP,
+            .mediaDrop, .mediaSlow, nil:
             if let broken = tooFast ?? limits.refusal(pair, now), let code = broken.code {
                 note(phoneNumberID, body, request.body, nil, broken.rawValue)
                 return respond(exchange, graphError(status: 400, code: code, message: title(code)))
@@ -50,8 +53,16 @@ extension Sandbox {
 
     /// What the first rule says that applies; each one throws its own dice.
     private func nextFault(to digits: String) -> Fault? {
-        for rule in rules {
+        for rule in rules where !rule.isOfMedia {
             if let fault = rule.fault(to: digits, &dice) { return fault }
+        }
+        return nil
+    }
+
+    /// The same of uploads.
+    func nextMediaFault() -> Fault? {
+        for rule in rules where rule.isOfMedia {
+            if let fault = rule.fault(to: "", &dice) { return fault }
         }
         return nil
     }

@@ -30,6 +30,7 @@ private let options = [
     Arguments.Option(
         "wa-id", value: "FROM=TO", "messages to FROM reach the WhatsApp user TO; may be given several times"),
     Arguments.Option("kind", value: "TYPE", "take messages of this type, too; may be given several times"),
+    Arguments.Option("media-seconds", value: "N", "uploaded files are forgotten after N seconds (default: 30 days)"),
     Arguments.Option("seed", value: "N", "of the dice (default: from the kernel)"),
     Arguments.Option("version", "print the version and end"),
     Arguments.Option("help", short: "h", "print this and end"),
@@ -54,6 +55,8 @@ private let usage = """
       GET    /VERSION/debug_token?input_token=..., /VERSION/oauth/access_token?client_id=...&client_secret=...&code=...
       POST   /VERSION/PHONE_NUMBER_ID/register, .../deregister
       GET    /VERSION/ACCOUNT_ID/phone_numbers, .../subscribed_apps (POST, DELETE, too), /VERSION/me/businesses
+      POST   /VERSION/PHONE_NUMBER_ID/media, GET and DELETE /VERSION/MEDIA_ID, and the url that is told there;
+             in messages ids of fewer than 15 digits stand for files uploaded before
     and besides:
       GET    /sandbox/ledger[?after=SEQ&limit=N]  what it received, oldest first
       DELETE /sandbox/ledger                      forget it
@@ -67,6 +70,8 @@ private let usage = """
       PUT    /sandbox/tokens/TOKEN                {"expires_at":1790000000,"is_valid":false, ...}, as debug_token tells
       POST   /sandbox/inbound {"phoneNumberId":"...","from":"14155550100","text":"...","timestamp":1790000000,
                                "userId":"US.1","referral":{...}}; all but the first two may be left out
+      POST   /sandbox/media?type=image/png       a file as a person's: answers its id, for content of an inbound
+      DELETE /sandbox/media                       forget all files, as if they had expired
       POST   /sandbox/event {"field":"account_update","wabaId":"...","value":{...}}
 
     """

@@ -21,6 +21,12 @@ final class Sandbox: HTTPHandler {
     var history = History()
     var onboarding = SandboxOnboarding()
     var later = Agenda<Deed>()
+    var shelf = MediaShelf()
+    var uploads: [Exchange: SandboxUpload] = [:]
+    /// Types of files a test hands in as a person's.
+    var received: [Exchange: String] = [:]
+    /// Files on their way out, and how far they are.
+    var sending: [Exchange: (file: ShelvedFile, at: Int)] = [:]
 
     /// What is done at its time.
     enum Deed {
@@ -44,12 +50,17 @@ final class Sandbox: HTTPHandler {
     // MARK: HTTPHandler
 
     func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
-        .collect(bytesMax: 1 << 20)
+        planUpload(head, exchange) ?? .collect(bytesMax: 1 << 20)
     }
 
-    func received(piece: [UInt8], _ exchange: Exchange) {}
-    func ended(_ exchange: Exchange) {}
-    func dropped(_ exchange: Exchange) {}
+    func received(piece: [UInt8], _ exchange: Exchange) { uploadPiece(piece, exchange) }
+    func ended(_ exchange: Exchange) {
+        uploadEnded(exchange)
+        wakeForNext()
+    }
+    func dropped(_ exchange: Exchange) { forgetUpload(exchange) }
+    func drained(_ exchange: Exchange) { sendOn(exchange) }
+    func cutOff(_ exchange: Exchange) { sending[exchange] = nil }
 
     func answer(to refusal: HTTPRefusal, listener: Int) -> HTTPResponse {
         graphError(status: refusal.status, code: 100, message: refusal.message)
@@ -89,6 +100,9 @@ final class Sandbox: HTTPHandler {
             server.respond(exchange, control(Array(path.dropFirst()), request))
         case ("POST", 3) where path[2] == "messages":
             message(request, phoneNumberID: path[1], exchange)
+        case ("GET", 2) where path[0] == "whatsapp_business": mediaBytes(request, exchange)
+        case ("GET", 2) where MediaShelf.isOwn(path[1]), ("DELETE", 2) where MediaShelf.isOwn(path[1]):
+            if let answer = mediaNode(path[1], request) { respond(exchange, answer) }
         case (_, 1...) where graph(path, request, exchange): break
         default:
             server.respond(exchange, graphError(status: 400, code: 2500, message: "Unknown path components"))
@@ -96,9 +110,12 @@ final class Sandbox: HTTPHandler {
         wakeForNext()
     }
 
-    func unauthorized(_ request: HTTPRequest) -> HTTPResponse? {
-        if let header = request.head["authorization"], header.hasPrefix("Bearer "),
-            settings.token.map({ header == "Bearer \($0)" }) ?? true, !onboarding.isOver(bearer(request))
+    func unauthorized(_ request: HTTPRequest) -> HTTPResponse? { unauthorized(request.head) }
+
+    func unauthorized(_ head: RequestHead) -> HTTPResponse? {
+        if let header = head["authorization"], header.hasPrefix("Bearer "),
+            settings.token.map({ header == "Bearer \($0)" }) ?? true,
+            !onboarding.isOver(String(header.dropFirst("Bearer ".count)))
         {
             return nil
         }

@@ -14,6 +14,8 @@ struct SandboxSettings: Sendable {
     var duplicateShare: Double
     var reorderShare: Double
     var opaqueOnFailed: Bool
+    /// How long uploaded files are kept.
+    var mediaSeconds: Int
     var rules: [FaultRule]
     var limits = LimitSettings()
     /// Digits of the WhatsApp user that a number dialled with these digits leads to.
@@ -40,6 +42,7 @@ struct SandboxSettings: Sendable {
         approveAfter = try arguments.integer("approve-after", in: -1...86_400_000) ?? 1000
         duplicateShare = try share("duplicate-webhooks")
         reorderShare = try share("reorder-webhooks")
+        mediaSeconds = try arguments.integer("media-seconds", in: 1...2_592_000) ?? 2_592_000
         opaqueOnFailed = !arguments.has("no-opaque-on-failed")
         rules = []
         for text in arguments.all("fault") { rules.append(try FaultRule(text)) }
