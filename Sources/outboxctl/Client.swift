@@ -87,6 +87,9 @@ struct Client {
         return try whole(request)
     }
 
+    /// The answer's `data`, as of `call`.
+    func answer(to request: OutgoingRequest) throws -> JSONValue? { try whole(request)?["data"] }
+
     private func whole(_ request: OutgoingRequest) throws -> JSONValue? {
         switch callAndWait(request) {
         case .notSent(let text), .broken(let text): throw notRunning(text)

@@ -23,6 +23,9 @@ enum CompletionValues {
     private static let pauses = CompletionValues.list(
         List(path: "/v1/pauses", field: "id", described: ["scope", "target", "reason"]))
 
+    private static let files = CompletionValues.list(
+        List(path: "/v1/media", field: "id", described: ["type", "filename"]))
+
     private static func recent(_ filter: String) -> CompletionValues {
         .list(List(path: "/v1/messages?limit=20\(filter)", field: "id", described: ["status", "to"]))
     }
@@ -43,13 +46,15 @@ enum CompletionValues {
         "webhook rotate": subscriptions, "webhook deliveries": subscriptions, "webhook replay": subscriptions,
         "key rotate": keys, "key rm": keys,
         "conversation show": .list(List(path: "/v1/conversations?limit=20", field: "id", described: ["line"])),
+        "media rm": files, "media get": files,
         "contact show": .list(List(path: "/v1/contacts?limit=20", field: "id", described: ["name"])),
         "retention set": names(RetentionKind.self), "completion": .words(CompletionScript.allCases.map(\.rawValue)),
     ]
 
     /// By option, or by command and option.
     static let ofOptions: [String: CompletionValues] = [
-        "--reply-to": messages, "--to-message": messages, "--line": lines, "--line-to": lines,
+        "--type": .words(MediaType.all.map(\.mime)), "--reply-to": messages, "--to-message": messages, "--line": lines,
+        "--line-to": lines,
         "--format": .words(SendFile.formats), "--pool": pools,
         "--status": names(MessageState.self), "--gate": .words(WaitsAt.names),
         "template ls --status": .words(["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL"]),

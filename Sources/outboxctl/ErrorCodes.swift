@@ -36,6 +36,25 @@ let failureCodes: [(code: String, words: ErrorWords)] = [
             remedy: "outboxctl line add NAME --token -, or put the file there and outboxctl reload")
     ),
     (
+        "MEDIA_REFUSED",
+        ErrorWords(
+            "Meta did not take the file the message names", sent: "no", then: "all messages that wait for it fail",
+            remedy: "see errorMessage; hand in a file Meta takes, then outboxctl retry")
+    ),
+    (
+        "MEDIA_MISSING",
+        ErrorWords(
+            "the bytes of the file the message names are not in the state directory, as after a restore of the "
+                + "database alone", sent: "no", then: "all messages that wait for it fail",
+            remedy: "outboxctl media upload FILE: the same file gets the same id; then outboxctl retry")
+    ),
+    (
+        "MEDIA_GONE",
+        ErrorWords(
+            "the file the message names was removed", sent: "no", then: "the message fails",
+            remedy: "hand in the file again and submit a new message")
+    ),
+    (
         "NO_CODE",
         ErrorWords("Meta's error has no code", sent: "no", then: "the message fails", remedy: "see errorMessage")
     ),

@@ -48,7 +48,8 @@ let commands = [
     accountListCommand, accountAddCommand, accountSetCommand, keyListCommand, keyAddCommand, keyRotateCommand,
     keyRemoveCommand,
     poolListCommand, poolShowCommand, poolSetCommand, statusCommand, metricsCommand, reloadCommand, backupCommand,
-    eraseCommand, doctorCommand, explainCodeCommand, completionCommand,
+    mediaUploadCommand, mediaListCommand, mediaGetCommand, mediaRemoveCommand, eraseCommand, doctorCommand,
+    explainCodeCommand, completionCommand,
 ]
 
 let commonOptions = [

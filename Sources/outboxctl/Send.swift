@@ -39,7 +39,7 @@ let sendCommand = Command(
         throw Arguments.Problem("send takes TO and TEXT, or TO and an option that says what is sent; see --help")
     }
     try refuseMixtures(arguments)
-    let body = try messageBody(arguments)
+    let body = try messageBody(arguments, client)
     let wait = try Wait(arguments)
     guard let data = try client.call("POST", "/v1/messages", headers: try keyHeader(arguments), body: body) else {
         return
@@ -90,7 +90,7 @@ private func refuseMixtures(_ arguments: Arguments) throws {
     }
 }
 
-private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
+private func messageBody(_ arguments: Arguments, _ client: Client) throws -> [UInt8] {
     func raw(_ name: String) throws -> ArraySlice<UInt8>? {
         guard let text = arguments[name] else { return nil }
         do {
@@ -106,7 +106,7 @@ private func messageBody(_ arguments: Arguments) throws -> [UInt8] {
         if input.hasSuffix("\n") || input.hasSuffix("\r\n") { input.removeLast() }
         text = input
     }
-    let content = try SendContent(arguments, text: text)
+    let content = try SendContent(arguments, client, text: text)
     let components = try raw("components")
     let metadata = try raw("metadata")
     var json = JSONWriter()

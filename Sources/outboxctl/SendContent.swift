@@ -1,11 +1,14 @@
+import CLinux
+import Glibc
 import OutboxCommandLine
 import OutboxJSON
+import OutboxMeta
 
 /// What `send` sends when it is neither a text nor a template: one of its options for the other kinds, and those that
 /// go with it.
 struct SendContent {
     static let options: [Arguments.Option] =
-        media.map { .init($0.option, value: "URL|ID", $0.help) } + [
+        media.map { .init($0.option, value: "FILE|URL|ID", $0.help) } + [
             .init("caption", value: "TEXT", "with --image, --video or --document: the words below it"),
             .init("filename", value: "NAME", "with --document: what it is called"),
             .init("location", value: "LAT,LON", "a place, in decimal degrees"),
@@ -24,7 +27,8 @@ struct SendContent {
         ]
 
     private static let media: [(option: String, help: String)] = [
-        ("image", "an image: its web address (https) or the id of an upload"), ("video", "a video, likewise"),
+        ("image", "an image: a file, which is uploaded; its web address (https); or its id, outboxd's or Meta's"),
+        ("video", "a video, likewise"),
         ("audio", "a sound, likewise"), ("voice", "a voice message, likewise"), ("document", "a file, likewise"),
         ("sticker", "a sticker, likewise"),
     ]
@@ -42,11 +46,12 @@ struct SendContent {
     private static let fileBytesMax = 1 << 20
 
     private let arguments: Arguments
+    private let client: Client
     private let kind: String
     private let text: String?
 
     /// Nil for texts and templates. An option that would be passed over is refused.
-    init?(_ arguments: Arguments, text: String?) throws {
+    init?(_ arguments: Arguments, _ client: Client, text: String?) throws {
         let given = Self.kinds.filter(arguments.has)
         for (option, kinds) in Self.companions where arguments.has(option) && !kinds.contains(where: arguments.has) {
             throw Arguments.Problem("--\(option) belongs to \(kinds.map { "--\($0)" }.joined(separator: ", "))")
@@ -70,6 +75,7 @@ struct SendContent {
             throw Arguments.Problem("Meta tells of a reaction only that it was sent: give --wait=sent")
         }
         self.arguments = arguments
+        self.client = client
         self.kind = kind
         self.text = text
     }
@@ -93,14 +99,34 @@ struct SendContent {
 
     private func medium(_ json: inout JSONWriter) throws {
         let value = arguments[kind] ?? ""
-        let isAddress = value.contains("://")
-        guard isAddress || value.utf8.allSatisfy({ !"/.~".utf8.contains($0) }) else {
-            throw Arguments.Problem("--\(kind) takes a web address beginning with https:// or the id of an upload")
+        var (member, named): (String, String) = ("id", value)
+        var filename = arguments["filename"]
+        if value.contains("://") {
+            member = "link"
+        } else if isMediaID(value) {
+            member = mediaField
+        } else if isFile(value) {
+            if arguments.has("dry-run") {
+                throw Arguments.Problem(
+                    "--dry-run hands in no file: outboxctl media upload \(value), and give --\(kind) its id")
+            }
+            let data = try client.quietly { try upload(value, $0, line: nil, type: nil, filename: filename) }
+            (member, named) = (mediaField, data?["id"]?.string ?? "")
+            if kind == "document", filename == nil { filename = value.split(separator: "/").last.map(String.init) }
         }
         json.object(kind) {
-            $0.field(isAddress ? "link" : "id", value)
-            for option in ["caption", "filename"] { if let text = arguments[option] { $0.field(option, text) } }
+            $0.field(member, named)
+            if let text = arguments["caption"] { $0.field("caption", text) }
+            if let filename { $0.field("filename", filename) }
         }
+    }
+
+    /// What is neither an address nor an id: the name of a file, there or not.
+    private func isFile(_ value: String) -> Bool {
+        if value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) { return false }
+        if value.utf8.contains(where: { "/.~".utf8.contains($0) }) { return true }
+        var info = stat()
+        return stat(value, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
     }
 
     private func location(_ json: inout JSONWriter) throws {
