@@ -36,8 +36,8 @@ final class ShelvedFile {
 /// All files, by id. The oldest go when there are many.
 struct MediaShelf {
     private static let filesMax = 500
-    /// Shorter ids stand for files somebody uploaded before: they are taken, and there is nothing behind them.
-    private static let ownLength = 15
+    /// Other ids stand for files somebody uploaded before: they are taken, and there is nothing behind them.
+    private static let (ownPrefix, ownLength) = ("5550", 18)
 
     private var files: [String: ShelvedFile] = [:]
     private var order: [String] = []
@@ -68,11 +68,11 @@ struct MediaShelf {
 
     /// Whether an id is one the sandbox would have given out.
     static func isOwn(_ id: String) -> Bool {
-        id.utf8.count >= ownLength && id.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        id.hasPrefix(ownPrefix) && id.utf8.count == ownLength && id.utf8.allSatisfy { (0x30...0x39).contains($0) }
     }
 
     static func newID(_ dice: inout Dice) -> String {
-        String(UInt64.random(in: 100_000_000_000_000...999_999_999_999_999, using: &dice))
+        ownPrefix + String(UInt64.random(in: 10_000_000_000_000...99_999_999_999_999, using: &dice))
     }
 
     /// What Meta says to a message with a file it does not know, or that another number uploaded; nil: nothing.

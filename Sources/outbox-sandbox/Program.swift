@@ -56,7 +56,7 @@ private let usage = """
       POST   /VERSION/PHONE_NUMBER_ID/register, .../deregister
       GET    /VERSION/ACCOUNT_ID/phone_numbers, .../subscribed_apps (POST, DELETE, too), /VERSION/me/businesses
       POST   /VERSION/PHONE_NUMBER_ID/media, GET and DELETE /VERSION/MEDIA_ID, and the url that is told there;
-             in messages ids of fewer than 15 digits stand for files uploaded before
+             in messages ids it did not give out stand for files uploaded before
     and besides:
       GET    /sandbox/ledger[?after=SEQ&limit=N]  what it received, oldest first
       DELETE /sandbox/ledger                      forget it

@@ -114,6 +114,56 @@ import Testing
         #expect(wrong.status == 400 && wrong.text.contains("image.media"), "\(wrong.text)")
     }
 
+    @Test func theLastOfTheDiskIsNotForFiles() throws {
+        let lab = try Lab(daemon: ["--free-disk-min", "1048576"])
+        let refused = try post(lab, Self.png)
+        #expect(refused.status == 507, "\(refused)")
+        #expect(files(lab).isEmpty)
+    }
+
+    @Test func oneAccountHasNoneOfAnothersFiles() throws {
+        let lab = try Lab()
+        let kept = try post(lab, Self.png)
+        #expect(try lab.call("POST", "/v1/accounts", #"{"account":"shop"}"#).status == 201)
+        let other = ["Outboxd-Account: shop"]
+        #expect(try lab.call("GET", "/v1/media", headers: other).json?["data"]?.list.count == 0)
+        #expect(try lab.call("GET", "/v1/media/\(kept.id)", headers: other).status == 404)
+        #expect(try lab.call("DELETE", "/v1/media/\(kept.id)", headers: other).status == 404)
+        let body = #"{"to":"14155550100","image":{"media":"\#(kept.id)"}}"#
+        #expect(
+            try lab.call("PUT", "/v1/lines/till", #"{"phoneNumberId":"108","token":"t"}"#, headers: other).status == 201
+        )
+        #expect(try lab.call("POST", "/v1/messages", body, headers: other).status == 400)
+    }
+
+    @Test func templatesAndHeadersNameFiles() throws {
+        let lab = try Lab()
+        let id = try post(lab, Self.png).id
+        let header = #"{"type":"header","parameters":[{"type":"image","image":{ "media" : "\#(id.uppercased())" }}]}"#
+        let template = #"{"to":"14155550100","template":{"name":"a","language":"en","components":[\#(header)]}}"#
+        let button = #"{"type":"reply","reply":{"id":"1","title":"Yes"}}"#
+        let interactive =
+            #"{"to":"14155550101","interactive":{"type":"button","header":{"type":"image","image":{"media":"\#(id)"}},"body":{"text":"b"},"action":{"buttons":[\#(button)]}}}"#
+        var metaIDs: Set<String> = []
+        for body in [template, interactive] {
+            let answer = try lab.call("POST", "/v1/messages", body)
+            #expect(answer.status == 202, "\(answer.text)")
+            try lab.wait(answer.json?[path: "data", "id"]?.string ?? "", for: "read")
+            let sent = try #require(try lab.sandbox("GET", "ledger")?["data"]?.list.last?["body"])
+            let parameter = sent[path: "template", "components"]?.list.first?["parameters"]?.list.first
+            let image = parameter?["image"] ?? sent[path: "interactive", "header", "image"]
+            metaIDs.insert(try #require(image?["id"]?.string))
+        }
+        #expect(metaIDs.count == 1)
+        let two =
+            #"{"type":"header","parameters":[{"type":"image","image":{"media":"\#(try post(lab, Self.png + [1]).id)"}}]}"#
+        let mixed = #"{"to":"14155550100","template":{"name":"a","language":"en","components":[\#(header),\#(two)]}}"#
+        #expect(try lab.call("POST", "/v1/messages", mixed).status == 400)
+        let fallback =
+            #"{"to":"14155550100","message":"m","fallback":{"template":{"name":"a","language":"en","components":[\#(header)]}}}"#
+        #expect(try lab.call("POST", "/v1/messages", fallback).status == 400)
+    }
+
     @Test func aClientThatBreaksOffLeavesNothing() throws {
         let lab = try Lab()
         var client: RawClient? = RawClient(lab.socket)

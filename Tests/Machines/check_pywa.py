@@ -4,6 +4,7 @@ pywa sends, outboxd takes and sends just so.
 usage: check_pywa.py PROGRAMS
 """
 
+import hashlib
 import http.client
 import http.server
 import json
@@ -126,6 +127,33 @@ def check_refusals(client, port):
     assert isinstance(refused(lambda: client.send_message(PERSON, "x"), 131056, ""), TooManyMessages)
     outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": []})
     return 6
+
+
+def check_media(client, port):
+    """What pywa uploads it can send, ask for, fetch and delete; answers how many bytes came back."""
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 1000
+    media = client.upload_media(png, mime_type="image/png", filename="a.png")
+    url = client.get_media_url(media.id)
+    assert (url.mime_type, url.file_size) == ("image/png", len(png)), vars(url)
+    assert url.sha256 == hashlib.sha256(png).hexdigest()
+    fetched = client.get_media_bytes(url=url.url)
+    assert fetched == png, len(fetched)
+    client.send_image(PERSON, media.id, caption="C")
+    assert client.delete_media(media.id)
+    for send in (lambda: client.send_image(PERSON, media.id), lambda: client.get_media_url(media.id)):
+        try:
+            send()
+        except WhatsAppError as error:
+            assert error.code in (100, 131009), vars(error)
+        else:
+            raise AssertionError("a file that was deleted is known")
+    try:
+        client.upload_media(png, mime_type="text/html", filename="a.html")
+    except WhatsAppError as error:
+        assert error.code == 100, vars(error)
+    else:
+        raise AssertionError("a page was taken for a file")
+    return len(fetched)
 
 
 def check_webhooks(client, ear, port):
@@ -284,6 +312,7 @@ def main():
             assert [entry["wamid"] for entry in ledger] == [message.id for message in sent]
             bodies = [entry["body"] for entry in ledger]
             refused = check_refusals(client, port)
+            fetched = check_media(client, port)
             heard = check_webhooks(client, ear, port)
             drafts = check_templates(client, port)
         finally:
@@ -294,7 +323,7 @@ def main():
     kinds = {json.dumps([body["type"], body.get("interactive", {}).get("type")]) for body in bodies}
     print(
         f"pywa: {len(bodies)} messages of {len(kinds)} kinds taken, {refused} refused as pywa knows it, "
-        f"{heard} webhooks heard; outboxd sends each as pywa does; "
+        f"{heard} webhooks heard, a file of {fetched} bytes there and back; outboxd sends each as pywa does; "
         f"{len(drafts)} templates made, and a number registered"
     )
 
