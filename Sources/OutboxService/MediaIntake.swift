@@ -61,6 +61,9 @@ final class MediaIntake {
 
     private static func unwritable(_ number: Int32) -> APIError {
         if number == ENOSPC || number == EDQUOT { return .diskFull }
+        if number == EMFILE || number == ENFILE {
+            return APIError(.unavailable, "too many files are open: try again in a moment", retryAfter: 1)
+        }
         return APIError(.internalError, "the file cannot be written: \(String(cString: strerror(number)))")
     }
 

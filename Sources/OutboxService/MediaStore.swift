@@ -14,7 +14,7 @@ import OutboxSystem
 /// answered. A crash in between leaves a file without a row, which the next start removes.
 final class MediaStore: Sendable {
     /// Files that may come in at a time.
-    static let intakesMax = 64
+    static let intakesMax = 16
     static let pieceBytes = 256 << 10
 
     struct Parts: Sendable {

@@ -37,8 +37,10 @@ import Testing
         #expect(try lab.call("POST", "/v1/accounts", #"{"name":"shop"}"#).status == 201)
         let key = try addKey(lab, "all", "admin", account: "shop")
         let bearer = "Authorization: Bearer \(key.text)"
+        let file = try lab.call("POST", "/v1/media?type=text/plain", "hello")
         let names = [
-            "messages": message, "conversations": own["id"]?.string ?? "", "contacts": own["contactId"]?.string ?? "",
+            "media": file.json?["data"]?["id"]?.string ?? "", "messages": message,
+            "conversations": own["id"]?.string ?? "", "contacts": own["contactId"]?.string ?? "",
             "lines": "main", "pools": "main", "cursors": "c", "keys": ownKey.id,
             "pauses": String(pause.json?["data"]?["id"]?.integer ?? 0),
             "subscriptions": String(subscription.json?["data"]?["id"]?.integer ?? 0),
@@ -75,7 +77,9 @@ import Testing
             }
         }
         #expect(tried > 25)
-        for path in ["messages", "conversations", "contacts", "lines", "pools", "pauses", "cursors", "subscriptions"] {
+        for path in [
+            "messages", "conversations", "contacts", "lines", "pools", "pauses", "cursors", "subscriptions", "media",
+        ] {
             #expect(
                 try lab.call("GET", "/v1/\(path)", headers: [bearer]).json?["data"]?.list.isEmpty == true, "\(path)")
         }

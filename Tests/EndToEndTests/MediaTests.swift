@@ -124,7 +124,7 @@ import Testing
     @Test func oneAccountHasNoneOfAnothersFiles() throws {
         let lab = try Lab()
         let kept = try post(lab, Self.png)
-        #expect(try lab.call("POST", "/v1/accounts", #"{"account":"shop"}"#).status == 201)
+        #expect(try lab.call("POST", "/v1/accounts", #"{"name":"shop"}"#).status == 201)
         let other = ["Outboxd-Account: shop"]
         #expect(try lab.call("GET", "/v1/media", headers: other).json?["data"]?.list.count == 0)
         #expect(try lab.call("GET", "/v1/media/\(kept.id)", headers: other).status == 404)
