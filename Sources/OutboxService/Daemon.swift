@@ -156,7 +156,8 @@ package final class Daemon: Sendable {
                 pong: { number in pulse.withLock { $0.front = number } },
                 reload: { [secrets, rates] who in
                     try reloadParts(
-                        load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates, media), journal,
+                        load, settings, Reloaded(secrets, sender, caller, inbox, door, rateLimit, rates, media),
+                        journal,
                         by: who)
                 }))
         writer = WriterThread(
