@@ -42,7 +42,8 @@ extension WriterStep {
 
     /// Runs a change and tells of the line's templates that stand otherwise afterwards. The first list is no change.
     func tellingOfTemplates<Value>(
-        of id: Int64, reason: String? = nil, _ now: Timestamp, _ change: () throws -> Value
+        of id: Int64, reason: String? = nil, reasons: [TemplateName: String] = [:], _ now: Timestamp,
+        _ change: () throws -> Value
     ) throws -> Value {
         let before = queue.standings(line: id)
         let value = try change()
@@ -51,7 +52,7 @@ extension WriterStep {
         for name in names where before[name] != after[name] {
             var standing = after[name] ?? before[name]
             if after[name] == nil { standing?.status = .deleted }
-            let data = templateData(line, name, standing, reason: reason)
+            let data = templateData(line, name, standing, reason: reason ?? reasons[name])
             try queue.tell(.templateUpdated, line: line, account: line.account, detail: data, now: now)
         }
         return value

@@ -110,11 +110,26 @@ extension WriterStep {
         }
         let before = queue.standings(line: line.id)
         if let templates = news.templates {
-            try tellingOfTemplates(of: line.id, now) { try queue.learn(templates, line: line.id, now: now) }
+            try tellingOfTemplates(of: line.id, reasons: rejections(templates), now) {
+                try queue.learn(templates, line: line.id, now: now)
+            }
             effect.templatesOf = [line.id]
         }
         effect.reply = news.exchange.map { ($0, synced(news, line, before)) }
         return effect
+    }
+
+    /// Why Meta's reviewers said no, as the list tells it; the webhook that tells it, too, may come later.
+    private func rejections(_ templates: [Template]) -> [TemplateName: String] {
+        var reasons: [TemplateName: String] = [:]
+        for template in templates where template.status == .rejected {
+            // What was read once can be read again.
+            guard let reason = (try? parser.parse(template.raw))?["rejected_reason"]?.string, reason != "NONE",
+                !reason.isEmpty
+            else { continue }
+            reasons[TemplateName(name: template.name, language: template.language)] = reason
+        }
+        return reasons
     }
 
     /// Takes up what is known of the line's token, and says loudly when it is about to end or taken no more.

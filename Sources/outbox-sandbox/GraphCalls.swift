@@ -153,7 +153,9 @@ extension Sandbox {
 
     /// `reason` is Meta's word of why it was rejected, such as `INVALID_FORMAT`.
     func setStatus(id: String, _ status: String, reason: String?) -> Bool {
-        guard let (template, accountID) = templates.setStatus(id: id, status) else { return false }
+        guard let (template, accountID) = templates.setStatus(id: id, status, reason: reason ?? "NONE") else {
+            return false
+        }
         var value = JSONWriter()
         value.object {
             $0.field("event", status)

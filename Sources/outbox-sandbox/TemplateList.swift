@@ -133,9 +133,9 @@ struct TemplateList {
     }
 
     /// With the account that is told.
-    mutating func setStatus(id: String, _ status: String) -> (Template, accountID: String)? {
+    mutating func setStatus(id: String, _ status: String, reason: String) -> (Template, accountID: String)? {
         guard let index = templates.firstIndex(where: { $0.id == id }),
-            let changed = templates[index].with(["status": status])
+            let changed = templates[index].with(["status": status, "rejected_reason": reason])
         else { return nil }
         templates[index] = changed
         return (changed, made[id] ?? sandboxAccountID)

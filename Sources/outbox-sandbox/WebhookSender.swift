@@ -83,7 +83,11 @@ final class WebhookSender {
 
     /// One change of the account, a number or a template.
     func sendEvent(field: String, accountID: String, value: JSONValue) {
-        post(Call(body: envelope(accountID, field: field) { $0.field("value", raw: value.raw) }))
+        post(
+            Call(
+                body: envelope(accountID, field: field, at: wallClockMilliseconds() / 1000) {
+                    $0.field("value", raw: value.raw)
+                }))
     }
 
     private func post(_ call: Call) {
@@ -187,13 +191,17 @@ final class WebhookSender {
         }
     }
 
-    private func envelope(_ accountID: String, field: String, _ value: (inout JSONWriter) -> Void) -> [UInt8] {
+    /// `at`: Unix time, which news of accounts and templates have.
+    private func envelope(
+        _ accountID: String, field: String, at: Int64? = nil, _ value: (inout JSONWriter) -> Void
+    ) -> [UInt8] {
         var json = JSONWriter(capacity: 1024)
         json.object {
             $0.field("object", "whatsapp_business_account")
             $0.array("entry") {
                 $0.object {
                     $0.field("id", accountID)
+                    if let at { $0.field("time", at) }
                     $0.array("changes") {
                         $0.object {
                             $0.field("field", field)

@@ -119,6 +119,41 @@ import Testing
         #expect(text.split(separator: "\n").count == 41)
     }
 
+    /// What is refused before it goes is what Meta's stand-in, by a reading of its own, would refuse; and the other way.
+    @Test func whatIsRefusedIsWhatWouldBeRefused() throws {
+        let lab = try lab("--approve-after", "-1")
+        let meta = try SandboxLab("--approve-after", "-1")
+        let long = String(repeating: "x", count: 1025)
+        let body = #"{"type":"BODY","text":"Hi"}"#
+        let components: [(String, isRight: Bool)] = [
+            (body, true),
+            (#"{"type":"BODY","text":"a {{1}} b","example":{"body_text":[["c"]]}}"#, true),
+            (#"{"type":"HEADER","format":"IMAGE","example":{"header_handle":["4::a"]}},\#(body)"#, true),
+            (#"\#(body),{"type":"BUTTONS","buttons":[{"type":"QUICK_REPLY","text":"Yes"}]}"#, true),
+            (#"{"type":"FOOTER","text":"x"}"#, false),
+            (#"{"type":"BODY","text":"\#(long)"}"#, false),
+            (#"{"type":"BODY","text":"{{1}} b","example":{"body_text":[["c"]]}}"#, false),
+            (#"{"type":"BODY","text":"a {{1}} b"}"#, false),
+            (#"{"type":"BODY","text":"a {{x}} b","example":{"body_text":[["c"]]}}"#, false),
+            (#"{"type":"HEADER","format":"IMAGE"},\#(body)"#, false),
+            (#"{"type":"HEADER","format":"SOUND"},\#(body)"#, false),
+            (#"\#(body),{"type":"FOOTER","text":"a {{1}} b"}"#, false),
+            (#"\#(body),{"type":"BUTTONS","buttons":[]}"#, false),
+            (#"\#(body),{"type":"BUTTONS","buttons":[{"type":"OTP","otp_type":"COPY_CODE"}]}"#, false),
+            (#"\#(body),{"type":"BUTTONS","buttons":[{"type":"URL","text":"x","url":"https://a/{{1}}"}]}"#, false),
+            (#"\#(body),\#(body)"#, false),
+        ]
+        for (index, entry) in components.enumerated() {
+            func draft(_ more: String) -> String {
+                #"{"name":"t\#(index)","language":"en_US","category":"UTILITY"\#(more),"components":[\#(entry.0)]}"#
+            }
+            let ours = try lab.call("POST", Self.place, draft(#","dryRun":true"#))
+            let theirs = try meta.call("POST", "/v25.0/102/message_templates", draft(""))
+            #expect((ours.status == 200) == entry.isRight, "\(entry.0): \(ours.text)")
+            #expect((theirs.status == 200) == entry.isRight, "\(entry.0): \(theirs.code ?? 0)")
+        }
+    }
+
     @Test func theToolDoesItAll() throws {
         let lab = try lab("--approve-after", "0")
         let file = lab.folder.file("draft.json")
