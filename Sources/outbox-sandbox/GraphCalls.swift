@@ -78,7 +78,7 @@ extension Sandbox {
             _ = body()
             respond(exchange, HTTPResponse(status: 200, body: Array("<html></html>\n".utf8)))
         case .slow(let milliseconds): respond(exchange, body(), after: milliseconds)
-        case .fail, .silent, .hold, nil: respond(exchange, body())
+        case .fail, .silent, .hold, .mediaError, .mediaHTTP, .mediaDrop, .mediaSlow, nil: respond(exchange, body())
         }
     }
 
