@@ -10,13 +10,15 @@ import OutboxSystem
 extension Answerer {
     func register(_ name: String, pin: String, _ exchange: Exchange, _ asker: Asker, _ askers: Askers) throws {
         let line = try line(name)
-        let changed = askers.changed
+        let (changed, refresher) = (askers.changed, askers.refresher)
         try askers.calls.call(exchange, line) { endpoint, token in
             endpoint.register(
                 phoneNumberID: line.settings.phoneNumberID, pin: pin, token: token, timeout: GraphCalls.patience)
         } ended: { end in
             if let error = end.error("the number was not registered") { return .answer(.error(error)) }
             changed(asker, OperatorChange(action: "line.registered", line: name))
+            // What was stopped for want of it goes at once.
+            refresher.ask([Refresher.Subject(line)])
             return .answer(
                 .json(200) {
                     $0.object("data") {
