@@ -401,6 +401,9 @@ def check(path, port):
     refused = asked("POST", "/send-message", {"to": "14155550119", "template": hello}, 202)["id"]
     outboxd.until(lambda: call("GET", f"/v1/messages/{refused}", headers={"Outboxd-Account": "your-name"})["failedAt"])
     asked("POST", f"/messages/{refused}/retry", expected=202)
+    outboxd.until(
+        lambda: call("GET", f"/v1/messages/{refused}", headers={"Outboxd-Account": "your-name"})["status"] == "failed"
+    )
     outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": []})
     asked("POST", "/messages/none/retry", expected=404)
     assert asked("GET", "/analytics/summary")["total"] == 2
