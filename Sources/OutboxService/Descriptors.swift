@@ -5,7 +5,8 @@ enum Descriptors {
     /// The database's connections, the journal, the listeners, secrets while they are read, and some to spare.
     static let ownFiles = 64
     /// Files on their way in, out and to Meta, with their connections.
-    static let mediaFiles = MediaStore.intakesMax + 2 * MediaUploader.connections + 3 * MediaFetcher.underWayMax
+    static let mediaFiles =
+        MediaStore.intakesMax + MediaStore.sendingMax + 2 * MediaUploader.connections + 3 * MediaFetcher.underWayMax
     /// On each socket: clients are served even where that leaves too few for everything else.
     static let connectionsMin = 16
     private static let wanted: rlim_t = 16_384

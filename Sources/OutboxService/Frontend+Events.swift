@@ -49,7 +49,8 @@ extension Frontend {
             cutOff(exchange)
             server.breakOff(exchange)
         }
-        for (exchange, visitor) in uploads where isMeant(visitor) {
+        // One whose body is there is with the writer, and answered by it.
+        for (exchange, visitor) in uploads where isMeant(visitor) && !uploadsEnded.contains(exchange) {
             uploads[exchange] = nil
             parts.media.dropped(exchange)
             let words = "the key has ended, or the role was taken away, while the file came"

@@ -96,6 +96,8 @@ final class Frontend: HTTPHandler {
 
     /// Files that are handed in, or whose row the writer has.
     var uploads: [Exchange: Visitor] = [:]
+    /// Of them, those whose body is there whole.
+    var uploadsEnded: Set<Exchange> = []
     /// Files that are handed out.
     var downloads: Set<Exchange> = []
 
@@ -253,7 +255,12 @@ final class Frontend: HTTPHandler {
     }
 
     func ended(_ exchange: Exchange) {
-        if uploads[exchange] != nil { parts.media.ended(exchange) } else { streamEnded(exchange) }
+        if uploads[exchange] != nil {
+            uploadsEnded.insert(exchange)
+            parts.media.ended(exchange)
+        } else {
+            streamEnded(exchange)
+        }
     }
 
     func dropped(_ exchange: Exchange) {
@@ -303,6 +310,7 @@ final class Frontend: HTTPHandler {
             case .answers(let answers):
                 for (exchange, response) in answers {
                     uploads[exchange] = nil
+                    uploadsEnded.remove(exchange)
                     respond(exchange, response)
                 }
             case .resume(let exchange): server.resume(exchange)
@@ -317,7 +325,10 @@ final class Frontend: HTTPHandler {
 
     private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
         if case .measured(let measures) = reply { return tell(measures, exchange) }
-        if uploads.removeValue(forKey: exchange) != nil { parts.media.kept(exchange) }
+        if uploads.removeValue(forKey: exchange) != nil {
+            uploadsEnded.remove(exchange)
+            parts.media.kept(exchange)
+        }
         if let response = accessReply(reply, exchange) { return respond(exchange, response) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {

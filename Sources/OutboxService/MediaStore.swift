@@ -15,7 +15,9 @@ import OutboxSystem
 final class MediaStore: Sendable {
     /// Files that may come in at a time.
     static let intakesMax = 16
-    static let pieceBytes = 256 << 10
+    static let pieceBytes = 64 << 10
+    /// Files on their way out at a time.
+    static let sendingMax = 64
 
     struct Parts: Sendable {
         /// The folder of the files.
@@ -250,8 +252,19 @@ final class MediaStore: Sendable {
         }
 
         private func send(_ file: MediaFile, _ exchange: Exchange) throws(APIError) {
+            guard sending.count < MediaStore.sendingMax else {
+                throw APIError(
+                    .unavailable, "\(MediaStore.sendingMax) files are being handed out: try again in a moment",
+                    retryAfter: 1)
+            }
             let path = "\(parts.folder)/\(hexadecimal(file.sha256))"
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+            guard descriptor >= 0 || errno == ENOENT else {
+                let number = errno
+                let words = "the file \(path) cannot be read: \(String(cString: strerror(number)))"
+                parts.journal.write(LogLine(.error, .readFailed, words))
+                throw APIError(.unavailable, "the file cannot be read now; the journal says why", retryAfter: 5)
+            }
             guard descriptor >= 0 else {
                 throw APIError(
                     .notFound,

@@ -63,6 +63,12 @@ final class MediaUploader: Sendable {
         }
         let descriptor = open("\(folder)/\(hexadecimal(task.sha256))", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
+            let number = errno
+            guard number == ENOENT else {
+                let words = "the file's bytes cannot be read: \(String(cString: strerror(number)))"
+                let failure = Failure(code: "MEDIA_UNREADABLE", message: words)
+                return .failure(Stop(outcome: .later(failure, askedFor: .seconds(30), counts: false)))
+            }
             let words = "the file's bytes are not in \(folder): hand it in again"
             return .failure(Stop(outcome: .refused(Failure(code: "MEDIA_MISSING", message: words))))
         }

@@ -47,8 +47,9 @@ extension Queue {
         }
     }
 
-    /// To be made from the beginning, at once.
+    /// To be made from the beginning. Whoever waited for the one before waits for this one.
     private func ask(for upload: MediaUpload, _ now: Timestamp) throws -> MediaUpload {
+        memory.uploadsEnded.removeAll { $0 == upload.key }
         var upload = upload
         (upload.state, upload.metaID, upload.expiresAt) = (.waiting, nil, nil)
         (upload.attempts, upload.failures, upload.nextAt, upload.failure) = (0, 0, now, nil)
@@ -106,7 +107,7 @@ extension Queue {
 
     /// When the next one is to be tried that is not under way.
     package func nextUpload(underWay: Set<MediaUpload.Key>) throws -> Timestamp? {
-        guard memory.uploadsWaiting > underWay.count else { return nil }
+        guard memory.uploadsWaiting > 0 else { return nil }
         let first = try files.nextUploads.all(.integer(Int64(underWay.count + 1))) { row in
             (
                 key: MediaUpload.Key(media: MessageID(rawValue: row.integer(1)), line: row.integer(2)),
@@ -137,8 +138,8 @@ extension Queue {
             let schedule = schedule(of: key.line)
             upload.failure = failure
             if counts { upload.failures += 1 }
+            // However often: that Meta is down says nothing of the file, nor of the messages that wait for it.
             upload.nextAt = now + schedule.wait(afterFailures: upload.attempts, askedFor: askedFor, chance: &chance)
-            if upload.failures >= schedule.attemptsMax { refuse(&upload, failure, now) }
         }
         try save(upload)
         if upload.state != .waiting { memory.uploadsEnded.append(key) }
@@ -179,11 +180,21 @@ extension Queue {
         else { return false }
         // Another message has found it out already.
         guard upload.metaID == use.metaID else { return true }
-        guard upload.rejections < MediaUpload.rejectionsMax else { return false }
+        guard upload.rejections < MediaUpload.rejectionsMax else {
+            // Not for good: after a while whoever names it has it uploaded once more.
+            refuse(&upload, failure, now)
+            try save(upload)
+            return false
+        }
+        upload = try ask(for: upload, now)
+        upload.nextAt = now + Self.askedAgainAfter[Int(upload.rejections)]
         upload.rejections += 1
-        _ = try ask(for: upload, now)
+        try save(upload)
         return true
     }
+
+    /// How long Meta is left alone after the first, second and third id that it did not know.
+    private static let askedAgainAfter = [Duration.zero, .seconds(5), .seconds(30)]
 
     // MARK: Lines
 
@@ -191,6 +202,7 @@ extension Queue {
     func forgetUploads(_ line: Int64) throws {
         try database.prepare("DELETE FROM media_upload WHERE line = :line").run(.integer(line))
         memory.uploadsRejected = memory.uploadsRejected.filter { $0.line != line }
+        memory.uploadsEnded.removeAll { $0.line == line }
         try countUploads()
         sweep(.media, line: line)
     }

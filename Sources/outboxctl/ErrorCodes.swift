@@ -49,6 +49,13 @@ let failureCodes: [(code: String, words: ErrorWords)] = [
             remedy: "outboxctl media upload FILE: the same file gets the same id; then outboxctl retry")
     ),
     (
+        "MEDIA_UNREADABLE",
+        ErrorWords(
+            "the bytes of the file the message names are there and cannot be read: the disk, the rights, or too many open "
+                + "files", sent: "no", then: "all messages that wait for it wait on; it is tried again",
+            remedy: "see what outboxd's journal and outboxctl why say of it")
+    ),
+    (
         "MEDIA_GONE",
         ErrorWords(
             "the file the message names was removed", sent: "no", then: "the message fails",

@@ -107,12 +107,11 @@ private func save(_ request: OutgoingRequest, _ client: Client, as file: String,
         complain("outboxctl: \(file) is there already; another name, or --force to replace a plain file")
         throw ExitStatus.refused
     }
-    let unfinished = "\(file).new"
+    let unfinished = "\(file).\(hexadecimal(randomBytes(6))).new"
     func failed(_ what: String) -> ExitStatus {
         complain("outboxctl: \(unfinished) cannot be \(what): \(String(cString: strerror(errno)))")
         return .failed
     }
-    guard removeFile(unfinished) else { throw failed("removed") }
     let descriptor = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw failed("made") }
     defer {
