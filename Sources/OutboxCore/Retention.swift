@@ -12,6 +12,8 @@ package enum RetentionKind: Int64, NamedCase {
     case events = 6
     /// Messages people sent to us.
     case received = 7
+    /// Campaigns and their reports; recipients without a message go as cancelled messages do.
+    case campaigns = 8
 
     /// Nil: it is no message of ours.
     package var state: MessageState? {
@@ -21,7 +23,7 @@ package enum RetentionKind: Int64, NamedCase {
         case .sent: .sent
         case .failed: .failed
         case .cancelled: .cancelled
-        case .webhooks, .events, .received: nil
+        case .webhooks, .events, .received, .campaigns: nil
         }
     }
 
@@ -44,7 +46,7 @@ package struct RetentionRule: Equatable, Sendable {
     package static func standard(_ kind: RetentionKind) -> RetentionRule {
         switch kind {
         case .webhooks: RetentionRule(ageMax: .seconds(30 * 86_400))
-        case .received: RetentionRule(ageMax: .seconds(365 * 86_400))
+        case .received, .campaigns: RetentionRule(ageMax: .seconds(365 * 86_400))
         default: RetentionRule(ageMax: .seconds(90 * 86_400))
         }
     }

@@ -9,7 +9,7 @@ package struct PruneStep: Equatable, Sendable {
 
 /// Where a pass over the file stands.
 struct PrunePass {
-    enum Phase { case messages, events, received, webhooks, cohorts, space }
+    enum Phase { case messages, events, received, webhooks, cohorts, campaigns, space }
 
     var phase = Phase.messages
     var after: Int64 = 0
@@ -71,7 +71,8 @@ extension Queue {
         case .webhooks: return try pruneWebhooks(now)
         case .cohorts:
             let removed = try cohorts.prune(now)
-            return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .space)
+            return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .campaigns)
+        case .campaigns: return try pruneCampaigns(now)
         case .space: return try giveBackSpace()
         }
     }
@@ -128,7 +129,10 @@ extension Queue {
         }
         try pruning.deleteCopies.run(.integer(row.id))
         try pruning.deleteMessage.run(.integer(row.id))
-        if let batch = row.batch { try pruning.deleteBatch.run(.integer(batch)) }
+        if let batch = row.batch {
+            if memory.campaigns[batch] != nil { try campaigns.forgetMessage.run(.integer(row.id)) }
+            try pruning.deleteBatch.run(.integer(batch))
+        }
         memory.counters.removed(row.counted)
     }
 
