@@ -172,6 +172,11 @@ extension LogKind {
                     + "waits.",
                 remedy: "A line's token: outboxctl line add @OUTBOXD_LINE@ --token - < FILE. Others: put the file in "
                     + "place and systemctl reload outboxd; a credential needs a restart.")
+        case .campaignChanged:
+            .init(
+                subject: "A campaign began, ended or was stopped", cause: "The line says which and why.",
+                remedy: "outboxctl campaign show @OUTBOXD_MESSAGE@ shows it; one that its canary stopped goes on with "
+                    + "outboxctl campaign resume @OUTBOXD_MESSAGE@.")
         case .catchUp:
             .init(
                 subject: "Lost statuses are asked for",

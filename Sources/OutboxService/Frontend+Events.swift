@@ -37,6 +37,7 @@ extension Frontend {
             cutOff(exchange)
             server.breakOff(exchange)
         }
+        expelUploaders(isMeant)
         for (exchange, job) in bulks {
             guard let visitor = job.visitor, isMeant(visitor) else { continue }
             bulks[exchange] = nil

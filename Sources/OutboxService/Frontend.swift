@@ -58,6 +58,8 @@ final class Frontend: HTTPHandler {
     let mailbox: Mailbox<Mail>
     unowned let server: HTTPServer
     var bulks: [Exchange: BulkJob] = [:]
+    var uploads: [Exchange: CampaignUpload] = [:]
+    let zones = ZoneFiles()
     /// Of Meta's calls, since the start, by app.
     var refusedWebhooks: [String: Int] = [:]
     private var refusals = Seldom()
@@ -159,7 +161,13 @@ final class Frontend: HTTPHandler {
                 job.keyed = try idempotencyKey(head, guest, .stream).map { KeyedBulk($0) }
                 bulks[exchange] = job
                 return .stream
-            case .submitBulk: return .collect(bytesMax: limits.bulkBytesMax)
+            case .addRecipients(let text) where isNDJSON(head):
+                var upload = CampaignUpload(
+                    try asker(guest, route, head), campaign: try campaignID(text), stream: true, limits: limits)
+                upload.visitor = Visitor(guest: guest, peer: peer)
+                uploads[exchange] = upload
+                return .stream
+            case .submitBulk, .addRecipients: return .collect(bytesMax: limits.bulkBytesMax)
             default: return .collect(bytesMax: limits.singleBytesMax)
             }
         } catch {
@@ -239,9 +247,16 @@ final class Frontend: HTTPHandler {
 
     // MARK: Streams
 
-    func received(piece: [UInt8], _ exchange: Exchange) { streamPiece(piece, exchange) }
-    func ended(_ exchange: Exchange) { streamEnded(exchange) }
-    func dropped(_ exchange: Exchange) { bulks[exchange] = nil }
+    func received(piece: [UInt8], _ exchange: Exchange) {
+        if uploads[exchange] != nil { uploadPiece(piece, exchange) } else { streamPiece(piece, exchange) }
+    }
+    func ended(_ exchange: Exchange) {
+        if uploads[exchange] != nil { uploadEnded(exchange) } else { streamEnded(exchange) }
+    }
+    func dropped(_ exchange: Exchange) {
+        bulks[exchange] = nil
+        uploads[exchange] = nil
+    }
 
     /// So that no user of the machine can keep the others out.
     func connectionsMax(for peer: Peer, listener: Int) -> Int {
@@ -296,6 +311,7 @@ final class Frontend: HTTPHandler {
         if case .measured(let measures) = reply { return tell(measures, exchange) }
         if let response = accessReply(reply, exchange) { return respond(exchange, response) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
+        if uploads[exchange] != nil { return uploadReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {
             return respond(exchange, finish(change, reply))
         }

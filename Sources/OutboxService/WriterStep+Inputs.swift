@@ -76,6 +76,7 @@ extension WriterStep {
             return try performForSubscriptions(input, now)
         case .addAccount, .setAccount, .addKey, .rotateKey, .removeKey, .keyUsed:
             return try performForAccess(input, now)
+        case .marketing(let exchange, let wish): return try perform(wish, exchange, now)
         case .changed: return Effect()
         case .lineNews(let news): return try learn(news, now)
         case .templateChanged(let exchange, let line, let change):
@@ -155,7 +156,7 @@ extension WriterInput {
             .findSubscription(let exchange, _), .replay(let exchange, _, _), .addAccount(let exchange, _),
             .setAccount(let exchange, _),
             .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _),
-            .erase(let exchange, _), .templateChanged(let exchange, _, _):
+            .erase(let exchange, _), .templateChanged(let exchange, _, _), .marketing(let exchange, _):
             exchange
         case .lineNews(let news): news.exchange
         case .webhook(let exchange, _): exchange

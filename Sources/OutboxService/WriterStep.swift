@@ -38,6 +38,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case apply(StoredNews)
         case clock
         case breakers
+        case feed
         case claim
         case prune
         case erase
@@ -56,7 +57,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// so that connections do not stand idle while the next turn is written.
     private var ahead = 0
     private static var aheadMin: Int { 16 }
-    private var claims = true
+    var claims = true
     var gates: LineGates
     var refreshes = Refreshes()
     let checks = TemplateChecks()
@@ -78,8 +79,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Erasures that were asked for; the first is under way.
     var erasures: [ErasureJob] = []
 
-    private var diskRoom = DiskRoom()
-    private var limits: IntakeLimits
+    var diskRoom = DiskRoom()
+    var limits: IntakeLimits
+    /// When a campaign may go on.
+    private var feedWake: Timestamp?
     /// Bytes free for the database, and the size of its disk; nil: nobody tells.
     private let room: () -> (free: UInt64, size: UInt64)?
 
@@ -99,6 +102,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         diskRoom.set = limits.freeDiskMin
         gates = LineGates(try queue.breakers())
         metrics = WriterMetrics(queue)
+        let zones = ZoneFiles()
+        queue.zoneRules = { zones.rules($0) }
         words = WriterWords(idText: { queue.codec.text($0) }, shown: shown, writes: writes)
     }
 
@@ -115,6 +120,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             results[index] = try perform(operations[index], now, tick)
         }
         told += queue.takeTold()
+        outputs.log += queue.takeCampaignTold().map { words.campaign($0, queue.codec.text($0.campaign.id, .batch)) }
         switch ending {
         case .nothing(let error): failed(operations, error, now, &outputs)
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
@@ -189,7 +195,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         }
         ahead = ahead < Self.aheadMin ? 0 : min(ahead, slotsMax)
         if !gates.unsaved.isEmpty { operations.append(.breakers) }
-        operations += [.clock, .claim]
+        operations.append(.clock)
+        if queue.hasCampaigns { operations.append(.feed) }
+        operations.append(.claim)
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
         if !erasures.isEmpty { operations.append(.erase) }
         return operations
@@ -252,6 +260,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var goOn = false
         var pruned: PruneStep?
         var erasure: ErasureJob?
+        /// When a campaign may go on.
+        var feedWake: Timestamp?
         /// What has ended is to be looked through at once.
         var prunesNow = false
     }
@@ -271,6 +281,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
             return Effect(attempts: claimed.attempts, goOn: claimed.goOn)
+        case .feed: return try feedOn(now)
         case .prune: return Effect(pruned: try queue.prune(now, needed: queue.oldestNeededEvent()))
         case .erase: return try eraseOn(now)
         }
@@ -289,6 +300,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     ) {
         // What was stored is told before anything changes again.
         for (index, effect) in effects.enumerated() where kept[index] == nil { gates.saved(effect.saved) }
+        feedWake = nil
         for (index, effect) in effects.enumerated() {
             if let error = kept[index] {
                 refused(operations[index], error, &outputs)
@@ -324,6 +336,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             if effect.prunesNow { pruneAt = tick }
             if let step = effect.pruned { plan(after: step, tick, &outputs) }
             if let job = effect.erasure { erasures[0] = job }
+            if let moment = effect.feedWake { feedWake = moment }
         }
         outputs.log += words.told(told) { queue.line($0)?.name }
         told = []
@@ -377,7 +390,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let ready = queue.readyLines.map { subject($0) }
         outputs.refresh = refreshes.due(of: queue.allLines, now: now) { queue.waitsForNews($0) }
             .map { Refresher.Subject($0) }
-        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next]
+        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next, feedWake]
             .compactMap { $0 }.min()
         guard claims else { return }
         outputs.wakeTick = pruneAt

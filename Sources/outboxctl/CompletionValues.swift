@@ -23,6 +23,11 @@ enum CompletionValues {
     private static let pauses = CompletionValues.list(
         List(path: "/v1/pauses", field: "id", described: ["scope", "target", "reason"]))
 
+    private static let campaigns = CompletionValues.list(
+        List(path: "/v1/campaigns?limit=20", field: "id", described: ["name", "status"]))
+    private static let optOuts = CompletionValues.list(
+        List(path: "/v1/opt-outs?limit=20", field: "recipient", described: ["source", "since"]))
+
     private static func recent(_ filter: String) -> CompletionValues {
         .list(List(path: "/v1/messages?limit=20\(filter)", field: "id", described: ["status", "to"]))
     }
@@ -41,6 +46,10 @@ enum CompletionValues {
         "pool show": pools, "pool set": pools, "cursor set": cursors, "cursor rm": cursors, "resume": pauses,
         "webhook set": subscriptions, "webhook rm": subscriptions, "webhook test": subscriptions,
         "webhook rotate": subscriptions, "webhook deliveries": subscriptions, "webhook replay": subscriptions,
+        "campaign add": campaigns, "campaign forecast": campaigns, "campaign launch": campaigns,
+        "campaign pause": campaigns, "campaign resume": campaigns, "campaign cancel": campaigns,
+        "campaign show": campaigns, "campaign watch": campaigns, "campaign report": campaigns,
+        "campaign recipients": campaigns, "opt-out show": optOuts, "opt-out rm": optOuts,
         "key rotate": keys, "key rm": keys,
         "conversation show": .list(List(path: "/v1/conversations?limit=20", field: "id", described: ["line"])),
         "contact show": .list(List(path: "/v1/contacts?limit=20", field: "id", described: ["name"])),
@@ -54,6 +63,8 @@ enum CompletionValues {
         "--status": names(MessageState.self), "--gate": .words(WaitsAt.names),
         "template ls --status": .words(["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL"]),
         "template ls --category": .words(["MARKETING", "UTILITY", "AUTHENTICATION"]),
+        "campaign recipients --status": .words(["all", "pending", "skipped"]),
+        "--when-reached": names(MarketingCap.WhenReached.self),
         "webhook deliveries --status": .words(["waiting", "delivered", "failed"]),
         "--priority": names(Priority.self), "--on-unknown": names(UnknownPolicy.self), "--tier": names(Tier.self),
         "--when-full": names(WhenFull.self), "--when-down": names(WhenDown.self),
