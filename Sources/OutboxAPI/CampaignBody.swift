@@ -11,6 +11,11 @@ package struct CampaignBody: Equatable, Sendable {
     package var line: String?
     package var settings: CampaignSettings
 
+    package init(line: String?, settings: CampaignSettings) {
+        self.line = line
+        self.settings = settings
+    }
+
     package static let nameLengthMax = 200
     package static let canaryFirstMax: Int64 = 1_000_000
     package static let canaryWaitMax: Int64 = 604_800
@@ -141,6 +146,12 @@ package struct RecipientBody: Equatable, Sendable {
     /// A JSON object of strings, by name.
     package var variables: [UInt8]
     package var timeZone: String?
+
+    package init(to: Recipient, variables: [UInt8], timeZone: String? = nil) {
+        self.to = to
+        self.variables = variables
+        self.timeZone = timeZone
+    }
 
     package static let variablesBytesMax = 8192
 

@@ -87,9 +87,9 @@ private struct Filler {
         var filled = ""
         var rest = text[...]
         while let open = rest.firstRange(of: "{{") {
-            filled += rest[..<open.lowerBound]
             let behind = rest[open.upperBound...]
             guard let close = behind.firstRange(of: "}}") else { break }
+            filled += rest[..<open.lowerBound]
             let name = behind[..<close.lowerBound].filter { $0 != " " }
             if RecipientBody.isVariableName(String(name)) {
                 used.insert(String(name))

@@ -5,6 +5,8 @@ package import OutboxJSON
 package struct OptOutBody: Equatable, Sendable {
     package var reason: String?
 
+    package init(reason: String? = nil) { self.reason = reason }
+
     package static func read(_ value: JSONValue?) throws(APIError) -> OptOutBody {
         guard let value else { return OptOutBody() }
         var reader = ObjectReader(value, path: "", known: ["reason"])

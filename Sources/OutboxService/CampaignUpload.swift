@@ -116,7 +116,7 @@ extension Frontend {
     private func storeNextRecipients(_ exchange: Exchange) {
         guard var upload = uploads[exchange], !upload.isUnderWay else { return }
         // Also with nothing to add: whether there is such a campaign only the writer tells.
-        guard !upload.waiting.isEmpty || upload.bodyEnded && upload.total > 0 && upload.added + upload.duplicates == 0
+        guard !upload.waiting.isEmpty || upload.bodyEnded && upload.added + upload.duplicates == 0
         else {
             if !upload.bodyEnded { return server.resume(exchange) }
             uploads[exchange] = nil
