@@ -175,8 +175,8 @@ extension LogKind {
         case .campaignChanged:
             .init(
                 subject: "A campaign began, ended or was stopped", cause: "The line says which and why.",
-                remedy: "outboxctl campaign show @OUTBOXD_MESSAGE@ shows it; one that its canary stopped goes on with "
-                    + "outboxctl campaign resume @OUTBOXD_MESSAGE@.")
+                remedy: "outboxctl campaign show @OUTBOXD_CAMPAIGN@ shows it; one that its canary stopped goes on with "
+                    + "outboxctl campaign resume @OUTBOXD_CAMPAIGN@.")
         case .catchUp:
             .init(
                 subject: "Lost statuses are asked for",

@@ -55,11 +55,6 @@ extension Frontend {
         return id
     }
 
-    private func parameters(_ head: RequestHead) throws(APIError) -> [(name: String, value: String)] {
-        guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
-        return parameters
-    }
-
     private func campaignPage(_ head: RequestHead) throws(APIError) -> MarketingQuestion {
         let query = try PageQuery.read(try parameters(head))
         guard let cursor = query.cursor else { return .campaigns(before: nil, limit: query.limit) }

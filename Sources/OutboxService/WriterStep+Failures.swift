@@ -46,6 +46,7 @@ extension WriterStep {
             case .clock, .breakers, .feed, .claim, .prune, .erase: break
             }
         }
+        feedRests = true
         outputs.log.append(LogLine(.error, .writeFailed, "nothing could be written: \(error)"))
         outputs.wake = now + Self.retryAfterFailure
         if error.isFatal { outputs.fatal = error }

@@ -138,22 +138,21 @@ extension WriterStep {
         for feeding in feedings where room > 0 {
             let recipients = try queue.next(of: feeding)
             var queued: Int64 = 0
-            for recipient in recipients {
+            recipients: for recipient in recipients {
                 switch try feed(recipient, feeding.campaign, now) {
                 case .queued: queued += 1
                 case .skipped: break
                 case .notNow:
                     let again = now + Self.lineAskedAgain
                     effect.feedWake = min(effect.feedWake ?? again, again)
+                    break recipients
                 case .stopped(let reason):
                     try queue.stopFeeding(feeding.campaign.id, reason: reason, now: now)
-                }
-                guard queue.campaign(feeding.campaign.id, account: feeding.campaign.account)?.state == .running else {
-                    break
+                    break recipients
                 }
             }
             try queue.endFeeding(feeding.campaign.id, queued: queued, now: now)
-            effect.goOn = effect.goOn || (queued > 0 || !recipients.isEmpty && effect.feedWake == wake)
+            effect.goOn = effect.goOn || queued > 0 || !recipients.isEmpty && effect.feedWake == wake
         }
         return effect
     }
@@ -179,7 +178,9 @@ extension WriterStep {
         if try queue.capReached(by: recipient.to, line: campaign.line, account: campaign.account) {
             return try skip(.frequencyCap)
         }
-        switch try queue.submit(draft, account: campaign.account, batch: campaign.id, now: now) {
+        switch try queue.submit(
+            draft, account: campaign.account, batch: campaign.id, campaign: campaign.id.rawValue, now: now)
+        {
         case .done(let submitted):
             try queue.fed(recipient, submitted.id)
             return .queued

@@ -83,6 +83,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     var limits: IntakeLimits
     /// When a campaign may go on.
     private var feedWake: Timestamp?
+    /// The last turn was lost, perhaps for want of room: nothing new is added by the next.
+    var feedRests = false
     /// Bytes free for the database, and the size of its disk; nil: nobody tells.
     private let room: () -> (free: UInt64, size: UInt64)?
 
@@ -151,7 +153,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         operations += (unmarked + toApply).map { .apply($0) }
         unmarked = []
         toApply = []
-        if !diskRoom.takesMessages || inputs.contains(where: \.isIntake) { lookAtDisk(&outputs) }
+        if !diskRoom.takesMessages || queue.hasCampaigns || inputs.contains(where: \.isIntake) { lookAtDisk(&outputs) }
         // What this turn takes counts before it is stored: a turn does not pass the limit by being long.
         var queueRoom = limits.queueMax.map { $0 - queue.waiting } ?? .max
         ahead = 0
@@ -196,7 +198,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         ahead = ahead < Self.aheadMin ? 0 : min(ahead, slotsMax)
         if !gates.unsaved.isEmpty { operations.append(.breakers) }
         operations.append(.clock)
-        if queue.hasCampaigns { operations.append(.feed) }
+        // What had to be written down could not be: that first.
+        if queue.hasCampaigns, !feedRests { operations.append(.feed) }
         operations.append(.claim)
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
         if !erasures.isEmpty { operations.append(.erase) }
@@ -301,6 +304,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         // What was stored is told before anything changes again.
         for (index, effect) in effects.enumerated() where kept[index] == nil { gates.saved(effect.saved) }
         feedWake = nil
+        if feedRests {
+            feedRests = false
+            outputs.goOn = true
+        }
         for (index, effect) in effects.enumerated() {
             if let error = kept[index] {
                 refused(operations[index], error, &outputs)

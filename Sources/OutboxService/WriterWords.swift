@@ -136,7 +136,7 @@ struct WriterWords {
         return LogLine(
             told.kind == .campaignAborted ? .warning : .notice, .campaignChanged,
             "the campaign \(campaign.settings.name) \(what)\(reason)",
-            [(.message, id)] + (told.actor.map { [(.actor, $0)] } ?? []))
+            [(.campaign, id)] + (told.actor.map { [(.actor, $0)] } ?? []))
     }
 
     func retention(_ kind: RetentionKind, _ rule: RetentionRule) -> LogLine {

@@ -269,7 +269,8 @@ final class PruneStatements {
         emptyBatches = try prepare(
             """
             DELETE FROM batch WHERE id IN (SELECT id FROM batch AS b WHERE id < :before AND queued = 0
-                AND NOT EXISTS (SELECT 1 FROM message WHERE batch = b.id) ORDER BY id LIMIT 20)
+                AND NOT EXISTS (SELECT 1 FROM message WHERE batch = b.id)
+                AND NOT EXISTS (SELECT 1 FROM campaign WHERE id = b.id) ORDER BY id LIMIT 20)
             """)
         oldWebhooks = try prepare(
             """
