@@ -13,9 +13,7 @@ let campaignAddCommand = Command(
 ) { arguments, client in
     guard let id = arguments.words.first else { throw Arguments.Problem("give the campaign's ID; see --help") }
     let numbers = arguments.words.dropFirst()
-    guard numbers.isEmpty != arguments.has("from") || (numbers.isEmpty && !arguments.has("from")) else {
-        throw Arguments.Problem("--from and numbers exclude each other")
-    }
+    if !numbers.isEmpty, arguments.has("from") { throw Arguments.Problem("--from and numbers exclude each other") }
     let rows: [(line: Int, json: [UInt8])]
     if numbers.isEmpty {
         guard let file = arguments["from"] else { throw Arguments.Problem("give numbers, or --from FILE; see --help") }

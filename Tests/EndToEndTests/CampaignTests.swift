@@ -44,7 +44,8 @@ import Testing
 
     private func ledger(_ lab: Lab) throws -> [String: Int] {
         let all = try lab.sandbox("GET", "ledger?limit=100000")?["data"]?.list ?? []
-        return Dictionary(grouping: all.compactMap { $0["to"]?.string }) { $0 }.mapValues(\.count)
+        return Dictionary(grouping: all.compactMap { $0["to"]?.string }) { String($0.drop { $0 == "+" }) }.mapValues(
+            \.count)
     }
 
     @Test func aFileOfPeopleGoesOutAndIsReported() throws {

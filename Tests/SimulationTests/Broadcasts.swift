@@ -71,6 +71,8 @@ extension Simulation {
             let counts = stored.counts
             switch stored.campaign.state {
             case .draft: continue
+            // What its canary stopped waits for somebody.
+            case .paused where stored.campaign.isAborted: continue
             case .scheduled, .paused: history.problem("campaign \(id) still is \(stored.campaign.state)")
             case .running:
                 if counts.pending > 0 || counts.underWay != counts.count(.processing) || counts.isSettled {
