@@ -150,7 +150,9 @@ CREATE TABLE line (
     age_max         INTEGER CHECK (age_max BETWEEN 1 AND 31536000),              -- seconds; null: none
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
-    deleted_at      INTEGER
+    deleted_at      INTEGER,
+    stop_words      TEXT,  -- JSON: what people write who want no marketing (OptOutKeywords)
+    start_words     TEXT   -- JSON: who want it again
 ) STRICT;
 
 CREATE UNIQUE INDEX line_name ON line (account, name) WHERE deleted_at IS NULL;
@@ -440,7 +442,7 @@ CREATE TABLE event (
     message  INTEGER,           -- null: of none of ours
     previous INTEGER,           -- the message's event before this one
     at       INTEGER NOT NULL,
-    kind     INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 31),  -- EventKind
+    kind     INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 63),  -- EventKind
     state    INTEGER CHECK (state BETWEEN 0 AND 8),           -- the message's state afterwards
     attempt  INTEGER NOT NULL,
     detail   TEXT,              -- JSON
@@ -449,7 +451,7 @@ CREATE TABLE event (
 
 -- How long what has ended is kept (RetentionKind); a kind without a row is kept as long as the program says.
 CREATE TABLE retention (
-    kind      INTEGER PRIMARY KEY CHECK (kind BETWEEN 0 AND 8),
+    kind      INTEGER PRIMARY KEY CHECK (kind BETWEEN 0 AND 15),
     age_max   INTEGER CHECK (age_max BETWEEN 1 AND 3153600000),  -- seconds; null: any
     count_max INTEGER CHECK (count_max >= 0)                     -- null: any
 ) STRICT;
@@ -611,6 +613,106 @@ CREATE TABLE early_status (
 CREATE INDEX early_status_wamid ON early_status (wamid);
 CREATE INDEX early_status_failed ON early_status (person) WHERE report = 3 AND person IS NOT NULL;
 CREATE INDEX early_status_age ON early_status (received_at);
+
+-- A broadcast of a template to many. The id is that of its batch, too, as long as messages of it are kept.
+CREATE TABLE campaign (
+    id           INTEGER PRIMARY KEY,
+    account      INTEGER NOT NULL REFERENCES account (id),
+    line         INTEGER NOT NULL REFERENCES line (id),
+    name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    template     TEXT    NOT NULL,  -- name/language
+    components   TEXT,              -- JSON, with {{names}} of variables
+    category     TEXT,              -- as Meta had the template at the launch
+    quiet_from   INTEGER CHECK (quiet_from BETWEEN 0 AND 1439),  -- minutes since local midnight
+    quiet_to     INTEGER CHECK (quiet_to BETWEEN 0 AND 1439),
+    canary_first INTEGER CHECK (canary_first >= 1),
+    canary_wait  INTEGER CHECK (canary_wait >= 1),                      -- seconds
+    canary_share INTEGER CHECK (canary_share BETWEEN 0 AND 1000000),    -- millionths
+    canary_until INTEGER,
+    canary_over  INTEGER NOT NULL DEFAULT 0 CHECK (canary_over IN (0, 1)),
+    expires_at   INTEGER,
+    state        INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),  -- CampaignState
+    aborted      INTEGER NOT NULL DEFAULT 0 CHECK (aborted IN (0, 1)),
+    reason       TEXT,
+    created_at   INTEGER NOT NULL,
+    created_by   TEXT    NOT NULL,
+    start_at     INTEGER,           -- null: not launched
+    started_at   INTEGER,
+    paused_at    INTEGER,
+    ended_at     INTEGER,
+    CHECK ((quiet_from IS NULL) = (quiet_to IS NULL)),
+    CHECK (state NOT IN (1, 2) OR start_at IS NOT NULL),
+    CHECK (state < 4 OR ended_at IS NOT NULL)
+) STRICT;
+
+CREATE INDEX campaign_account ON campaign (account, id);
+
+-- Whom a campaign is for, in the order given, and what became of it: a message, or a reason for none. With the message
+-- the row goes; what it counted for stays counted.
+CREATE TABLE campaign_recipient (
+    campaign  INTEGER NOT NULL,
+    place     INTEGER NOT NULL,
+    recipient TEXT    NOT NULL,
+    variables TEXT    NOT NULL,  -- JSON: texts by name
+    zone      TEXT    NOT NULL,  -- RecipientZone
+    message   INTEGER,
+    skipped   INTEGER CHECK (skipped BETWEEN 0 AND 5),  -- SkipReason
+    PRIMARY KEY (campaign, place),
+    CHECK (message IS NULL OR skipped IS NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX campaign_recipient_once ON campaign_recipient (campaign, recipient);
+CREATE INDEX campaign_recipient_pending ON campaign_recipient (campaign, zone, place)
+    WHERE message IS NULL AND skipped IS NULL;
+CREATE INDEX campaign_recipient_skipped ON campaign_recipient (campaign, place) WHERE skipped IS NOT NULL;
+CREATE INDEX campaign_recipient_unsent ON campaign_recipient (campaign, place) WHERE message IS NULL;
+CREATE INDEX campaign_recipient_message ON campaign_recipient (message) WHERE message IS NOT NULL;
+
+-- How many recipients of a campaign stand where (CampaignCounts), kept in the transaction that changes it.
+CREATE TABLE campaign_count (
+    campaign INTEGER NOT NULL,
+    kind     INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 5),  -- CampaignCountKind
+    key      TEXT    NOT NULL,
+    count    INTEGER NOT NULL CHECK (count >= 0),
+    PRIMARY KEY (campaign, kind, key)
+) STRICT, WITHOUT ROWID;
+
+-- Who wants no marketing. Known by a keyed hash of the address, so that it holds when the person's data is erased.
+CREATE TABLE opt_out (
+    account    INTEGER NOT NULL REFERENCES account (id),
+    hash       BLOB    NOT NULL CHECK (length(hash) = 32),
+    recipient  TEXT,              -- null: erased
+    source     INTEGER NOT NULL CHECK (source BETWEEN 0 AND 3),  -- OptOutSource
+    reason     TEXT,
+    line       INTEGER,           -- where it came to be known; null: at none
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (account, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX opt_out_recipient ON opt_out (account, recipient) WHERE recipient IS NOT NULL;
+
+-- How much marketing one person may be sent (MarketingCap).
+CREATE TABLE marketing_cap (
+    account      INTEGER NOT NULL REFERENCES account (id),
+    line         INTEGER NOT NULL,  -- 0: all of the account together
+    messages     INTEGER NOT NULL CHECK (messages BETWEEN 1 AND 100),
+    days         INTEGER NOT NULL CHECK (days BETWEEN 1 AND 366),
+    when_reached INTEGER NOT NULL CHECK (when_reached IN (0, 1)),
+    PRIMARY KEY (account, line)
+) STRICT, WITHOUT ROWID;
+
+-- Marketing that was sent, or may have been, while there is a cap. Times are of the limits' clock.
+CREATE TABLE marketing_use (
+    account INTEGER NOT NULL,
+    person  TEXT    NOT NULL,
+    message INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    line    INTEGER NOT NULL,
+    at      INTEGER NOT NULL,  -- the latest end the attempt can have
+    PRIMARY KEY (account, person, message, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX marketing_use_age ON marketing_use (at);
 
 -- For people: sqlite3 outboxd.db 'SELECT * FROM message_in_words ORDER BY id DESC LIMIT 10'
 CREATE VIEW message_in_words AS

@@ -28,6 +28,10 @@ package struct APIError: Error, Equatable, Sendable {
         /// Outside the person's 24 hours only templates may be sent: the hosted systems' code for Meta's 131047.
         case windowClosed = "63016"
         case lineStopped = "LINE_STOPPED"
+        /// The person wants no marketing.
+        case optedOut = "OPTED_OUT"
+        /// The person was sent as much marketing as the cap allows.
+        case frequencyCap = "FREQUENCY_CAP"
         case limitReached = "RATE_LIMITED"
         /// As many messages wait as may; see the setting queue-max.
         case queueFull = "QUEUE_FULL"
@@ -47,10 +51,10 @@ package struct APIError: Error, Equatable, Sendable {
             case .forbidden: 403
             case .notFound: 404
             case .methodNotAllowed: 405
-            case .conflict, .idempotencyConflict, .tooLate: 409
+            case .conflict, .idempotencyConflict, .tooLate, .optedOut: 409
             case .windowClosed, .lineStopped, .metaRefused: 400
             case .metaUnreachable: 502
-            case .limitReached, .queueFull: 429
+            case .limitReached, .queueFull, .frequencyCap: 429
             case .tooLarge: 413
             case .unavailable: 503
             case .storageFull: 507

@@ -54,6 +54,14 @@ extension APIError.Code {
             ErrorWords(
                 "Meta says that the line's number cannot send", "outboxctl line health NAME",
                 then: "nothing is stored, for the line says --when-stopped refuse")
+        case .optedOut:
+            ErrorWords(
+                "the message is marketing, and the person wants none: said so in WhatsApp, by a word to the line, or to you",
+                "send no marketing to this person; outboxctl opt-out ls tells since when and why")
+        case .frequencyCap:
+            ErrorWords(
+                "the message is marketing, and the person was sent as much of it as the cap allows",
+                "wait as Retry-After says, or see outboxctl cap ls")
         case .limitReached:
             ErrorWords(
                 "the pool has written to as many people as its tier allows in 24 hours, or the caller has made as many "

@@ -20,7 +20,7 @@ package struct LineBody: Equatable, Sendable {
     private static let fields = [
         "phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond",
         "pool", "pairLimit", "whenFull", "closedWindow", "attemptsMax", "firstWaitSeconds", "maxWaitSeconds",
-        "maxAgeSeconds", "whenStopped", "whenDown", "burst",
+        "maxAgeSeconds", "whenStopped", "whenDown", "burst", "optOutKeywords", "optInKeywords",
     ]
 
     package static func read(_ value: JSONValue, name: String) -> Reading {
@@ -55,6 +55,8 @@ package struct LineBody: Equatable, Sendable {
             reader.choice("whenStopped", WhenStopped.self) ?? .hold
         let whenDown = reader.choice("whenDown", WhenDown.self) ?? .accept
         let retry = retry(&reader)
+        let keywords = OptOutKeywords(
+            stop: keywords(&reader, "optOutKeywords"), start: keywords(&reader, "optInKeywords"))
         let ageMax = reader.integer("maxAgeSeconds", in: 1...31_536_000).map { Duration.seconds($0) }
         guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }
         var settings = LineSettings(
@@ -70,7 +72,27 @@ package struct LineBody: Equatable, Sendable {
         settings.burst = burst
         settings.retry = retry
         settings.ageMax = ageMax
+        settings.optOutKeywords = keywords
         return .complete(LineBody(settings: settings, token: token))
+    }
+
+    private static func keywords(_ reader: inout ObjectReader, _ name: String) -> [String] {
+        guard let value = reader[name] else { return [] }
+        let words = value.kind == .array ? value.elements.map(\.string) : [nil]
+        let good = words.allSatisfy { word in
+            word.map {
+                (1...OptOutKeywords.lengthMax).contains($0.unicodeScalars.count) && !OptOutKeywords.plain($0).isEmpty
+                    && isOneLine($0)
+            } ?? false
+        }
+        guard good, words.count <= OptOutKeywords.countMax else {
+            reader.refuse(
+                name,
+                "must be an array of \(OptOutKeywords.countMax) words at most, such as [\"STOP\"], each with 1 to "
+                    + "\(OptOutKeywords.lengthMax) characters")
+            return []
+        }
+        return words.compactMap { $0 }
     }
 
     private static func retry(_ reader: inout ObjectReader) -> RetrySchedule {

@@ -116,6 +116,8 @@ extension Line {
             $0.field("firstWaitSeconds", settings.retry.firstWait.components.seconds)
             $0.field("maxWaitSeconds", settings.retry.waitMax.components.seconds)
             $0.field("maxAgeSeconds", settings.ageMax?.components.seconds)
+            $0.array("optOutKeywords") { for word in settings.optOutKeywords.stop { $0.value(word) } }
+            $0.array("optInKeywords") { for word in settings.optOutKeywords.start { $0.value(word) } }
             $0.field("createdAt", createdAt.rfc3339)
             $0.field("updatedAt", updatedAt.rfc3339)
         }

@@ -67,6 +67,24 @@ package enum Route: Equatable, Sendable {
     case deleteOldSecret(String)
     case replay(String)
     case testCallback(String)
+    case campaigns
+    case createCampaign
+    case campaign(String)
+    case campaignRecipients(String)
+    case addRecipients(String)
+    case campaignForecast(String)
+    case campaignReport(String)
+    case launchCampaign(String)
+    case pauseCampaign(String)
+    case resumeCampaign(String)
+    case cancelCampaign(String)
+    case optOuts
+    case optOut(String)
+    case putOptOut(String)
+    case deleteOptOut(String)
+    case marketingCaps
+    case putMarketingCap(String)
+    case deleteMarketingCap(String)
     case status
     case accounts
     case addAccount
@@ -95,8 +113,12 @@ package enum Route: Equatable, Sendable {
         case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
             .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts, .template,
-            .previewTemplate, .mediaList, .media:
+            .previewTemplate, .mediaList, .media, .campaigns, .campaign,
+            .campaignRecipients, .campaignForecast, .campaignReport, .optOuts, .optOut, .marketingCaps:
             .read
+        case .createCampaign, .addRecipients, .launchCampaign, .pauseCampaign, .resumeCampaign, .cancelCampaign,
+            .putOptOut, .deleteOptOut:
+            .send
         case .submit, .submitBulk, .retry, .cancel, .move, .markRead, .putCursor, .deleteCursor, .uploadMedia,
             .deleteMedia:
             .send
@@ -104,7 +126,8 @@ package enum Route: Equatable, Sendable {
             .subscribe, .putSubscription, .deleteSubscription, .rotateSecret, .deleteOldSecret, .replay, .testCallback,
             .addAccount, .keys, .addKey, .rotateKey, .deleteKey, .erase, .metrics, .doctor, .makeTemplate,
             .syncTemplates, .removeTemplates, .editTemplate, .removeTemplate, .registerLine, .subscribeLine,
-            .verifyLine, .onboardingNumbers, .onboardingExchange:
+            .verifyLine, .onboardingNumbers, .onboardingExchange, .putMarketingCap,
+            .deleteMarketingCap:
             .admin
         }
     }
@@ -125,7 +148,7 @@ package enum Route: Equatable, Sendable {
         case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries, .lineTemplates,
             .mediaList, .uploadMedia:
             true
-        case .analytics: true
+        case .analytics, .campaigns, .campaignRecipients, .optOuts: true
         default: false
         }
     }
@@ -251,6 +274,23 @@ package enum Route: Equatable, Sendable {
         Place("/v1/subscriptions/{id}/test", ["POST": { .testCallback($0) }]),
         Place("/v1/media", ["GET": { _ in .mediaList }, "POST": { _ in .uploadMedia }]),
         Place("/v1/media/{id}", ["GET": { .media($0) }, "DELETE": { .deleteMedia($0) }]),
+        Place("/v1/campaigns", ["GET": { _ in .campaigns }, "POST": { _ in .createCampaign }]),
+        Place("/v1/campaigns/{id}", ["GET": { .campaign($0) }]),
+        Place("/v1/campaigns/{id}/recipients", ["GET": { .campaignRecipients($0) }, "POST": { .addRecipients($0) }]),
+        Place("/v1/campaigns/{id}/forecast", ["GET": { .campaignForecast($0) }]),
+        Place("/v1/campaigns/{id}/report", ["GET": { .campaignReport($0) }]),
+        Place("/v1/campaigns/{id}/launch", ["POST": { .launchCampaign($0) }]),
+        Place("/v1/campaigns/{id}/pause", ["POST": { .pauseCampaign($0) }]),
+        Place("/v1/campaigns/{id}/resume", ["POST": { .resumeCampaign($0) }]),
+        Place("/v1/campaigns/{id}/cancel", ["POST": { .cancelCampaign($0) }]),
+        Place("/v1/opt-outs", ["GET": { _ in .optOuts }]),
+        Place(
+            "/v1/opt-outs/{recipient}",
+            ["GET": { .optOut($0) }, "PUT": { .putOptOut($0) }, "DELETE": { .deleteOptOut($0) }]),
+        Place("/v1/marketing-caps", ["GET": { _ in .marketingCaps }]),
+        Place(
+            "/v1/marketing-caps/{scope}",
+            ["PUT": { .putMarketingCap($0) }, "DELETE": { .deleteMarketingCap($0) }]),
         Place("/v1/queue", ["GET": { _ in .queue }]),
         Place("/v1/analytics/summary", ["GET": { _ in .analytics(.summary) }]),
         Place("/v1/analytics/funnel", ["GET": { _ in .analytics(.funnel) }]),

@@ -43,6 +43,11 @@ package struct GateFacts: Equatable, Sendable {
     /// Meta asked to leave the person alone.
     package var quietUntil: Timestamp?
     package var noMarketingUntil: Timestamp?
+    /// It is marketing, and the person was sent as much as the cap allows.
+    package var cap: MarketingCap?
+    package var capUntil: Timestamp?
+    /// Nobody is to be written to where the person may be, as its campaign has it.
+    package var quietHoursUntil: Timestamp?
     /// Somebody goes first.
     package var isBehind = false
     package var pairFullAt: Timestamp?
@@ -96,6 +101,8 @@ extension GateFacts {
         }
         if let quietUntil, quietUntil > now { return .wait(.person, until: quietUntil) }
         if isMarketing, let noMarketingUntil, noMarketingUntil > now { return .wait(.person, until: noMarketingUntil) }
+        if let capUntil, capUntil > now { return .wait(.person, until: capUntil) }
+        if let quietHoursUntil, quietHoursUntil > now { return .wait(.person, until: quietHoursUntil) }
         if isBehind { return .wait(.order, until: nil) }
         if countsPairs {
             let next = PairLimit.next(fullAt: pairFullAt, now: now)

@@ -86,6 +86,8 @@ package struct LineSettings: Equatable, Sendable {
     package var retry = RetrySchedule()
     /// A message that does not say when it expires does so this long after it could first leave; nil: never.
     package var ageMax: Duration?
+    /// What people write to it who want no marketing, or want it again; none unless an operator says so.
+    package var optOutKeywords = OptOutKeywords()
 
     package static let messagesPerSecondDefault: Int64 = 80
     package static let unknownGraceDefault = Duration.seconds(300)

@@ -156,6 +156,13 @@ package enum EventKind: Int64, NamedCase {
     case contactUpdated = 24
     /// An operator changed something.
     case operatorChange = 25
+    case campaignStarted = 40
+    case campaignPaused = 41
+    case campaignResumed = 42
+    /// The canary paused it.
+    case campaignAborted = 43
+    case campaignCompleted = 44
+    case campaignCancelled = 45
 
     /// The name callers know it by; nil for what is only a message's own history.
     package var publicName: String? {
@@ -172,6 +179,12 @@ package enum EventKind: Int64, NamedCase {
         case .accountUpdated: "account.updated"
         case .contactUpdated: "contact.updated"
         case .operatorChange: "operator.change"
+        case .campaignStarted: "campaign.started"
+        case .campaignPaused: "campaign.paused"
+        case .campaignResumed: "campaign.resumed"
+        case .campaignAborted: "campaign.aborted"
+        case .campaignCompleted: "campaign.completed"
+        case .campaignCancelled: "campaign.cancelled"
         }
     }
 

@@ -63,3 +63,37 @@ package struct QuietHours: Equatable, Sendable {
         return at
     }
 }
+
+/// What is known of a recipient's clock: the country of the address, and the zone, if somebody named it.
+///
+/// As text it is what recipients of one kind are counted by: `DE`, `US America/Denver`, or `?` where nobody knows.
+package struct RecipientZone: Hashable, Sendable {
+    package let text: String
+
+    package init(text: String) { self.text = text }
+
+    package init(_ recipient: String, timeZone: String?) {
+        let country = CallingCodes.country(of: recipient)?.code ?? Self.unknown
+        text = timeZone.map { "\(country) \($0)" } ?? country
+    }
+
+    package static let unknown = "?"
+
+    /// Two letters; nil: nobody knows.
+    package var country: String? {
+        let code = text.prefix { $0 != " " }
+        return code == Self.unknown ? nil : String(code)
+    }
+
+    /// Names of the tz database: the one that was given, or all of the country's.
+    package var names: [String] {
+        if let space = text.firstIndex(of: " ") { return [String(text[text.index(after: space)...])] }
+        return country.flatMap { CallingCodes.country($0)?.zones } ?? []
+    }
+
+    /// `rules` knows the tz database. Where nobody knows a clock, UTC counts.
+    package func clocks(_ rules: (String) -> TimeZoneRules?) -> [TimeZoneRules] {
+        let known = names.compactMap(rules)
+        return known.isEmpty ? [.utc] : known
+    }
+}

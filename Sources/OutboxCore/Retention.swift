@@ -14,6 +14,8 @@ package enum RetentionKind: Int64, NamedCase {
     case received = 7
     /// Files handed in that no message waits for.
     case media = 8
+    /// Campaigns and their reports; recipients without a message go as cancelled messages do.
+    case campaigns = 9
 
     /// Nil: it is no message of ours.
     package var state: MessageState? {
@@ -23,7 +25,7 @@ package enum RetentionKind: Int64, NamedCase {
         case .sent: .sent
         case .failed: .failed
         case .cancelled: .cancelled
-        case .webhooks, .events, .received, .media: nil
+        case .webhooks, .events, .received, .media, .campaigns: nil
         }
     }
 
@@ -46,7 +48,7 @@ package struct RetentionRule: Equatable, Sendable {
     package static func standard(_ kind: RetentionKind) -> RetentionRule {
         switch kind {
         case .webhooks: RetentionRule(ageMax: .seconds(30 * 86_400))
-        case .received: RetentionRule(ageMax: .seconds(365 * 86_400))
+        case .received, .campaigns: RetentionRule(ageMax: .seconds(365 * 86_400))
         case .media: RetentionRule(ageMax: .seconds(30 * 86_400))
         default: RetentionRule(ageMax: .seconds(90 * 86_400))
         }

@@ -59,6 +59,29 @@ package struct WhyFacts: Sendable {
     package var keptForHigh: Int64 = 0
     /// Messages of the line that leave before it.
     package var ahead: Int64 = 0
+    /// It is marketing, and the person wants none.
+    package var isOptedOut = false
+    package var campaign: CampaignHold?
+    /// Of its campaign, and whose clock counts.
+    package var quietHours: QuietHours?
+    package var quietZone: RecipientZone?
+
+    /// The campaign a message is of.
+    package struct CampaignHold: Equatable, Sendable {
+        package var name: String
+        package var id: String
+        package var state: CampaignState
+        package var reason: String?
+        package var since: Timestamp?
+
+        package init(name: String, id: String, state: CampaignState, reason: String?, since: Timestamp?) {
+            self.name = name
+            self.id = id
+            self.state = state
+            self.reason = reason
+            self.since = since
+        }
+    }
 
     package struct TemplateStop: Equatable, Sendable {
         package var reason: String
@@ -121,9 +144,9 @@ extension WhyFacts {
             return Why(gates: [], estimate: "it failed and will not leave by itself: \(reason)")
         case .scheduled, .queued, .retrying: break
         }
-        let gates = [
-            due, pause, line, meta, template, window, mediaGate, person, order, pair, tierGate, throughput,
-        ]
+        let gates =
+            [due, pause] + [campaignGate].compactMap { $0 } + [line, meta, template, window, mediaGate, person]
+            + [optOut, capGate, quietGate].compactMap { $0 } + [order, pair, tierGate, throughput]
         let closed = gates.filter { !$0.passes && $0.name != "throughput" }
         let seconds = Double(ahead) / Double(max(perSecond, 1))
         guard closed.allSatisfy({ $0.until != nil }) else {
@@ -187,6 +210,46 @@ extension WhyFacts {
             "pause", passes: false, words.joined(separator: "; "), since: first.createdAt,
             until: Forecast.after(pauses)?.leavesBy, remedy: pauses.count == 1 ? "resume it" : "resume all of them",
             command: pauses.map { "outboxctl resume \($0.id)" }.joined(separator: "; "))
+    }
+
+    private var campaignGate: GateReport? {
+        guard let campaign else { return nil }
+        guard campaign.state == .paused || campaign.state == .cancelled else {
+            return GateReport("campaign", passes: true, "its campaign \(campaign.name) is \(campaign.state.name)")
+        }
+        let reason = campaign.reason.map { ": \($0)" } ?? ""
+        return GateReport(
+            "campaign", passes: false, "its campaign \(campaign.name) is \(campaign.state.name)\(reason)",
+            since: campaign.since,
+            remedy: campaign.state == .paused ? "resume the campaign" : "it is about to be cancelled, too",
+            command: campaign.state == .paused ? "outboxctl campaign resume \(campaign.id)" : nil)
+    }
+
+    private var optOut: GateReport? {
+        guard isOptedOut else { return nil }
+        return GateReport(
+            "opt_out", passes: false, "the person wants no marketing: it fails when its turn comes",
+            remedy: "if the person wants it again", command: "outboxctl opt-out rm \(message.to)")
+    }
+
+    private var capGate: GateReport? {
+        guard gates.isMarketing, let cap = gates.cap, let until = gates.capUntil, until > limitsNow else { return nil }
+        let words = "the person was sent \(cap.messages) marketing messages in \(cap.days) days: that is the cap"
+        return GateReport(
+            "frequency_cap", passes: false, cap.whenReached == .fail ? "\(words); it fails when its turn comes" : words,
+            until: wall(until), command: "outboxctl cap ls")
+    }
+
+    private var quietGate: GateReport? {
+        guard let hours = quietHours, let zone = quietZone else { return nil }
+        let span = "\(QuietHours.text(hours.from)) to \(QuietHours.text(hours.to))"
+        let places = zone.names.isEmpty ? "UTC" : zone.names.joined(separator: ", ")
+        guard let until = gates.quietHoursUntil, until > limitsNow else {
+            return GateReport("quiet_hours", passes: true, "its campaign is quiet from \(span); it is not (\(places))")
+        }
+        return GateReport(
+            "quiet_hours", passes: false, "its campaign is quiet from \(span), by the clocks of \(places)",
+            until: wall(until))
     }
 
     private var line: GateReport {

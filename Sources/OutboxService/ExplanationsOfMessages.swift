@@ -194,6 +194,11 @@ extension LogKind {
                 subject: "A file that was handed in could not be written",
                 cause: "The disk of the state directory failed; the caller was told so.",
                 remedy: "Look at the kernel's log and at the permissions of media/ in the state directory.")
+        case .campaignChanged:
+            .init(
+                subject: "A campaign began, ended or was stopped", cause: "The line says which and why.",
+                remedy: "outboxctl campaign show @OUTBOXD_CAMPAIGN@ shows it; one that its canary stopped goes on with "
+                    + "outboxctl campaign resume @OUTBOXD_CAMPAIGN@.")
         case .catchUp:
             .init(
                 subject: "Lost statuses are asked for",

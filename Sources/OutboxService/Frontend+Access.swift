@@ -71,7 +71,9 @@ extension Frontend {
     /// On whose behalf the writer is asked; what an operator changes bears a name.
     func asker(_ guest: Guest, _ route: Route, _ head: RequestHead) throws(APIError) -> Asker {
         switch route {
-        case .cancel, .retry: return Asker(account: guest.account, who: guest.words)
+        case .cancel, .retry, .createCampaign, .launchCampaign, .pauseCampaign, .resumeCampaign, .cancelCampaign,
+            .putOptOut, .deleteOptOut:
+            return Asker(account: guest.account, who: guest.words)
         case .move: break
         case _ where route.role < .admin: return Asker(account: guest.account)
         default: break

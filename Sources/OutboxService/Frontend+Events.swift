@@ -56,6 +56,7 @@ extension Frontend {
             let words = "the key has ended, or the role was taken away, while the file came"
             respond(exchange, .error(APIError(.unauthorized, words)))
         }
+        expelUploaders(isMeant)
         for (exchange, job) in bulks {
             guard let visitor = job.visitor, isMeant(visitor) else { continue }
             bulks[exchange] = nil

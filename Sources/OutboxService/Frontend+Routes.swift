@@ -101,6 +101,10 @@ extension Frontend {
             post(
                 asker, .replay(exchange, try subscriptionID(text), try ReplayBody.read(try parse(request.body))))
         case .testCallback(let text): parts.caller.test(exchange, try subscriptionID(text), account: account)
+        case .campaigns, .createCampaign, .campaign, .campaignRecipients, .addRecipients, .campaignForecast,
+            .campaignReport, .launchCampaign, .pauseCampaign, .resumeCampaign, .cancelCampaign, .optOuts, .optOut,
+            .putOptOut, .deleteOptOut, .marketingCaps, .putMarketingCap, .deleteMarketingCap:
+            try handleMarketing(route, request, exchange, account, asker)
         case .status: parts.reader.ask(exchange, .status(facts), account: account)
         case .metrics: parts.writer.post(.measure(exchange))
         case .openAPI:

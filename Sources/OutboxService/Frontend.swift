@@ -60,6 +60,8 @@ final class Frontend: HTTPHandler {
     let mailbox: Mailbox<Mail>
     unowned let server: HTTPServer
     var bulks: [Exchange: BulkJob] = [:]
+    var recipientUploads: [Exchange: CampaignUpload] = [:]
+    let zones = ZoneFiles()
     /// Of Meta's calls, since the start, by app.
     var refusedWebhooks: [String: Int] = [:]
     private var refusals = Seldom()
@@ -169,7 +171,13 @@ final class Frontend: HTTPHandler {
                 job.keyed = try idempotencyKey(head, guest, .stream).map { KeyedBulk($0) }
                 bulks[exchange] = job
                 return .stream
-            case .submitBulk: return .collect(bytesMax: limits.bulkBytesMax)
+            case .addRecipients(let text) where isNDJSON(head):
+                var upload = CampaignUpload(
+                    try asker(guest, route, head), campaign: try campaignID(text), stream: true, limits: limits)
+                upload.visitor = Visitor(guest: guest, peer: peer)
+                recipientUploads[exchange] = upload
+                return .stream
+            case .submitBulk, .addRecipients: return .collect(bytesMax: limits.bulkBytesMax)
             case .uploadMedia: return try planUpload(head, guest, peer, exchange)
             default: return .collect(bytesMax: limits.singleBytesMax)
             }
@@ -251,13 +259,21 @@ final class Frontend: HTTPHandler {
     // MARK: Streams
 
     func received(piece: [UInt8], _ exchange: Exchange) {
-        if uploads[exchange] != nil { parts.media.take(piece, exchange) } else { streamPiece(piece, exchange) }
+        if uploads[exchange] != nil {
+            parts.media.take(piece, exchange)
+        } else if recipientUploads[exchange] != nil {
+            uploadPiece(piece, exchange)
+        } else {
+            streamPiece(piece, exchange)
+        }
     }
 
     func ended(_ exchange: Exchange) {
         if uploads[exchange] != nil {
             uploadsEnded.insert(exchange)
             parts.media.ended(exchange)
+        } else if recipientUploads[exchange] != nil {
+            uploadEnded(exchange)
         } else {
             streamEnded(exchange)
         }
@@ -266,6 +282,7 @@ final class Frontend: HTTPHandler {
     func dropped(_ exchange: Exchange) {
         if uploads.removeValue(forKey: exchange) != nil { parts.media.dropped(exchange) }
         bulks[exchange] = nil
+        recipientUploads[exchange] = nil
     }
 
     /// So that no user of the machine can keep the others out.
@@ -331,6 +348,7 @@ final class Frontend: HTTPHandler {
         }
         if let response = accessReply(reply, exchange) { return respond(exchange, response) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
+        if recipientUploads[exchange] != nil { return uploadReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {
             return respond(exchange, finish(change, reply))
         }

@@ -18,6 +18,7 @@ package struct LogLine: Sendable {
         /// What a message waits on, by the name it has in `outboxctl why`.
         case gate = "OUTBOXD_GATE"
         case subscription = "OUTBOXD_SUBSCRIPTION"
+        case campaign = "OUTBOXD_CAMPAIGN"
     }
 
     package var level: LogLevel

@@ -80,6 +80,8 @@ package enum LogKind: String, CaseIterable, Sendable {
     case catchUp = "8c5b2e07d4f94a6db1e63a70529cf318"
     case catchUpFailed = "3c805d16ccb6203b6e0209e530d3cca7"
 
+    case campaignChanged = "6b2d5c0a91e84f3fa7d3c1e85b904f27"
+
     case subscriptionChanged = "3bdf3ed485ad26a148ef286c90a3c3b5"
     case subscriptionDisabled = "fc67ffad329d6638ca8a8716fccb90d3"
     case endpointHeld = "bd0497c0ab1372e467428ed719a96e47"

@@ -36,6 +36,7 @@ enum Question: Sendable {
     case subscriptions
     case subscription(Int64)
     case deliveries(Int64, DeliveryQuery)
+    case marketing(MarketingQuestion)
     case metrics(WriterMeasures, ProcessMeasures)
     case media(before: MessageID?, limit: Int)
 }
@@ -163,6 +164,8 @@ struct Answerer {
 
     init(reader: QueueReader, path: String, clock: LimitClock, deadline: Duration, rates: Rates? = nil) throws {
         self.rates = rates
+        let zones = ZoneFiles()
+        reader.zoneRules = { zones.rules($0) }
         self.reader = reader
         self.path = path
         callbacks = try CallbackReader(reader)
@@ -234,6 +237,7 @@ struct Answerer {
         case .subscriptions: return try subscriptions()
         case .subscription(let id): return try subscription(id)
         case .deliveries(let id, let query): return try deliveries(id, query)
+        case .marketing(let question): return try answer(question)
         case .metrics(let writer, let process): return try metrics(writer, process)
         case .media(let before, let limit): return try media(before: before, limit: limit)
         case .cursors: return try cursors()

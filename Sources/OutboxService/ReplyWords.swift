@@ -42,6 +42,7 @@ struct ReplyWords {
         case .resumed(nil): return .error(APIError(.notFound, "there is no such pause"))
         case .resumed: return HTTPResponse(status: 204)
         case .retention(let kind, let rule): return .json(200) { rule.write(to: &$0, name: "data", kind) }
+        case .marketing(let reply): return response(to: reply)
         case .erased(let report): return erasedResponse(report)
         case .template(let template, _, let isNew):
             return .json(isNew ? 201 : 200) { $0.field("data", raw: template.raw) }
@@ -244,6 +245,9 @@ struct ReplyWords {
                     .conflict,
                     "the subscription \(id) is to this line alone: change it (outboxctl webhook set \(id)) or remove it "
                         + "first"))
+        case .campaign(let id):
+            let words = "the campaign \(codec.text(id, .batch)) of this line is not over: cancel it first"
+            return .error(APIError(.conflict, words))
         case .busy(let count):
             return .error(
                 APIError(.conflict, "\(count) messages of this line still wait or are on their way; cancel them first"))
@@ -281,6 +285,12 @@ extension SubmitRefusal {
             APIError(
                 .idempotencyConflict, "the idempotency key stands for something else: nothing is stored",
                 fieldErrors(path: path))
+        case .optedOut:
+            APIError(.optedOut, "the person wants no marketing: nothing is stored", fieldErrors(path: path))
+        case .capReached(_, let until):
+            APIError(
+                .frequencyCap, "the person was sent as much marketing as the cap allows: nothing is stored",
+                fieldErrors(path: path), retryAfter: secondsUntil(until))
         case .template, .mention, .media: .validation(fieldErrors(path: path))
         case .noSuchLine, .noLines, .lineNotNamed: .validation(fieldErrors(path: path))
         }
@@ -314,6 +324,13 @@ extension SubmitRefusal {
                 IdempotencyKey.header,
                 "stands for a stream that was answered, and this item was refused then, at \(moment.rfc3339); "
                     + "submit it with a new key")
+        case .optedOut:
+            FieldError(path + "to", "wants no marketing; see outboxctl opt-out ls, and send no marketing template")
+        case .capReached(let cap, let until):
+            FieldError(
+                path + "to",
+                "was sent \(cap.messages) marketing messages in \(cap.days) days, which is the cap; the next may leave at "
+                    + until.rfc3339)
         case .windowClosed(let field):
             FieldError(
                 path + field,

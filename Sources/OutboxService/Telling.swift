@@ -41,7 +41,8 @@ extension WriterWords {
         case .duplicate: (.warning, .messageDuplicate)
         case .noReceipt: (.notice, .messageNoReceipt)
         case .noted, .received, .lineUpdated, .templateUpdated, .accountUpdated, .contactUpdated,
-            .operatorChange:
+            .operatorChange, .campaignStarted, .campaignPaused, .campaignResumed, .campaignAborted,
+            .campaignCompleted, .campaignCancelled:
             (.debug, .messageNoted)
         }
     }
@@ -66,7 +67,8 @@ extension WriterWords {
         case .duplicate: return "a second copy of the message reached Meta: an attempt thought lost arrived"
         case .noReceipt: return "Meta's time to deliver is over and nothing was heard of the message"
         case .noted, .received, .lineUpdated, .templateUpdated, .accountUpdated, .contactUpdated,
-            .operatorChange:
+            .operatorChange, .campaignStarted, .campaignPaused, .campaignResumed, .campaignAborted,
+            .campaignCompleted, .campaignCancelled:
             return "an answer or status came late and changed nothing"
         }
     }

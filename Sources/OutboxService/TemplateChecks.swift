@@ -37,6 +37,24 @@ final class TemplateChecks {
     private func check(
         _ name: TemplateName, _ content: [UInt8], _ line: Line, _ path: String, _ queue: Queue
     ) throws -> [TemplateProblem] {
+        let problems = try nameProblems(name, line, path, queue)
+        guard problems.isEmpty, let template = try templates(of: line.id, queue)[name] else { return problems }
+        if case .unknown = queue.standing(of: name, line: line.id)?.status ?? template.status { return [] }
+        let components = (try? parser.parse(content))?["components"]
+        return OutboxMeta.problems(of: components, for: template).map {
+            TemplateProblem(field: path + $0.field, message: $0.message)
+        }
+    }
+
+    /// What speaks against a template whatever is filled in; nil: the line's list was never read.
+    func nameProblems(_ name: TemplateName, _ line: Line, _ queue: Queue) throws -> [TemplateProblem]? {
+        guard queue.knowsTemplates(of: line.id) else { return nil }
+        return try nameProblems(name, line, "template.", queue)
+    }
+
+    private func nameProblems(
+        _ name: TemplateName, _ line: Line, _ path: String, _ queue: Queue
+    ) throws -> [TemplateProblem] {
         let templates = try templates(of: line.id, queue)
         guard let template = templates[name] else {
             let languages = templates.keys.filter { $0.name == name.name }.map(\.language).sorted()
@@ -64,10 +82,7 @@ final class TemplateChecks {
                     message: "\(name.text) is \(status.name) with Meta; only APPROVED templates can be sent")
             ]
         }
-        let components = (try? parser.parse(content))?["components"]
-        return problems(of: components, for: template).map {
-            TemplateProblem(field: path + $0.field, message: $0.message)
-        }
+        return []
     }
 
     private func templates(of line: Int64, _ queue: Queue) throws -> [TemplateName: Template] {

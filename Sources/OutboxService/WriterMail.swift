@@ -55,6 +55,7 @@ enum WriterInput: Sendable {
     case unsubscribe(Exchange, Int64)
     case findSubscription(Exchange, Int64)
     case replay(Exchange, Int64, ReplayBody)
+    case marketing(Exchange, MarketingWish)
     case addAccount(Exchange, AccountBody)
     case setAccount(Exchange, AccountBody)
     case addKey(Exchange, KeyBody, hash: [UInt8])
@@ -185,6 +186,7 @@ enum WriterReply: Sendable {
     /// Nil: there is no such key.
     case keyRotated(AccessKey?, AccessDirectory)
     case keyRemoved(AccessKey?, AccessDirectory)
+    case marketing(MarketingReply)
     case erased(ErasureReport)
     case template(Template, line: String, isNew: Bool)
     case templatesRemoved(line: String, name: String, languages: [String])

@@ -89,6 +89,10 @@ extension WriterStep {
             let line = pause.line.flatMap { queue.line($0)?.name }
             return OperatorChange(action: "pause.ended", line: line, target: "\(pause.id) \(pauseTarget(pause))")
         case (_, .retention(let kind, _)): return OperatorChange(action: "retention.changed", target: kind.name)
+        case (_, .marketing(.cap(let cap, let line))):
+            return OperatorChange(action: "cap.changed", line: line, target: "\(cap.messages)/\(cap.days)")
+        case (.marketing(_, .removeCap(let line)), .marketing(.capRemoved(true))):
+            return OperatorChange(action: "cap.removed", line: line)
         case (.findSubscription, _): return nil
         case (_, .subscription(let subscription, let isNew)):
             let action = isNew ? "subscription.added" : "subscription.changed"

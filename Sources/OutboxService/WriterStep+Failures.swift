@@ -24,7 +24,7 @@ extension WriterStep {
                 if second.isFatal, !second.isConstraint { outputs.fatal = second }
             }
         case .erase: giveUpErasure(&outputs)
-        case .clock, .breakers, .claim, .prune:
+        case .clock, .breakers, .feed, .claim, .prune:
             // What it met it will meet again: not at once.
             outputs.goOn = false
             outputs.wake = Timestamp(milliseconds: 0)
@@ -43,9 +43,10 @@ extension WriterStep {
                     outputs.replies.append((exchange, .storageFailed(error.trouble)))
                 }
             case .apply(let news): toApply.append(news)
-            case .clock, .breakers, .claim, .prune, .erase: break
+            case .clock, .breakers, .feed, .claim, .prune, .erase: break
             }
         }
+        feedRests = true
         outputs.log.append(LogLine(.error, .writeFailed, "nothing could be written: \(error)"))
         outputs.wake = now + Self.retryAfterFailure
         if error.isFatal { outputs.fatal = error }

@@ -17,6 +17,7 @@ extension WriterStep {
                 continue
             }
             queue.count(.messages)
+            try keepKeyword(message, line, now)
             let ids = queue.codec.ids(of: kept)
             try queue.tell(kept, line: line, detail: kept.eventData(ids, parser: parser), now: now)
             log.append(words.received(kept, id: ids.message))

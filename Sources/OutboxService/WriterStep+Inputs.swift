@@ -76,6 +76,7 @@ extension WriterStep {
             return try performForSubscriptions(input, now)
         case .addAccount, .setAccount, .addKey, .rotateKey, .removeKey, .keyUsed:
             return try performForAccess(input, now)
+        case .marketing(let exchange, let wish): return try perform(wish, exchange, now)
         case .changed: return Effect()
         case .lineNews(let news): return try learn(news, now)
         case .templateChanged(let exchange, let line, let change):
@@ -114,6 +115,12 @@ extension WriterInput {
     /// Makes the queue longer. What ends a bulk, or becomes of messages that are in the queue, does not.
     var isIntake: Bool {
         intakeCount > 0
+    }
+
+    /// It takes room on the disk that what becomes of messages may need.
+    var fillsDisk: Bool {
+        if case .marketing(_, .add) = wish { return true }
+        return isIntake
     }
 
     /// How many messages it may make the queue longer by.
@@ -160,7 +167,7 @@ extension WriterInput {
             .setAccount(let exchange, _),
             .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _),
             .erase(let exchange, _), .templateChanged(let exchange, _, _), .keepMedia(let exchange, _),
-            .removeMedia(let exchange, _):
+            .removeMedia(let exchange, _), .marketing(let exchange, _):
             exchange
         case .lineNews(let news): news.exchange
         case .webhook(let exchange, _): exchange

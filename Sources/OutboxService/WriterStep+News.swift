@@ -75,6 +75,8 @@ extension WriterStep {
         case .capability(_, let tier?), .quality(_, _, _, let tier?):
             let sharing = Set(lines.flatMap { queue.linesSharingPool(with: $0) }).sorted()
             try tellingOfLines(sharing, now) { for line in lines { _ = try queue.learn(tier, line: line) } }
+        case .preference(let number, let person, let userID, let stops, let at):
+            try keepPreference(number: number, person: person, userID: userID, stops: stops, at: at, now)
         default: break
         }
         try tell(news, now)

@@ -42,6 +42,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case apply(StoredNews)
         case clock
         case breakers
+        case feed
         case claim
         case prune
         case erase
@@ -60,7 +61,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// so that connections do not stand idle while the next turn is written.
     private var ahead = 0
     private static var aheadMin: Int { 16 }
-    private var claims = true
+    var claims = true
     var gates: LineGates
     var refreshes = Refreshes()
     let checks = TemplateChecks()
@@ -83,8 +84,12 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     var erasures: [ErasureJob] = []
     var uploads = UploadsUnderWay()
 
-    private var diskRoom = DiskRoom()
-    private var limits: IntakeLimits
+    var diskRoom = DiskRoom()
+    var limits: IntakeLimits
+    /// When a campaign may go on.
+    private var feedWake: Timestamp?
+    /// The last turn was lost, perhaps for want of room: nothing new is added by the next.
+    var feedRests = false
     /// Bytes free for the database, and the size of its disk; nil: nobody tells.
     private let room: () -> (free: UInt64, size: UInt64)?
 
@@ -104,6 +109,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         diskRoom.set = limits.freeDiskMin
         gates = LineGates(try queue.breakers())
         metrics = WriterMetrics(queue)
+        let zones = ZoneFiles()
+        queue.zoneRules = { zones.rules($0) }
         words = WriterWords(
             idText: { queue.codec.text($0) }, mediaText: { queue.codec.text($0, .media) }, shown: shown, writes: writes)
     }
@@ -121,6 +128,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             results[index] = try perform(operations[index], now, tick)
         }
         told += queue.takeTold()
+        outputs.log += queue.takeCampaignTold().map { words.campaign($0, queue.codec.text($0.campaign.id, .batch)) }
         switch ending {
         case .nothing(let error): failed(operations, error, now, &outputs)
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
@@ -151,7 +159,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         operations += (unmarked + toApply).map { .apply($0) }
         unmarked = []
         toApply = []
-        if !diskRoom.takesMessages || inputs.contains(where: \.isIntake) { lookAtDisk(&outputs) }
+        if !diskRoom.takesMessages || queue.hasCampaigns || inputs.contains(where: \.fillsDisk) { lookAtDisk(&outputs) }
         // What this turn takes counts before it is stored: a turn does not pass the limit by being long.
         var queueRoom = limits.queueMax.map { $0 - queue.waiting } ?? .max
         ahead = 0
@@ -165,7 +173,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             }
             if case .uploadEnded(let end) = input { uploads.keys.remove(end.task.key) }
             switch input.wish {
-            case let wish where wish.isIntake && !diskRoom.takesMessages:
+            case let wish where wish.fillsDisk && !diskRoom.takesMessages:
                 refuse(input, .diskFull, .storageFailed(.full), &operations, &outputs)
             // A part of a bulk that finds room goes in whole: it has 500 messages at most, or all of one that is atomic.
             case let wish where wish.isIntake && queueRoom <= 0 && !isKnown(input, now):
@@ -196,7 +204,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         }
         ahead = ahead < Self.aheadMin ? 0 : min(ahead, slotsMax)
         if !gates.unsaved.isEmpty { operations.append(.breakers) }
-        operations += [.clock, .claim]
+        operations.append(.clock)
+        // What had to be written down could not be: that first.
+        if queue.hasCampaigns, !feedRests { operations.append(.feed) }
+        operations.append(.claim)
         if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
         if !erasures.isEmpty { operations.append(.erase) }
         return operations
@@ -259,6 +270,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var goOn = false
         var pruned: PruneStep?
         var erasure: ErasureJob?
+        /// When a campaign may go on.
+        var feedWake: Timestamp?
         /// What has ended is to be looked through at once.
         var prunesNow = false
         /// Waits for an upload.
@@ -282,6 +295,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 gates.allowed(ready, of: subject(line), now: now, tick: tick)
             }
             return Effect(attempts: claimed.attempts, goOn: claimed.goOn)
+        case .feed: return try feedOn(now)
         case .prune: return Effect(pruned: try queue.prune(now, needed: queue.oldestNeededEvent()))
         case .erase: return try eraseOn(now)
         }
@@ -301,6 +315,11 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         var endedUploads: [MediaUpload] = []
         // What was stored is told before anything changes again.
         for (index, effect) in effects.enumerated() where kept[index] == nil { gates.saved(effect.saved) }
+        feedWake = nil
+        if feedRests {
+            feedRests = false
+            outputs.goOn = true
+        }
         for (index, effect) in effects.enumerated() {
             if let error = kept[index] {
                 refused(operations[index], error, &outputs)
@@ -341,6 +360,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 uploads.waiting.append(waiter)
             }
             if let upload = effect.upload { endedUploads.append(upload) }
+            if let moment = effect.feedWake { feedWake = moment }
         }
         outputs.log += words.told(told) { queue.line($0)?.name }
         told = []
@@ -395,7 +415,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let ready = queue.readyLines.map { subject($0) }
         outputs.refresh = refreshes.due(of: queue.allLines, now: now) { queue.waitsForNews($0) }
             .map { Refresher.Subject($0) }
-        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next]
+        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next, feedWake]
             .compactMap { $0 }.min()
         guard claims else { return }
         outputs.wakeTick = pruneAt

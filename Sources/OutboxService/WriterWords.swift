@@ -122,6 +122,24 @@ struct WriterWords {
         LogLine(.notice, .resumed, "\(pause.words) resumed \(who.map { "by \($0)" } ?? "at the end of its time")")
     }
 
+    func campaign(_ told: CampaignTold, _ id: String) -> LogLine {
+        let campaign = told.campaign
+        let what =
+            switch told.kind {
+            case .campaignStarted: "began"
+            case .campaignPaused: "was paused"
+            case .campaignResumed: "goes on"
+            case .campaignAborted: "was stopped by its canary"
+            case .campaignCompleted: "has ended: nothing of it waits any more"
+            default: "was cancelled"
+            }
+        let reason = campaign.reason.map { ": \($0)" } ?? ""
+        return LogLine(
+            told.kind == .campaignAborted ? .warning : .notice, .campaignChanged,
+            "the campaign \(campaign.settings.name) \(what)\(reason)",
+            [(.campaign, id)] + (told.actor.map { [(.actor, $0)] } ?? []))
+    }
+
     func retention(_ kind: RetentionKind, _ rule: RetentionRule) -> LogLine {
         let age = rule.ageMax.map { " for \($0.components.seconds) s" }
         let count = rule.countMax.map { " the newest \($0)" }

@@ -24,7 +24,8 @@ extension Queue {
         for id in silent { try receiptIsOver(id, now) }
         let moreKeys = try forgetKeys(now)
         let moreRemoved = try sweepRemovedSubscriptions()
-        return moreKeys || moreRemoved
+        let moreUses = try forgetMarketing()
+        return moreKeys || moreRemoved || moreUses
             || max(expired.count, due.count, settled.count, silent.count) == Int(Self.sliceRows)
     }
 

@@ -157,6 +157,10 @@ extension Queue {
             try limits.deleteSlot.run(.integer(pool.id), .text(address))
             if counted != nil { memory.slotsUsed[pool.id, default: 0] -= 1 }
         }
+        if memory.marketingCaps[account] != nil {
+            try limits.renameMarketing.run(.text(person), .integer(account), .text(address))
+        }
+        try passOptOut(from: address, to: person, account: account)
         for line in memory.lines.values where line.account == account { try releaseFromTier(person, line.id) }
     }
 

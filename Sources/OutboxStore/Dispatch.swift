@@ -186,7 +186,8 @@ extension Queue {
         }
         while true {
             let contact = try contact(line.id, row.record.person)
-            var facts = try facts(row, line, contact)
+            var facts = try facts(row, line, contact, now)
+            if facts.isMarketing, try endMarketing(row, line, facts, now) { return nil }
             if let media = row.record.media, !facts.isPaused, !facts.templateHeld {
                 (facts.media, row.media) = try standing(of: media, for: line.id, now)
             }
@@ -214,7 +215,19 @@ extension Queue {
         }
     }
 
-    private func facts(_ row: ReadyRow, _ line: Line, _ contact: Contact?) throws -> GateFacts {
+    /// Marketing that is not to reach its person any more ends here. Answers whether it has.
+    private func endMarketing(_ row: ReadyRow, _ line: Line, _ facts: GateFacts, _ now: Timestamp) throws -> Bool {
+        if try isOptedOut([row.to, row.record.person], account: line.account) {
+            try giveUp(row.record.id, Failure(code: "OPTED_OUT", message: "the person wants no marketing"), now)
+            return true
+        }
+        guard let cap = facts.cap, cap.whenReached == .fail else { return false }
+        let words = "the person was sent \(cap.messages) marketing messages in \(cap.days) days: that is the cap"
+        try giveUp(row.record.id, Failure(code: "FREQUENCY_CAP", message: words), now)
+        return true
+    }
+
+    private func facts(_ row: ReadyRow, _ line: Line, _ contact: Contact?, _ now: Timestamp) throws -> GateFacts {
         let record = row.record
         var facts = GateFacts(priority: record.priority, isTemplate: row.type == "template")
         facts.isPaused = isPaused(record)
@@ -223,6 +236,13 @@ extension Queue {
         facts.templateHeld = isHeld(record.template, line: line.id)
         facts.isMarketing = isMarketing(record.template, record.priority, line: line.id)
         facts.know(contact, sureFrom: clock.sureFrom)
+        if facts.isMarketing, let reached = try cap(reachedBy: record.person, line: line) {
+            facts.cap = reached.cap
+            facts.capUntil = reached.until
+        }
+        if let until = try quietUntil(record, now) {
+            facts.quietHoursUntil = until.onClock(showing: limitsNow, insteadOf: now)
+        }
         if !record.anyOrder {
             facts.isBehind =
                 try limits.isBehind.first(
@@ -259,6 +279,7 @@ extension Queue {
             }
             try save(contact, line.id, row.record.person)
         }
+        if facts.isMarketing { try useMarketing(row.record, attempt: number) }
         if takesSlot {
             let counted = facts.slotFreeAt.flatMap { $0 > limitsNow ? $0 : nil }
             attempt.slot = try takeSlot(line, row.record, freeAt: counted)

@@ -70,13 +70,17 @@ extension Queue {
             }
         }
         erasure.addresses = known.sorted()
+        // Before their messages are looked for: no campaign makes new ones.
+        try eraseRecipients(of: erasure.addresses, account: erasure.account)
         erasure.go(to: .messages)
     }
 
     // MARK: Messages
 
     private func eraseMessages(_ erasure: inout Erasure, _ now: Timestamp, _ needed: Int64) throws {
-        guard erasure.address < erasure.addresses.count else { return erasure.go(to: .received, place: 0) }
+        guard erasure.address < erasure.addresses.count else {
+            return erasure.go(to: .received, place: 0)
+        }
         let ids = try RecipientSearch(database).ids(
             to: erasure.addresses[erasure.address], below: erasure.place, limit: Self.erasedAtOnce)
         for id in ids { try eraseMessage(MessageID(rawValue: id), &erasure, now, needed) }
@@ -201,6 +205,15 @@ extension Queue {
                 until += [contact.pairFullAt, contact.quietUntil, contact.noMarketingUntil].compactMap { $0 }
             }
         }
+        for address in erasure.addresses {
+            if let moment = try marketingKept(of: address, account: erasure.account) { until.append(moment) }
+            if try forgetOptedOut(address, account: erasure.account) {
+                erasure.report.keep(
+                    "optOut",
+                    "a keyed hash, no number: that the person wants no marketing holds on; see "
+                        + "outboxctl opt-out rm")
+            }
+        }
         let isUsed = erasure.report.kept.contains { $0.what == "messages" }
         if let last = until.filter({ $0 > limitsNow }).max() {
             // By the limits' clock; told by the wall's.
@@ -226,6 +239,8 @@ extension Queue {
                 try countSlots(pool.id)
             }
             try database.prepare("DELETE FROM alias WHERE account = ?1 AND (address = ?2 OR person = ?2)").run(
+                .integer(erasure.account), .text(address))
+            try database.prepare("DELETE FROM marketing_use WHERE account = :account AND person = :person").run(
                 .integer(erasure.account), .text(address))
         }
     }

@@ -56,6 +56,27 @@ final class LimitStatements {
     /// Gives a person's live messages of one line to whom Meta knows the person as; index message_person.
     let renamePerson: Statement
 
+    /// One row by primary key; so do the next three.
+    let optOut: Statement
+    let saveOptOut: Statement
+    /// Said once more, later.
+    let renewOptOut: Statement
+    let deleteOptOut: Statement
+    /// Counts an attempt against the caps; one row by primary key.
+    let useMarketing: Statement
+    let giveBackMarketing: Statement
+    /// The n-th newest that counts; rows of one person, by primary key.
+    let marketingUse: Statement
+    /// Some of what no cap counts; index marketing_use_age.
+    let forgetMarketing: Statement
+    static let forgottenAtOnce = 500
+    static let marketingUseSQL = """
+        SELECT at FROM marketing_use WHERE account = :account AND person = :person AND at >= :since
+            AND (:line IS NULL OR line = :line) ORDER BY at DESC LIMIT 1 OFFSET :rank
+        """
+    /// Gives what a person was sent to whom Meta knows the person as.
+    let renameMarketing: Statement
+
     let saveClock: Statement
 
     /// The words of the index's condition stand in every part: SQLite uses it only then.
@@ -169,6 +190,35 @@ final class LimitStatements {
             SELECT :new, person, free_at FROM tier_slot WHERE pool = :old AND true
             ON CONFLICT (pool, person) DO UPDATE SET free_at = max(free_at, excluded.free_at)
             """)
+        optOut = try prepare("SELECT 1 FROM opt_out WHERE account = :account AND hash = :hash")
+        saveOptOut = try prepare(
+            """
+            INSERT INTO opt_out (account, hash, recipient, source, reason, line, created_at)
+            VALUES (:account, :hash, :recipient, :source, :reason, :line, :created_at)
+            ON CONFLICT (account, hash) DO NOTHING
+            """)
+        renewOptOut = try prepare(
+            "UPDATE opt_out SET created_at = max(created_at, :wished) WHERE account = :account AND hash = :hash")
+        deleteOptOut = try prepare(
+            "DELETE FROM opt_out WHERE account = :account AND hash = :hash AND created_at <= :wished")
+        useMarketing = try prepare(
+            """
+            INSERT OR REPLACE INTO marketing_use (account, person, message, attempt, line, at)
+            VALUES (:account, :person, :message, :attempt, :line, :at)
+            """)
+        giveBackMarketing = try prepare(
+            """
+            DELETE FROM marketing_use
+            WHERE account = :account AND person = :person AND message = :message AND attempt = :attempt
+            """)
+        marketingUse = try prepare(Self.marketingUseSQL)
+        forgetMarketing = try prepare(
+            """
+            DELETE FROM marketing_use WHERE (account, person, message, attempt) IN
+                (SELECT account, person, message, attempt FROM marketing_use WHERE at < :before LIMIT 500)
+            """)
+        renameMarketing = try prepare(
+            "UPDATE OR REPLACE marketing_use SET person = :new WHERE account = :account AND person = :old")
         saveClock = try prepare(
             """
             INSERT INTO limit_clock (id, boot, offset, seen, seen_wall, sure_from)

@@ -1,4 +1,5 @@
 package import OutboxCore
+import OutboxJSON
 
 /// What came of removing a line.
 package enum LineRemoval: Equatable, Sendable {
@@ -8,6 +9,8 @@ package enum LineRemoval: Equatable, Sendable {
     case busy(Int64)
     /// A subscription is to that line alone.
     case subscribed(Int64)
+    /// A campaign of the line is not over.
+    case campaign(MessageID)
 }
 
 extension Line {
@@ -15,7 +18,7 @@ extension Line {
         id, account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
         messages_per_second, created_at, updated_at, pool, pair_limit, when_full, closed_window, attempts_max,
         first_wait, wait_max, age_max, (SELECT p.name FROM pool AS p WHERE p.id = line.pool),
-        when_stopped, when_down, burst
+        when_stopped, when_down, burst, stop_words, start_words
         """
 
     init(_ row: Row) {
@@ -34,10 +37,22 @@ extension Line {
         settings.retry.firstWait = .milliseconds(row.integer(16))
         settings.retry.waitMax = .milliseconds(row.integer(17))
         settings.ageMax = row.optionalInteger(18).map { .seconds($0) }
+        settings.optOutKeywords = OptOutKeywords(stop: words(row, 23), start: words(row, 24))
         self.init(
             id: row.integer(0), account: row.integer(1), settings: settings, pool: row.integer(11),
             createdAt: Timestamp(milliseconds: row.integer(9)), updatedAt: Timestamp(milliseconds: row.integer(10)))
     }
+}
+
+private func words(_ row: Row, _ column: Int32) -> [String] {
+    row.optionalBytes(column).flatMap { try? JSONParser().parse($0) }?.elements.compactMap(\.string) ?? []
+}
+
+/// Nil: there are none.
+private func json(_ words: [String]) -> [UInt8]? {
+    var json = JSONWriter()
+    json.array { for word in words { $0.value(word) } }
+    return words.isEmpty ? nil : json.bytes
 }
 
 extension Queue {
@@ -102,7 +117,7 @@ extension Queue {
     private static let settingsColumns = """
         phone_number_id, waba_id, credential, unknown_policy, unknown_grace, messages_per_second, pool, pair_limit,
         when_full, closed_window, attempts_max, first_wait, wait_max, age_max, updated_at,
-        when_stopped, when_down, burst
+        when_stopped, when_down, burst, stop_words, start_words
         """
 
     private func values(_ settings: LineSettings, _ pool: Pool, _ now: Timestamp) -> [SQLValue] {
@@ -115,6 +130,7 @@ extension Queue {
             .integer(settings.retry.waitMax.wholeMilliseconds), .optional(settings.ageMax?.components.seconds),
             .integer(now.milliseconds), .integer(settings.whenStopped.rawValue),
             .integer(settings.whenDown.rawValue), .integer(settings.burst),
+            .optional(json(settings.optOutKeywords.stop)), .optional(json(settings.optOutKeywords.start)),
         ]
     }
 
@@ -154,6 +170,10 @@ extension Queue {
         {
             return .subscribed(subscription)
         }
+        if let id = memory.openCampaigns.first(where: { memory.campaigns[$0]?.campaign.line == line.id }) {
+            return .campaign(MessageID(rawValue: id))
+        }
+        _ = try removeMarketingCap(line: line.id, account: account)
         _ = try resume(account) { $0.line == line.id }
         try forgetUploads(line.id)
         try database.prepare("UPDATE line SET deleted_at = :now WHERE id = :id")

@@ -135,7 +135,7 @@ extension Queue {
             removed += 1
         }
         guard let last = candidates.last, candidates.count == Int(Self.filesLookedAt) else {
-            return go(to: .space, removed)
+            return go(to: .campaigns, removed)
         }
         memory.pass.after = last.id.rawValue
         return PruneStep(removed: removed)

@@ -47,6 +47,7 @@ extension Queue {
         case .unknown(let failure): return try unknown(&record, attempt.number, failure, now)
         case .refused(let failure, let refused):
             if let slot = attempt.slot { try giveBack(slot) }
+            try giveBackMarketing(record, attempt: attempt.number)
             if let media = attempt.media, try isForgotten(media, line: attempt.line, failure, now) {
                 // It goes again with a new upload, and the try does not count.
                 return try self.refused(&record, attempt.number, failure, .throttled(askedFor: nil), now, &chance)
@@ -78,6 +79,7 @@ extension Queue {
             let until = limitsNow + max(askedFor ?? .zero, PairLimit.interval)
             try change(record.line, record.person) { $0.quietUntil = max($0.quietUntil ?? until, until) }
         case ("131049", _): try holdMarketing(record)
+        case (optedOutCode, _): try optOutByCode(record, now)
         default: break
         }
     }
@@ -87,6 +89,12 @@ extension Queue {
         let until = limitsNow + .seconds(86_400)
         try change(record.line, record.person) { $0.noMarketingUntil = max($0.noMarketingUntil ?? until, until) }
         memory.clockUsed = true
+    }
+
+    /// Meta says that the person has stopped marketing.
+    func optOutByCode(_ record: Record, _ now: Timestamp) throws {
+        _ = try optOut(
+            record.person, source: .code, reason: nil, line: record.line, account: record.account, now: now)
     }
 
     private func accepted(_ record: inout Record, _ attempt: Int64, _ wamid: String, _ now: Timestamp) throws

@@ -60,9 +60,10 @@ extension Queue {
 
     /// Whether single messages of a line may have to wait.
     func isPaused(_ record: Record) -> Bool {
-        memory.pauses.contains {
-            $0.holds(template: record.template, batch: record.batch, line: record.line, account: record.account)
-        }
+        campaignHolds(record.batch)
+            || memory.pauses.contains {
+                $0.holds(template: record.template, batch: record.batch, line: record.line, account: record.account)
+            }
     }
 
     /// The classes of a line that may send and have something at no gate.

@@ -9,7 +9,7 @@ package struct PruneStep: Equatable, Sendable {
 
 /// Where a pass over the file stands.
 struct PrunePass {
-    enum Phase { case messages, events, received, webhooks, cohorts, files, space }
+    enum Phase { case messages, events, received, webhooks, cohorts, files, campaigns, space }
 
     var phase = Phase.messages
     var after: Int64 = 0
@@ -73,6 +73,7 @@ extension Queue {
             let removed = try cohorts.prune(now)
             return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .files)
         case .files: return try pruneFiles(now)
+        case .campaigns: return try pruneCampaigns(now)
         case .space: return try giveBackSpace()
         }
     }
@@ -129,7 +130,10 @@ extension Queue {
         }
         try pruning.deleteCopies.run(.integer(row.id))
         try pruning.deleteMessage.run(.integer(row.id))
-        if let batch = row.batch { try pruning.deleteBatch.run(.integer(batch)) }
+        if let batch = row.batch {
+            if memory.campaigns[batch] != nil { try campaigns.forgetMessage.run(.integer(row.id)) }
+            try pruning.deleteBatch.run(.integer(batch))
+        }
         memory.counters.removed(row.counted)
     }
 
@@ -259,14 +263,18 @@ final class PruneStatements {
         deleteCopies = try prepare("DELETE FROM duplicate WHERE message = :message")
         deleteMessage = try prepare("DELETE FROM message WHERE id = :id")
         deleteBatch = try prepare(
-            "DELETE FROM batch WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE batch = ?1)")
+            """
+            DELETE FROM batch WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE batch = ?1)
+                AND NOT EXISTS (SELECT 1 FROM campaign WHERE id = ?1)
+            """)
         others = try prepare("SELECT seq, at FROM event WHERE message IS NULL ORDER BY seq LIMIT :limit")
         otherAtRank = try prepare(
             "SELECT seq FROM event WHERE message IS NULL ORDER BY seq DESC LIMIT 1 OFFSET :rank")
         emptyBatches = try prepare(
             """
             DELETE FROM batch WHERE id IN (SELECT id FROM batch AS b WHERE id < :before AND queued = 0
-                AND NOT EXISTS (SELECT 1 FROM message WHERE batch = b.id) ORDER BY id LIMIT 20)
+                AND NOT EXISTS (SELECT 1 FROM message WHERE batch = b.id)
+                AND NOT EXISTS (SELECT 1 FROM campaign WHERE id = b.id) ORDER BY id LIMIT 20)
             """)
         oldWebhooks = try prepare(
             """

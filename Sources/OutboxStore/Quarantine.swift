@@ -59,6 +59,7 @@ extension Queue {
         let access = try accessDirectory()
         let until = limitsNow + TierSlot.span + attemptMax
         try inOne {
+            try holdCampaigns(words, now)
             pools = try fillPools(until: until)
             for account in access.accounts {
                 let pause = try self.pause(
@@ -126,6 +127,18 @@ extension Queue {
         let failure = Failure(code: "OUTCOME_UNKNOWN", message: "\(words): it may have left since then")
         record.failure = failure
         try save(&record, .outcomeUnknown, at: now, detail: failure.detail)
+    }
+
+    /// Recipients that wait may have been written to since: somebody has to say that the rest is to be sent.
+    private func holdCampaigns(_ words: String, _ now: Timestamp) throws {
+        for id in memory.openCampaigns.sorted() {
+            guard let campaign = memory.campaigns[id]?.campaign,
+                campaign.state == .running || campaign.state == .scheduled
+            else { continue }
+            _ = try pauseCampaign(
+                campaign.id, reason: "\(words): recipients that wait here may have been written to since",
+                account: campaign.account, by: "outboxd restore", now: now)
+        }
     }
 
     /// Nobody knows whom the pools wrote to after the backup: as many as they may, at worst.

@@ -23,6 +23,12 @@ package final class Queue {
     let cohorts: CohortStatements
     let callbacks: CallbackStatements
     let files: MediaStatements
+    let campaigns: CampaignStatements
+    let optOutHash: OptOutHash
+    /// The machine's tz database, by names.
+    package var zoneRules: (String) -> TimeZoneRules? = { _ in nil }
+    /// What was found out of zones.
+    var zoneClocks: [ZoneClock.Key: ZoneClock] = [:]
     /// For other threads.
     package let clock: LimitClock
     /// Now, by the clock Meta's limits are kept by; see `set(tick:)`.
@@ -95,6 +101,22 @@ package final class Queue {
         var uploadsEnded: [MediaUpload.Key] = []
         /// Files no row names any more, by SHA-256; not yet taken by whoever removes them.
         var filesToRemove: [[UInt8]] = []
+        var campaigns: [Int64: CampaignBook] = [:]
+        /// Their counts are not in the file as they are here.
+        var campaignsChanged: Set<Int64> = []
+        /// Those that are not over.
+        var openCampaigns: Set<Int64> = []
+        /// Those that were cancelled and have messages in the queue.
+        var takenBack: Set<Int64> = []
+        var lastCampaignFed: Int64?
+        /// Not yet taken by whoever tells people of it.
+        var campaignTold: [CampaignTold] = []
+        /// Accounts with somebody who wants no marketing.
+        var optOutAccounts: Set<Int64> = []
+        /// By account; those without are not here.
+        var marketingCaps: [Int64: [MarketingCap]] = [:]
+        /// There may be uses that no cap counts.
+        var forgetsMarketing = true
     }
 
     struct LineClass: Hashable {
@@ -121,12 +143,14 @@ package final class Queue {
         callbacks = try CallbackStatements(database)
         cohorts = try CohortStatements(database)
         files = try MediaStatements(database)
+        campaigns = try CampaignStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
         limitsNow = clock.moment(tick: reading.tick)
         wallNow = reading.isSynchronised ? reading.wall : nil
         idKey = try database.idKey()
+        optOutHash = OptOutHash(idKey: idKey)
         codec = IDCodec(key: idKey)
         try remember()
         // The first transaction of this boot writes down how its clock goes on.
@@ -157,6 +181,9 @@ package final class Queue {
         memory.oldestKey = try loadOldestKey()
         try loadHealth()
         try loadTokens()
+        try loadCampaigns()
+        try loadOptOuts()
+        try loadMarketingCaps()
         try rememberUnknown()
         try loadRemovedSubscriptions()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
@@ -206,6 +233,7 @@ package final class Queue {
     package func together(_ count: Int, _ operation: (Int) throws -> Void) -> Ending {
         // Nobody asked for it: it shall not pile up.
         memory.told = []
+        memory.campaignTold = []
         let before = memory
         do {
             try statements.begin.run()
@@ -257,6 +285,7 @@ package final class Queue {
         try memory.counters.save(statements)
         try memory.cohorts.save(cohorts)
         try memory.webhookCounts.save(mail)
+        try saveCampaignCounts()
         if memory.clockUsed {
             let mark = clock.mark(at: limitsNow, wall: wallNow)
             try limits.saveClock.run(

@@ -7,6 +7,8 @@ package final class QueueReader {
     private let messageByID: Statement
     private let eventBySequence: Statement
     let recipients: RecipientSearch
+    /// The machine's tz database, by names.
+    package var zoneRules: (String) -> TimeZoneRules? = { _ in nil }
 
     /// The file must have been opened by a `Queue` first.
     package init(path: String) throws {

@@ -183,7 +183,11 @@ extension Queue {
         record.lastEvent = try appendEvent(
             account: record.account, line: record.line, message: record.id, previous: record.lastEvent, at: now,
             kind: kind, state: record.standing.state, attempt: record.standing.attempt, detail: detail)
+        let (before, failureBefore) = (record.loadedState, record.stored?.record.failure)
         try store(&record)
+        if record.batch != nil, !memory.campaigns.isEmpty {
+            try campaignMoved(record, from: before, failureBefore, now)
+        }
         tell(Told(kind, record, at: now))
     }
 

@@ -78,6 +78,7 @@ extension Queue {
                 record.failure = failure
             }
             if state == .failed, failure.code == "131049" { try holdMarketing(record) }
+            if state == .failed, failure.code == optedOutCode { try optOutByCode(record, now) }
             let detail = status.report == .failed ? failure.detail : wamidDetail(status.wamid)
             try save(&record, status.report.event, at: now, detail: detail)
             if isNew {

@@ -31,6 +31,7 @@ extension Queue {
             }
         }
         found += try cohortDisagreements(exactly: nothingRemoved)
+        found += try campaignDisagreements()
         for pool in memory.pools.keys {
             let inFile = try database.integer("SELECT count(*) FROM tier_slot WHERE pool = \(pool)")
             let remembered = memory.slotsUsed[pool] ?? 0
@@ -38,6 +39,40 @@ extension Queue {
             let first = try database.integer("SELECT min(free_at) FROM tier_slot WHERE pool = \(pool)")
             let next = memory.nextSlotFree[pool]?.milliseconds ?? 0
             if inFile > 0, next > first || next == 0 { found.append("pool \(pool): a place is free before \(next)") }
+        }
+        return found
+    }
+}
+
+extension Queue {
+    /// Of campaigns: what is counted against a scan, as long as nothing of it was removed.
+    private func campaignDisagreements() throws -> [String] {
+        var found: [String] = []
+        for (id, book) in memory.campaigns {
+            let stored = try database.prepare(
+                "SELECT kind, key, count FROM campaign_count WHERE campaign = :id AND count > 0"
+            )
+            .all(.integer(id)) { "\($0.integer(0)) \($0.text(1)) \($0.integer(2))" }
+            let remembered = book.counts.filter { $0.value > 0 }.map {
+                "\($0.key.kind.rawValue) \($0.key.key) \($0.value)"
+            }
+            if stored.sorted() != remembered.sorted() {
+                found.append("campaign \(id): \(remembered.sorted()) is not in the file: \(stored.sorted())")
+            }
+            let pending =
+                try database.prepare(
+                    """
+                    SELECT count(*) FROM campaign_recipient WHERE campaign = :id AND message IS NULL AND skipped IS NULL
+                    """
+                ).first(.integer(id)) { $0.integer(0) } ?? 0
+            if pending != book.waiting { found.append("campaign \(id): \(pending) wait, not \(book.waiting)") }
+            let states = try database.prepare("SELECT state, count(*) FROM message WHERE batch = :id GROUP BY state")
+                .all(.integer(id)) { (state: $0.integer(0), count: $0.integer(1)) }
+            let messages = states.reduce(0) { $0 + $1.count }
+            guard messages == book.summed.messages else { continue }
+            for (state, count) in states where book.count(.state, String(state)) != count {
+                found.append("campaign \(id): \(count) in state \(state), not \(book.count(.state, String(state)))")
+            }
         }
         return found
     }

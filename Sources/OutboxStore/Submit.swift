@@ -32,6 +32,10 @@ package enum SubmitRefusal: Equatable, Sendable {
     case keyUsed(since: Timestamp)
     /// An item of a stream that came to its end: it was refused then.
     case refusedBefore(Timestamp)
+    /// It is marketing, and the person wants none.
+    case optedOut
+    /// It is marketing, and the person was sent as much as the cap allows until that moment of the wall clock.
+    case capReached(MarketingCap, until: Timestamp)
 }
 
 package struct TemplateProblem: Equatable, Sendable {
@@ -120,6 +124,7 @@ extension Queue {
         if cohort != 0 { memory.cohorts.accepted(cohort) }
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))
+        if !memory.campaigns.isEmpty { campaignEntered(batch, state) }
         var told = Told(.event(.accepted), id, line.id, state, person: person, at: now)
         told.gate = gate
         tell(told)
@@ -133,6 +138,7 @@ extension Queue {
         if line.settings.whenStopped == .refuse, let stop = memory.health[line.id]?.stop {
             return .lineStopped(line.name, stop)
         }
+        if let refusal = try marketingRefusal(of: draft, to: person, line, later: later, now) { return refusal }
         // Whether a window is open at a later time only that time can tell.
         if draft.template == nil, draft.fallback == nil, later == nil, line.settings.closedWindow == .refuse {
             let window = try contact(line.id, person)?.windowUntil
@@ -147,6 +153,25 @@ extension Queue {
             return .poolFull(pool.name, pool.tier, until: forecast.leavesBy)
         }
         return nil
+    }
+
+    /// What speaks against marketing to a person, now or at a later time.
+    private func marketingRefusal(
+        of draft: Draft, to person: String, _ line: Line, later: Timestamp?, _ now: Timestamp
+    ) throws -> SubmitRefusal? {
+        guard isMarketing(draft.template, draft.priority, line: line.id) else { return nil }
+        if try isOptedOut([draft.to.text, person], account: line.account) { return .optedOut }
+        guard later == nil, let reached = try cap(reachedBy: person, line: line), reached.cap.whenReached == .fail
+        else {
+            return nil
+        }
+        return .capReached(reached.cap, until: wall(reached.until, now))
+    }
+
+    /// The cap that keeps a person from marketing of a line now, whatever is to become of it then.
+    package func capReached(by address: String, line: Int64, account: Int64) throws -> Bool {
+        guard memory.marketingCaps[account] != nil, let line = memory.lines[line] else { return false }
+        return try cap(reachedBy: person(address, account: account), line: line) != nil
     }
 
     /// Why `submit` would refuse; nil: it would not. Writes nothing.

@@ -25,6 +25,7 @@ extension QueueReader {
                     || $0.holds(
                         template: message.waits.template, batch: message.batch, line: line.id, account: account))
         }
+        try readMarketing(&facts, line, now)
         facts.freeEntryUntil = try contact(line.id, message.waits.person)?.freeEntryUntil
         facts.lineHold = try breaker(line.id)
         facts.metaHold = try breaker(LineGates.meta)
@@ -50,6 +51,31 @@ extension QueueReader {
             }
         }
         return facts
+    }
+
+    /// The cap, the list of who wants no marketing, and what the message's campaign says.
+    private func readMarketing(_ facts: inout WhyFacts, _ line: Line, _ now: Timestamp) throws {
+        let message = facts.message
+        if facts.gates.isMarketing {
+            let reached = try cap(reachedBy: message.waits.person, line: line, limitsNow: facts.limitsNow)
+            (facts.gates.cap, facts.gates.capUntil) = (reached?.cap, reached?.until)
+            facts.isOptedOut =
+                try [message.to, message.waits.person].contains {
+                    try optOut(of: $0, account: line.account) != nil
+                }
+        }
+        guard let campaign = try campaignHold(message.batch) else { return }
+        facts.campaign = WhyFacts.CampaignHold(
+            name: campaign.settings.name, id: codec.text(campaign.id, .batch), state: campaign.state,
+            reason: campaign.reason, since: campaign.pausedAt ?? campaign.endedAt)
+        guard let hours = campaign.settings.quietHours else { return }
+        let zone = try recipientZone(ofMessage: message.id) ?? RecipientZone(message.waits.person, timeZone: nil)
+        facts.quietZone = zone
+        facts.quietHours = hours
+        let clocks = zone.clocks(zoneRules)
+        guard hours.isQuiet(at: now, clocks) else { return }
+        let end = hours.end(after: now, clocks) ?? now + .seconds(86_400)
+        facts.gates.quietHoursUntil = end.onClock(showing: facts.limitsNow, insteadOf: now)
     }
 
     private func contact(_ line: Int64, _ person: String) throws -> Contact? {
@@ -140,7 +166,7 @@ extension QueueReader {
         return first.map { $0 + .seconds(days * 86_400) }
     }
 
-    private func templateStop(_ template: TemplateName?, _ line: Int64) throws -> WhyFacts.TemplateStop? {
+    func templateStop(_ template: TemplateName?, _ line: Int64) throws -> WhyFacts.TemplateStop? {
         guard let template else { return nil }
         let hold =
             try database.prepare(
@@ -154,7 +180,7 @@ extension QueueReader {
         return WhyFacts.TemplateStop(reason: "Meta has paused the template \(template.text)", until: nil)
     }
 
-    private func standing(_ template: TemplateName, _ line: Int64) throws -> TemplateStanding? {
+    func standing(_ template: TemplateName, _ line: Int64) throws -> TemplateStanding? {
         try database.prepare(
             "SELECT status, category FROM template WHERE line = :line AND name = :name AND language = :language"
         ).first(.integer(line), .text(template.name), .text(template.language)) {

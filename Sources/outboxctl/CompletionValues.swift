@@ -25,6 +25,10 @@ enum CompletionValues {
 
     private static let files = CompletionValues.list(
         List(path: "/v1/media", field: "id", described: ["type", "filename"]))
+    private static let campaigns = CompletionValues.list(
+        List(path: "/v1/campaigns?limit=20", field: "id", described: ["name", "status"]))
+    private static let optOuts = CompletionValues.list(
+        List(path: "/v1/opt-outs?limit=20", field: "recipient", described: ["source", "since"]))
 
     private static func recent(_ filter: String) -> CompletionValues {
         .list(List(path: "/v1/messages?limit=20\(filter)", field: "id", described: ["status", "to"]))
@@ -44,6 +48,10 @@ enum CompletionValues {
         "pool show": pools, "pool set": pools, "cursor set": cursors, "cursor rm": cursors, "resume": pauses,
         "webhook set": subscriptions, "webhook rm": subscriptions, "webhook test": subscriptions,
         "webhook rotate": subscriptions, "webhook deliveries": subscriptions, "webhook replay": subscriptions,
+        "campaign add": campaigns, "campaign forecast": campaigns, "campaign launch": campaigns,
+        "campaign pause": campaigns, "campaign resume": campaigns, "campaign cancel": campaigns,
+        "campaign show": campaigns, "campaign watch": campaigns, "campaign report": campaigns,
+        "campaign recipients": campaigns, "opt-out show": optOuts, "opt-out rm": optOuts,
         "key rotate": keys, "key rm": keys,
         "conversation show": .list(List(path: "/v1/conversations?limit=20", field: "id", described: ["line"])),
         "media rm": files, "media get": files,
@@ -59,6 +67,8 @@ enum CompletionValues {
         "--status": names(MessageState.self), "--gate": .words(WaitsAt.names),
         "template ls --status": .words(["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL"]),
         "template ls --category": .words(["MARKETING", "UTILITY", "AUTHENTICATION"]),
+        "campaign recipients --status": .words(["all", "pending", "skipped"]),
+        "--when-reached": names(MarketingCap.WhenReached.self),
         "webhook deliveries --status": .words(["waiting", "delivered", "failed"]),
         "--priority": names(Priority.self), "--on-unknown": names(UnknownPolicy.self), "--tier": names(Tier.self),
         "--when-full": names(WhenFull.self), "--when-down": names(WhenDown.self),

@@ -24,6 +24,10 @@ let lineAddCommand = Command(
         .init("first-wait", value: "SECONDS", "bound of the first wait between them; doubles (default: 2)"),
         .init("max-wait", value: "SECONDS", "the longest of these bounds (default: 600)"),
         .init("max-age", value: "SECONDS", "messages expire after this unless they say otherwise (default: never)"),
+        .init(
+            "opt-out-keywords", value: "WORDS",
+            "with commas: who writes one wants no marketing, such as STOP; - for none"),
+        .init("opt-in-keywords", value: "WORDS", "who writes one of these wants it again, such as START; - for none"),
         .init("unknown-grace", value: "SECONDS", "how long to wait for Meta's status first (default: 300)"),
     ]
 ) { arguments, client in
@@ -49,6 +53,14 @@ let lineAddCommand = Command(
         for (option, field, range) in numberFields {
             let given = try arguments.integer(option, in: range).map(Int64.init)
             $0.field(field, given ?? before?[field]?.integer)
+        }
+        for (option, field) in [("opt-out-keywords", "optOutKeywords"), ("opt-in-keywords", "optInKeywords")] {
+            if let given = arguments[option] {
+                let words = given == "-" ? [] : given.split(separator: ",").map { trimmed(String($0)) }
+                $0.array(field) { for word in words { $0.value(word) } }
+            } else if let kept = before?[field] {
+                $0.field(field, raw: kept.raw)
+            }
         }
         if let pairs = try pairLimit(arguments) ?? before?["pairLimit"]?.bool { $0.field("pairLimit", pairs) }
     }

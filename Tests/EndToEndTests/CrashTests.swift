@@ -14,6 +14,8 @@ private struct Told {
     var cancelled: Set<String> = []
     /// Message by key, of a caller that repeats its calls until they are answered.
     var keyed: [String: String] = [:]
+    /// Campaigns with the recipients they took.
+    var campaigns: [String: Set<String>] = [:]
     var unanswered = 0
     var refused: [String] = []
 }
@@ -50,6 +52,7 @@ private struct Told {
             } + [
                 OutboxSystem.Thread("canceller") { submitAndCancel(lab, told, running) },
                 OutboxSystem.Thread("repeater") { repeatUntilAnswered(lab, told, running) },
+                OutboxSystem.Thread("campaigner") { launchPauseAndResume(lab, told, running) },
                 OutboxSystem.Thread("backups") { backups.take(while: running) },
             ]
         for _ in 0..<Self.kills {
@@ -62,12 +65,18 @@ private struct Told {
         let ledger = try settle(lab)
         try backups.end()
         try compare(lab, told.withLock { $0 }, ledger)
+        try compareCampaigns(lab, told.withLock { $0.campaigns })
         #expect(lab.stopDaemon() == 0)
         func ask(_ sql: String) throws -> String {
             try sqlite(lab.folder.file("state/outboxd.db"), sql, log: lab.folder.file("sqlite.log"))
         }
         #expect(try ask("PRAGMA integrity_check") == "ok")
         #expect(try ask("SELECT count(*) FROM webhook") == "0")
+        let missed = """
+            SELECT count(*) FROM campaign_count AS c WHERE c.kind = 1 AND c.count <>
+            (SELECT count(*) FROM message AS m WHERE m.batch = c.campaign AND m.state = CAST(c.key AS INTEGER))
+            """
+        #expect(try ask(missed) == "0")
         let recount = """
             SELECT count(*) FROM counter AS c WHERE c.count <>
             (SELECT count(*) FROM message AS m
@@ -92,6 +101,35 @@ private struct Told {
         let status = try lab.call("GET", "/v1/status").text
         #expect(done, "it did not come to rest: \(status)")
         return try lab.sandbox("GET", "ledger?limit=1000000")?["data"]?.list ?? []
+    }
+
+    /// Nobody was missed, nobody got two messages, and the end was told once.
+    private func compareCampaigns(_ lab: Lab, _ campaigns: [String: Set<String>]) throws {
+        let completed = try lab.call("GET", "/v1/events?event=campaign.completed&after=0").text
+        let ended = try completed.split(separator: "\n").compactMap {
+            try JSONParser().parse($0.utf8)[path: "data", "campaignId"]?.string
+        }
+        #expect(ended.count == Set(ended).count, "an end was told twice")
+        for (id, recipients) in campaigns {
+            let campaign = try #require(try lab.call("GET", "/v1/campaigns/\(id)").json?["data"])
+            #expect(campaign["status"]?.string == "completed", "\(String(decoding: campaign.compact, as: UTF8.self))")
+            #expect(campaign[path: "progress", "messages", "read"]?.integer == Int64(recipients.count))
+            #expect(ended.contains(id))
+            var found: [String: String] = [:]
+            var cursor = ""
+            repeat {
+                let page = try #require(
+                    try lab.call("GET", "/v1/campaigns/\(id)/recipients?limit=200\(cursor)").json)
+                for recipient in page["data"]?.list ?? [] {
+                    found[recipient["to"]?.string ?? ""] = recipient["messageId"]?.string
+                }
+                cursor = page[path: "meta", "pagination", "cursor"]?.string.map { "&cursor=\($0)" } ?? ""
+            } while !cursor.isEmpty
+            #expect(Set(found.keys) == recipients && Set(found.values).count == recipients.count, "campaign \(id)")
+            let messages = try lab.call("GET", "/v1/messages?limit=200&batchId=\(id)").json?["data"]?.list
+            #expect(messages?.count == min(200, recipients.count), "campaign \(id)")
+        }
+        print("crash test: \(campaigns.count) campaigns, each completed once")
     }
 
     private func compare(_ lab: Lab, _ told: Told, _ ledger: [JSONValue]) throws {
@@ -222,6 +260,55 @@ private func submitAndCancel(_ lab: Lab, _ told: Lock<Told>, _ running: Lock<Boo
         (try lab.call("GET", "/v1/status").json?[path: "data", "messages", "cancelled"]?.integer ?? 99) <= 5
     }
     #expect(removed == true, "cancelled messages stayed")
+}
+
+/// Somebody who broadcasts, and cannot make up his mind.
+private func launchPauseAndResume(_ lab: Lab, _ told: Lock<Told>, _ running: Lock<Bool>) {
+    /// Until there is an answer: what was done already is answered with 409, and is done.
+    func insist(_ method: String, _ path: String, _ body: String = "", headers: [String] = []) -> JSONValue? {
+        for _ in 0..<2000 {
+            if let answer = try? lab.tryCall(method, path, body, headers: headers), answer.status != 503 {
+                return answer.json
+            }
+            usleep(2000)
+        }
+        return nil
+    }
+    var number = 0
+    while running.withLock({ $0 }), number < 40 {
+        number += 1
+        let made = try? lab.tryCall(
+            "POST", "/v1/campaigns",
+            #"{"name":"\#(number)","line":"main","template":{"name":"t","language":"en"},"canary":{"first":5,"waitSeconds":1,"abortAboveFailureShare":0.99}}"#
+        )
+        // One that was made and not answered stays a draft.
+        guard let id = made?.json?[path: "data", "id"]?.string else {
+            usleep(1000)
+            continue
+        }
+        let recipients = (0..<60).map { "1416\(1_000_000 + number * 1000 + $0)" }
+        let lines = recipients.map { #"{"to":"\#($0)"}"# }.joined(separator: "\n")
+        // Cut off and sent again: who is in it already is left out.
+        let type = ["Content-Type: application/x-ndjson"]
+        _ = insist("POST", "/v1/campaigns/\(id)/recipients", lines, headers: type)
+        _ = insist("POST", "/v1/campaigns/\(id)/launch")
+        told.withLock { $0.campaigns[id] = Set(recipients) }
+        for round in 0..<40 {
+            _ = insist("POST", "/v1/campaigns/\(id)/\(round % 2 == 0 ? "pause" : "resume")")
+            let status = insist("GET", "/v1/campaigns/\(id)")?[path: "data", "status"]?.string
+            if status == "completed" || !running.withLock({ $0 }) { break }
+            usleep(20_000)
+        }
+        _ = insist("POST", "/v1/campaigns/\(id)/resume")
+    }
+    // The unknown outcomes of the last kill are sent again after their grace.
+    try? lab.setFaults()
+    for id in told.withLock({ $0.campaigns.keys.sorted() }) {
+        let ended = eventually(within: 120) {
+            insist("GET", "/v1/campaigns/\(id)")?[path: "data", "status"]?.string == "completed"
+        }
+        #expect(ended, "campaign \(id) did not come to its end")
+    }
 }
 
 /// A caller that names its calls.

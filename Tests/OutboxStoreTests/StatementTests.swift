@@ -39,6 +39,7 @@ import Testing
     /// Rarely needed, for many rows at once, or sorted.
     private static let mayMakeTables: Set<String> = [
         "ofPerson", "underWay", "renamePerson", "passAliases", "dropOldestStatuses", "copySlots", "freeSlots",
+        "marketingUse", "forgetMarketing", "renameMarketing",
     ]
 
     @Test func noStatementMakesATableOfItsOwn() throws {

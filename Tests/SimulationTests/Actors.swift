@@ -55,6 +55,7 @@ extension Simulation {
         default: break
         }
         if happens(0.12) { try actOnSubscriptions() }
+        if happens(0.2) { broadcast() }
         agenda.add(.act, at: time + random(1000...6_000_000))
     }
 

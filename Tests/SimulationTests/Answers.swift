@@ -32,6 +32,7 @@ extension Simulation {
             received.isStored(call.word.inbound)
             return
         }
+        if case .marketing(.campaign(.done(let campaign, _), _, isNew: true)) = reply { broadcasts.made(campaign.id) }
         if let request = requests.removeValue(forKey: exchange) { return answered(request, reply) }
         guard let number = awaited.removeValue(forKey: exchange) else { return }
         switch reply {

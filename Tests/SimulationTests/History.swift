@@ -115,14 +115,14 @@ struct History {
     }
 
     /// One message for a call, however often it was repeated, and none that nobody asked for.
-    private mutating func countCalls(_ reader: QueueReader) throws {
+    private mutating func countCalls(_ reader: QueueReader, isBroadcast: (StoredMessage) -> Bool) throws {
         let parser = JSONParser()
         var filter = ListFilter()
         filter.limit = 200
         var seen: Set<Int64> = []
         while true {
             let page = try reader.list(filter, account: 1)
-            for message in page.messages {
+            for message in page.messages where !isBroadcast(message) {
                 guard let number = try message.metadata.flatMap({ try parser.parse($0)["n"]?.integer }) else {
                     problem("\(message.id) is nobody's")
                     continue
@@ -136,14 +136,16 @@ struct History {
     }
 
     /// At the end, when nothing more happens: all have ended, or wait for a reason that has a name.
-    mutating func settle(_ reader: QueueReader, posts: [SimulatedMeta.Post], codec: IDCodec) throws {
+    mutating func settle(
+        _ reader: QueueReader, posts: [SimulatedMeta.Post], codec: IDCodec, isBroadcast: (StoredMessage) -> Bool
+    ) throws {
         var copies: [String: Int] = [:]
         var seen: Set<String> = []
         for post in posts {
             if !seen.insert(post.opaque).inserted { problem("attempt \(post.opaque) was posted twice") }
             if post.accepted { copies[String(post.opaque.split(separator: ".")[0]), default: 0] += 1 }
         }
-        try countCalls(reader)
+        try countCalls(reader, isBroadcast: isBroadcast)
         for id in promised.values {
             guard let message = try reader.message(id, account: 1) else { continue }
             let arrived = copies[codec.text(id)] ?? 0

@@ -60,6 +60,7 @@ final class Simulation {
     var endpoints: SimulatedEndpoints
     var told = Told()
     var received = Received()
+    var broadcasts = Broadcasts()
     var calls: [Call] = []
     /// Milliseconds of true time.
     var time: Int64 = 0
@@ -195,6 +196,9 @@ final class Simulation {
                 id: id, event: body["event"]?.string ?? "", message: body["data"]?["messageId"]?.string,
                 status: body["data"]?["status"]?.string)
             told.logged(event.sequence, words, line: event.line)
+            if event.kind == .campaignCompleted || event.kind == .campaignCancelled {
+                broadcasts.ended(body["data"]?["campaignId"]?.string ?? "")
+            }
             if event.kind == .received { received.logged(body["data"]?["whatsappMessageId"]?.string) }
         }
     }
@@ -212,6 +216,7 @@ final class Simulation {
             try start()
         }
         try endPauses()
+        endBroadcasts()
         for (number, call) in calls.enumerated() where !call.isAnswered { agenda.add(.call(number), at: time) }
         post(.releaseLines)
     }
@@ -240,7 +245,9 @@ final class Simulation {
         for (number, call) in calls.enumerated() where !call.isAnswered {
             history.problem("call \(number) was never answered")
         }
-        try history.settle(reader, posts: meta.posts, codec: reader.codec)
+        try settleBroadcasts(reader)
+        let campaigns = Set(broadcasts.known)
+        try history.settle(reader, posts: meta.posts, codec: reader.codec) { $0.batch.map(campaigns.contains) ?? false }
     }
 
     /// What signs for nobody is not kept.
