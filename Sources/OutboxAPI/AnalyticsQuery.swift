@@ -19,7 +19,7 @@ package enum AnalyticsReport: Sendable {
     package var divisions: [String] {
         switch self {
         case .timeseries: ["day", "hour"]
-        case .breakdown: ["line", "template"]
+        case .breakdown: ["line", "template", "campaign"]
         case .summary, .funnel, .failures, .costs: []
         }
     }
@@ -31,6 +31,8 @@ package struct AnalyticsQuery: Equatable, Sendable {
     package var until: Timestamp
     package var line: String?
     package var template: String?
+    /// A campaign's id.
+    package var campaign: String?
     /// What a list is divided by; of the words that the route allows, the first where nothing is said.
     package var by: String?
 
@@ -59,6 +61,7 @@ package struct AnalyticsQuery: Equatable, Sendable {
                 if name == "since" { since = moment } else { until = moment }
             case "line": query.line = value
             case "template": query.template = value
+            case "campaign": query.campaign = value
             case "by" where !words.isEmpty:
                 if words.contains(value) {
                     query.by = value
@@ -66,7 +69,7 @@ package struct AnalyticsQuery: Equatable, Sendable {
                     errors.append(FieldError(name, "must be one of \(words.joined(separator: ", "))"))
                 }
             default:
-                let known = ["days", "since", "until", "line", "template"] + (words.isEmpty ? [] : ["by"])
+                let known = ["days", "since", "until", "line", "template", "campaign"] + (words.isEmpty ? [] : ["by"])
                 errors.append(FieldError(name, "is not known here; known are \(known.joined(separator: ", "))"))
             }
         }

@@ -14,6 +14,12 @@ extension Answerer {
         var filter = AnalyticsFilter(since: query.since, until: query.until)
         filter.line = query.line
         filter.template = query.template
+        if let text = query.campaign {
+            guard let id = reader.codec.id(text, .batch), try reader.campaign(id, account: account) != nil else {
+                throw APIError(.notFound, "there is no such campaign")
+            }
+            filter.campaign = id.rawValue
+        }
         var told = JSONWriter()
         try told.object { json in
             json.field("since", query.since.rfc3339)
@@ -55,12 +61,18 @@ extension Answerer {
         json.array("rows") { json in
             for row in rows {
                 json.object {
-                    $0.field(group.rawValue, row.name.isEmpty ? nil : row.name)
+                    $0.field(group.rawValue, name(of: row.name, group))
                     row.counts.write(to: &$0)
                     row.counts.writeRates(to: &$0)
                 }
             }
         }
+    }
+
+    /// Nil: none.
+    private func name(of text: String, _ group: AnalyticsGroup) -> String? {
+        guard group == .campaign else { return text.isEmpty ? nil : text }
+        return Int64(text).flatMap { $0 == 0 ? nil : reader.codec.text(MessageID(rawValue: $0), .batch) }
     }
 
     private func writeFailures(_ filter: AnalyticsFilter, to json: inout JSONWriter) throws {

@@ -56,6 +56,7 @@ enum CompletionValues {
         "conversation show": .list(List(path: "/v1/conversations?limit=20", field: "id", described: ["line"])),
         "media rm": files, "media get": files,
         "contact show": .list(List(path: "/v1/contacts?limit=20", field: "id", described: ["name"])),
+        "account set": .list(List(path: "/v1/accounts", field: "name", described: ["plan"])),
         "retention set": names(RetentionKind.self), "completion": .words(CompletionScript.allCases.map(\.rawValue)),
     ]
 

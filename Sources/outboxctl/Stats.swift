@@ -10,11 +10,12 @@ let statsCommand = Command(
         .init("by", value: "hour|day", "what a bar stands for (default: day, or hour of one day)"),
         .init("line", short: "l", value: "LINE", "of this line"),
         .init("template", short: "t", value: "NAME", "of this template, or name/language"),
+        .init("campaign", value: "ID", "of this campaign"),
         watchOption,
     ]
 ) { arguments, client in
     _ = try words(arguments)
-    let query = try ["days", "since", "until", "line", "template"].compactMap { name in
+    let query = try ["days", "since", "until", "line", "template", "campaign"].compactMap { name in
         try arguments[name].map { value in
             if name == "days" { _ = try arguments.integer("days", in: 1...90) }
             return "\(name)=\(escaped(value))"
@@ -27,7 +28,8 @@ let statsCommand = Command(
     // For programs each is an answer of its own, a line each.
     guard let summary = try ask("summary"), let funnel = try ask("funnel"),
         let series = try ask("timeseries", ["by=\(by)"]), let lines = try ask("breakdown", ["by=line"]),
-        let templates = try ask("breakdown", ["by=template"]), let failures = try ask("failures"),
+        let templates = try ask("breakdown", ["by=template"]),
+        let campaigns = try ask("breakdown", ["by=campaign"]), let failures = try ask("failures"),
         let costs = try ask("costs"), !client.wantsJSON
     else { return }
     print("\(plain(summary["since"])) to \(plain(summary["until"])) (UTC)")
@@ -37,6 +39,7 @@ let statsCommand = Command(
     draw(series: series)
     draw(breakdown: lines, "line", client)
     draw(breakdown: templates, "template", client)
+    draw(breakdown: campaigns, "campaign", client)
     draw(failures: failures, client)
     draw(costs: costs, client)
 }
@@ -84,7 +87,7 @@ private func draw(series: JSONValue) {
 
 private func draw(breakdown: JSONValue, _ by: String, _ client: Client) {
     let rows = breakdown["rows"]?.elements.map { $0 } ?? []
-    guard rows.count > 1 || (by == "template" && rows.first?["template"]?.string != nil) else { return }
+    guard rows.count > 1 || (by != "line" && rows.first?[by]?.string != nil) else { return }
     var table = Table([by.uppercased(), "MESSAGES", "DELIVERED", "READ", "REPLIED", "FAILED"])
     for row in rows {
         table.add(

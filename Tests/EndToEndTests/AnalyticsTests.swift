@@ -75,7 +75,7 @@ import Testing
             #expect(drawn.text.contains(words), "\(words) in \(drawn.text)")
         }
         let json = try lab.ctl("stats", "--json").text.split(separator: "\n")
-        #expect(json.count == 7 && json.allSatisfy { $0.hasPrefix("{") }, "\(json)")
+        #expect(json.count == 8 && json.allSatisfy { $0.hasPrefix("{") }, "\(json)")
     }
 
     @Test func whatIsAskedForWronglyIsNamed() throws {

@@ -74,6 +74,9 @@ import Testing
         let report = try lab.ctl("campaign", "report", id)
         #expect(
             report.text.contains("read        3") && report.text.contains("cost        0.075 USD"), "\(report.text)")
+        let rows = try lab.call("GET", "/v1/analytics/breakdown?by=campaign").json?[path: "data", "rows"]?.list ?? []
+        #expect(rows.first?["campaign"]?.string == id && rows.first?["read"]?.integer == 3)
+        #expect(try lab.call("GET", "/v1/analytics/summary?campaign=\(id)").text.contains(#""total":3,"#))
         let list = try lab.ctl("campaign", "ls", "-o", "id")
         #expect(list.text == "\(id)\n")
         let shown = try lab.ctl("campaign", "show", id)

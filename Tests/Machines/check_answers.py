@@ -523,6 +523,8 @@ def check(path, port):
         call("GET", f"/v1/analytics/{report}?line=none", expected=404)
     call("GET", "/v1/analytics/timeseries?by=hour&template=hello")
     call("GET", "/v1/analytics/breakdown?by=template")
+    call("GET", "/v1/analytics/breakdown?by=campaign")
+    call("GET", "/v1/analytics/summary?campaign=none", expected=404)
     call("GET", "/v1/doctor")
     call("POST", "/v1/erasures", {"to": "14155559999"})
     call("POST", "/v1/erasures", {"to": "nobody"}, 400)
