@@ -38,8 +38,14 @@ import Testing
         let key = try addKey(lab, "all", "admin", account: "shop")
         let bearer = "Authorization: Bearer \(key.text)"
         let file = try lab.call("POST", "/v1/media?type=text/plain", "hello")
+        let campaign = try lab.call(
+            "POST", "/v1/campaigns", #"{"name":"own","line":"main","template":{"name":"t","language":"en"}}"#)
+        #expect(campaign.status == 201, "\(campaign.text)")
+        #expect(try lab.call("PUT", "/v1/opt-outs/14155550177", "{}").status < 300)
+        #expect(try lab.call("PUT", "/v1/marketing-caps/line:main", #"{"messages":5,"days":7}"#).status < 300)
         let names = [
-            "media": file.json?["data"]?["id"]?.string ?? "", "messages": message,
+            "campaigns": campaign.json?["data"]?["id"]?.string ?? "", "opt-outs": "14155550177",
+            "marketing-caps": "line:main", "media": file.json?["data"]?["id"]?.string ?? "", "messages": message,
             "conversations": own["id"]?.string ?? "", "contacts": own["contactId"]?.string ?? "",
             "lines": "main", "pools": "main", "cursors": "c", "keys": ownKey.id,
             "pauses": String(pause.json?["data"]?["id"]?.integer ?? 0),
@@ -47,7 +53,8 @@ import Testing
         ]
         let bodies = [
             "resolve": #"{"as":"failed"}"#, "replay": #"{"from":1}"#, "pool": #"{"tier":"TIER_250"}"#,
-            "move": #"{"line":"main"}"#, "register": #"{"pin":"123456"}"#,
+            "move": #"{"line":"main"}"#, "recipients": #"{"recipients":[{"to":"14155550100"}]}"#,
+            "{scope}": #"{"messages":5,"days":7}"#, "register": #"{"pin":"123456"}"#,
             "templates":
                 #"{"name":"a","language":"en","category":"UTILITY","components":[{"type":"BODY","text":"Hi"}]}"#,
             "subscription": #"{"url":"http://127.0.0.1:9/"}"#,
@@ -65,7 +72,7 @@ import Testing
                 var body = method == "GET" || method == "DELETE" ? "" : bodies[parts.last ?? ""] ?? "{}"
                 switch route("x") {
                 // A line or cursor of that name would be one's own.
-                case .putLine, .putCursor: continue
+                case .putLine, .putCursor, .putOptOut: continue
                 case .putPool: body = bodies["pool"] ?? ""
                 case .putSubscription: body = bodies["subscription"] ?? ""
                 case .markRead: body = ""
@@ -79,6 +86,7 @@ import Testing
         #expect(tried > 25)
         for path in [
             "messages", "conversations", "contacts", "lines", "pools", "pauses", "cursors", "subscriptions", "media",
+            "campaigns", "opt-outs", "marketing-caps",
         ] {
             #expect(
                 try lab.call("GET", "/v1/\(path)", headers: [bearer]).json?["data"]?.list.isEmpty == true, "\(path)")
