@@ -88,6 +88,7 @@ CREATE TABLE contact (
     no_marketing_until INTEGER,
     wake_at            INTEGER,  -- messages wait here for time alone
     last_message       INTEGER,  -- that was sent to them, or was to be
+    auto_replied_at    INTEGER,  -- the line's own text went to them
     PRIMARY KEY (line, person)
 ) STRICT, WITHOUT ROWID;
 
@@ -148,6 +149,10 @@ CREATE TABLE line (
     first_wait      INTEGER NOT NULL CHECK (first_wait BETWEEN 1 AND 86400000),  -- milliseconds
     wait_max        INTEGER NOT NULL CHECK (wait_max BETWEEN 1 AND 86400000),    -- milliseconds
     age_max         INTEGER CHECK (age_max BETWEEN 1 AND 31536000),              -- seconds; null: none
+    bot             INTEGER,  -- the subscription whose answers are sent as replies
+    auto_reply      INTEGER NOT NULL DEFAULT 1 CHECK (auto_reply IN (0, 1)),
+    auto_reply_text TEXT,     -- null: none
+    auto_reply_seconds INTEGER NOT NULL DEFAULT 86400 CHECK (auto_reply_seconds BETWEEN 1 AND 2592000),
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     deleted_at      INTEGER,
@@ -426,7 +431,8 @@ CREATE TABLE inbound (
     event        INTEGER,  -- of the log, that told of it
     body         TEXT    NOT NULL,  -- JSON: the message's own object
     contact      TEXT,              -- JSON: its sender's
-    media        TEXT               -- Meta's id of the file it brought
+    media        TEXT,              -- Meta's id of the file it brought
+    answer       INTEGER            -- the message its bot, or its line by itself, answered: it is answered so once
 ) STRICT;
 
 CREATE UNIQUE INDEX inbound_wamid ON inbound (line, wamid) WHERE wamid IS NOT NULL;
@@ -491,6 +497,7 @@ CREATE TABLE subscription (
     failing_since INTEGER,
     open_until   INTEGER,
     last_error   TEXT,
+    reply_error  TEXT,                          -- why its last reply as a line's bot was not sent
     last_delivered_at INTEGER,
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,

@@ -21,6 +21,7 @@ package struct LineBody: Equatable, Sendable {
         "phoneNumberId", "wabaId", "token", "tokenSecret", "onUnknown", "unknownGraceSeconds", "messagesPerSecond",
         "pool", "pairLimit", "whenFull", "closedWindow", "attemptsMax", "firstWaitSeconds", "maxWaitSeconds",
         "maxAgeSeconds", "whenStopped", "whenDown", "burst", "optOutKeywords", "optInKeywords",
+        "bot", "autoReply", "autoReplySeconds",
     ]
 
     package static func read(_ value: JSONValue, name: String) -> Reading {
@@ -57,6 +58,8 @@ package struct LineBody: Equatable, Sendable {
         let retry = retry(&reader)
         let keywords = OptOutKeywords(
             stop: keywords(&reader, "optOutKeywords"), start: keywords(&reader, "optInKeywords"))
+        let bot = reader.integer("bot", in: 1...Int64.max)
+        let autoReply = autoReply(&reader)
         let ageMax = reader.integer("maxAgeSeconds", in: 1...31_536_000).map { Duration.seconds($0) }
         guard reader.errors.isEmpty, let number else { return .wrong(reader.errors) }
         var settings = LineSettings(
@@ -73,6 +76,8 @@ package struct LineBody: Equatable, Sendable {
         settings.retry = retry
         settings.ageMax = ageMax
         settings.optOutKeywords = keywords
+        settings.bot = bot
+        settings.autoReply = autoReply
         return .complete(LineBody(settings: settings, token: token))
     }
 
@@ -102,6 +107,24 @@ package struct LineBody: Equatable, Sendable {
         if let longest = reader.integer("maxWaitSeconds", in: 1...86_400) { retry.waitMax = .seconds(longest) }
         if retry.waitMax < retry.firstWait { reader.refuse("maxWaitSeconds", "must not be less than firstWaitSeconds") }
         return retry
+    }
+
+    /// `{"enabled": true, "text": "…"}` and `autoReplySeconds`.
+    private static func autoReply(_ reader: inout ObjectReader) -> AutoReply {
+        var reply = AutoReply()
+        if let seconds = reader.integer("autoReplySeconds", in: 1...2_592_000) { reply.interval = .seconds(seconds) }
+        guard let value = reader["autoReply"] else { return reply }
+        var inner = ObjectReader(value, path: "autoReply.", known: ["enabled", "text"])
+        reply.isEnabled = inner.bool("enabled") ?? true
+        if let text = inner.string("text") {
+            let length = text.unicodeScalars.count
+            if !(1...MessageBody.textLengthMax).contains(length) {
+                inner.refuse("text", "has \(length) characters; 1 to \(MessageBody.textLengthMax) are allowed")
+            }
+            reply.text = text
+        }
+        reader.adopt(inner.errors)
+        return reply
     }
 
     /// The secret in which a token given over the socket is kept.

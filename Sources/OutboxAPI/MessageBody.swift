@@ -1,5 +1,6 @@
 package import OutboxCore
 package import OutboxJSON
+import OutboxMeta
 
 /// A message as callers hand it in: the body of `POST /v1/messages`, an item of a bulk, a line of NDJSON.
 package struct MessageBody: Equatable, Sendable {
@@ -21,6 +22,9 @@ package struct MessageBody: Equatable, Sendable {
         ["to", "message", "template"] + ownFields.filter { $0 != "to" }
         + ContentBody.fields.dropFirst(2) + ContentBody.sideFields
 
+    /// Those of a reply: where it goes stands fast, and nobody reads what a dry run would tell.
+    private static let replyFields = fields.filter { !["to", "line", "dryRun"].contains($0) }
+
     package enum Reading: Equatable, Sendable {
         case complete(MessageBody)
         case wrong([FieldError])
@@ -28,11 +32,31 @@ package struct MessageBody: Equatable, Sendable {
 
     /// Checks everything and names every wrong field. `path` stands before the names, as in `messages[3].`.
     package static func read(_ value: JSONValue, path: String = "", now: Timestamp) -> Reading {
-        let strange = ContentBody.strangeType(value, taken: fields)
+        read(value, path: path, reply: nil, now: now)
+    }
+
+    /// The same without `to` and `line`: a reply to a message received. `answers` is that message's id, which it
+    /// quotes unless it says otherwise; nil: it cannot be quoted.
+    package static func read(
+        reply value: JSONValue, path: String, line: String, to: Recipient, answers id: String?, now: Timestamp
+    ) -> Reading {
+        let reading = read(value, path: path, reply: (line, to), now: now)
+        guard case .complete(var body) = reading, let id, body.draft.mention == nil, value["replyTo"] == nil,
+            ContentKind(rawValue: body.draft.type)?.canAnswer ?? true
+        else { return reading }
+        body.draft.mention = Mention(.answer, .ours(id))
+        return .complete(body)
+    }
+
+    private static func read(
+        _ value: JSONValue, path: String, reply: (line: String, to: Recipient)?, now: Timestamp
+    ) -> Reading {
+        let fields = reply == nil ? Self.fields : replyFields
+        let strange = ContentBody.strangeType(value, taken: Self.fields)
         var reader = ObjectReader(value, path: path, known: strange.map { fields + [$0] } ?? fields)
         guard value.kind == .object else { return .wrong(reader.errors) }
-        let line = reader.string("line")
-        let to = recipient(&reader)
+        let line = reply?.line ?? reader.string("line")
+        let to = reply?.to ?? recipient(&reader)
         var content = ContentBody.read(&reader, path, strange: strange)
         let media = content.flatMap { MediaNaming.adopt(&reader, $0) }
         if let media { content?.json = media.content }

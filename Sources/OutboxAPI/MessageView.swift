@@ -118,6 +118,12 @@ extension Line {
             $0.field("maxAgeSeconds", settings.ageMax?.components.seconds)
             $0.array("optOutKeywords") { for word in settings.optOutKeywords.stop { $0.value(word) } }
             $0.array("optInKeywords") { for word in settings.optOutKeywords.start { $0.value(word) } }
+            $0.field("bot", settings.bot)
+            $0.object("autoReply") {
+                $0.field("enabled", settings.autoReply.isEnabled)
+                $0.field("text", settings.autoReply.text)
+            }
+            $0.field("autoReplySeconds", settings.autoReply.interval.components.seconds)
             $0.field("createdAt", createdAt.rfc3339)
             $0.field("updatedAt", updatedAt.rfc3339)
         }

@@ -26,7 +26,7 @@ extension Subscription {
             $0.field("failingSince", breaker?.since.rfc3339)
             $0.field("failures", breaker?.failures ?? 0)
             $0.field("nextTryAt", breaker?.until?.rfc3339)
-            $0.field("lastError", breaker?.error)
+            $0.field("lastError", breaker?.error ?? replyError)
             $0.field("lastDeliveredAt", lastDeliveredAt?.rfc3339)
             $0.field("createdAt", createdAt.rfc3339)
             $0.field("updatedAt", updatedAt.rfc3339)

@@ -57,6 +57,20 @@ package enum WhenStopped: Int64, NamedCase {
     case refuse = 1
 }
 
+/// What a line answers by itself to whoever writes to it.
+package struct AutoReply: Equatable, Sendable {
+    /// Unless it is, a bot's replies are not sent either.
+    package var isEnabled = true
+    /// Sent where the line has no bot; nil: nothing.
+    package var text: String?
+    /// The text goes to a person once in this time.
+    package var interval = Self.intervalDefault
+
+    package static let intervalDefault = Duration.seconds(24 * 3600)
+
+    package init() {}
+}
+
 /// What an operator says of a line.
 package struct LineSettings: Equatable, Sendable {
     package var name: String
@@ -88,6 +102,9 @@ package struct LineSettings: Equatable, Sendable {
     package var ageMax: Duration?
     /// What people write to it who want no marketing, or want it again; none unless an operator says so.
     package var optOutKeywords = OptOutKeywords()
+    /// The subscription whose answers to messages received are sent as replies; nil: none.
+    package var bot: Int64?
+    package var autoReply = AutoReply()
 
     package static let messagesPerSecondDefault: Int64 = 80
     package static let unknownGraceDefault = Duration.seconds(300)

@@ -16,6 +16,8 @@ package struct Subscription: Equatable, Sendable {
     /// Every event up to here has its delivery, or does not concern it.
     package var cursor: Int64
     package var breaker: CallbackBreaker.State?
+    /// Why the last reply it gave as a line's bot was not sent; nil: it was, or there was none.
+    package var replyError: String?
     package var lastDeliveredAt: Timestamp?
     package var createdAt: Timestamp
     package var updatedAt: Timestamp
@@ -108,6 +110,8 @@ package struct CallbackReport: Equatable, Sendable {
     package var cursor: Int64
     package var breaker: CallbackBreaker.State?
     package var deliveries: [Delivery]
+    /// Answers to some of the calls that were taken: stored and sent in one transaction with their deliveries.
+    package var replies: [BotReply] = []
     /// Why it is to be inactive from now on.
     package var disable: String?
 

@@ -6,12 +6,14 @@ import OutboxSystem
 /// (github.com/standard-webhooks/standard-webhooks).
 enum CallbackSigning {
     static let timeout = Duration.seconds(10)
-    /// What is kept of an answer; nobody reads it.
+    /// What is kept of an answer nobody reads.
     private static let answerBytesMax = 1024
 
-    /// With one signature for each secret, separated by spaces.
+    /// With one signature for each secret, separated by spaces. `reads`: the answer is read, so far and no further, and
+    /// it has to come whole.
     static func request(
-        to url: String, id: String, body: [UInt8], secrets: [CallbackSecret], now: Timestamp
+        to url: String, id: String, body: [UInt8], secrets: [CallbackSecret], reads: Int? = nil,
+        now: Timestamp
     ) -> OutgoingRequest {
         let seconds = String(now.milliseconds / 1000)
         let signed = Array("\(id).\(seconds).".utf8) + body
@@ -21,9 +23,9 @@ enum CallbackSigning {
             headers: [
                 "Content-Type: application/json", "User-Agent: outboxd/\(outboxVersion)", "webhook-id: \(id)",
                 "webhook-timestamp: \(seconds)", "webhook-signature: \(signatures.joined(separator: " "))",
-            ], body: body, timeout: timeout, answerBytesMax: answerBytesMax)
+            ], body: body, timeout: timeout, answerBytesMax: reads ?? answerBytesMax)
         request.cutsAnswer = true
-        request.headSuffices = true
+        request.headSuffices = reads == nil
         request.protocols = url.hasPrefix("https:") ? "https" : "http"
         let isLocal = CallbackAddress.isLocal(url)
         request.bypassesProxy = isLocal

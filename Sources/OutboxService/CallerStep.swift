@@ -12,6 +12,8 @@ struct CallbackCall: Sendable {
     var event: Int64?
     /// Who awaits the test's result.
     var exchange: Exchange?
+    /// The message received that the called one may answer, as a line's bot; nil: its answer is not read.
+    var question: BotQuestion?
     /// Of the steady clock.
     var startedAt: UInt64
 }
@@ -50,6 +52,8 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         var queue: CallbackQueue?
         /// Results that are in no report yet.
         var results: [Delivery] = []
+        /// Replies of a bot that go with them.
+        var replies: [BotReply] = []
         /// Reports the writer has not stored yet.
         var unconfirmed = 0
         var reportedCursor: Int64
@@ -184,14 +188,22 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             endpoints[call.subscription]?.queue?.abandoned(event)
             return
         }
-        settle(call.subscription, event, outcome, now, &outputs)
+        guard settle(call.subscription, event, outcome, now, &outputs) == .delivered, let question = call.question,
+            case .answered(_, _, let body) = result, let content = question.reply(in: body, parser, now)
+        else { return }
+        endpoints[call.subscription]?.replies.append(
+            BotReply(
+                event: event, inbound: question.inbound, line: question.line, account: question.account,
+                content: content))
     }
 
+    /// Answers how the event stands now; nil: nothing was known of it any more.
+    @discardableResult
     private func settle(
         _ id: Int64, _ event: Int64, _ outcome: CallbackOutcome, _ now: Timestamp, _ outputs: inout Outputs
-    ) {
+    ) -> DeliveryStatus? {
         guard let (delivery, changes) = endpoints[id]?.queue?.ended(event, outcome, now: now, chance: &chance) else {
-            return
+            return nil
         }
         endpoints[id]?.results.append(delivery)
         for change in changes {
@@ -202,6 +214,15 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             }
             if let line = words(change, id, delivery) { outputs.log.append(line) }
         }
+        return delivery.status
+    }
+
+    /// What a bot is asked with this event; nil: the subscription is none of its line's, or it is of something else.
+    private func question(_ event: LoggedEvent, to subscription: Subscription) throws -> BotQuestion? {
+        guard event.kind == .received, let line = event.line, try reader.isBot(subscription, ofLine: line) else {
+            return nil
+        }
+        return BotQuestion(event, line: line, account: subscription.account, codec, parser)
     }
 
     private func words(_ change: CallbackQueue.Change, _ id: Int64, _ delivery: Delivery) -> LogLine? {
@@ -315,7 +336,8 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         // Looked at again: the daemon may have been started with other settings since it was set.
         let url = subscription.settings.url
         if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
-            return settle(id, event, .refused("its url \(problem)"), now, &outputs)
+            settle(id, event, .refused("its url \(problem)"), now, &outputs)
+            return
         }
         let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
         guard !secrets.isEmpty else {
@@ -337,13 +359,19 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             }
             // As an endpoint that takes nothing: it shows, and it does not hold retention back for ever.
             let error = "its secret \(subscription.secret) is missing: rotate it"
-            return settle(id, event, .failed(status: nil, error: error, askedFor: nil), now, &outputs)
+            settle(id, event, .failed(status: nil, error: error, askedFor: nil), now, &outputs)
+            return
         }
         endpoints[id]?.noSecretUntil = nil
         var json = JSONWriter(capacity: 512)
         let name = logged.write(to: &json, codec, parser)
-        let request = CallbackSigning.request(to: url, id: name, body: json.bytes, secrets: secrets, now: now)
-        outputs.calls.append((request, CallbackCall(subscription: id, event: event, startedAt: tick)))
+        let question = try question(logged, to: subscription)
+        // One more than may be, so that one too many is seen.
+        let request = CallbackSigning.request(
+            to: url, id: name, body: json.bytes, secrets: secrets,
+            reads: question == nil ? nil : BotQuestion.answerBytesMax + 1, now: now)
+        outputs.calls.append(
+            (request, CallbackCall(subscription: id, event: event, question: question, startedAt: tick)))
     }
 
     private func report(_ id: Int64, _ now: Timestamp, _ outputs: inout Outputs) {
@@ -361,12 +389,14 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             !endpoint.results.isEmpty || endpoint.disable != nil || breaker != endpoint.reportedBreaker
                 || lag >= Self.cursorLagMax || lag > 0 && (stopping || lagIsOld)
         else { return }
-        outputs.reports.append(
-            CallbackReport(
-                subscription: id, revision: endpoint.subscription.revision,
-                replays: endpoint.subscription.replays, cursor: cursor, breaker: breaker, deliveries: endpoint.results,
-                disable: endpoint.disable))
+        var report = CallbackReport(
+            subscription: id, revision: endpoint.subscription.revision,
+            replays: endpoint.subscription.replays, cursor: cursor, breaker: breaker, deliveries: endpoint.results,
+            disable: endpoint.disable)
+        report.replies = endpoint.replies
+        outputs.reports.append(report)
         endpoints[id]?.results = []
+        endpoints[id]?.replies = []
         endpoints[id]?.disable = nil
         endpoints[id]?.unconfirmed += 1
         endpoints[id]?.reportedCursor = cursor

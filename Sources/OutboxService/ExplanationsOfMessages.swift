@@ -244,6 +244,13 @@ extension LogKind {
             .init(
                 subject: "A subscription's endpoint takes events again", cause: "A call succeeded.",
                 remedy: nothingToDo)
+        case .replyRefused:
+            .init(
+                subject: "An answer to a message received was not sent",
+                cause: "What a line's bot answered, or the line's own text, is no message that can be sent: the line "
+                    + "names the field and the reason. The event counts as delivered.",
+                remedy: "Mend what the bot answers; outboxctl webhook deliveries @OUTBOXD_SUBSCRIPTION@ shows its last "
+                    + "errors.")
         case .eventGivenUp:
             .init(
                 subject: "An event was not delivered", cause: "Every try failed for three days.",

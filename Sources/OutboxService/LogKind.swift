@@ -86,5 +86,6 @@ package enum LogKind: String, CaseIterable, Sendable {
     case subscriptionDisabled = "fc67ffad329d6638ca8a8716fccb90d3"
     case endpointHeld = "bd0497c0ab1372e467428ed719a96e47"
     case endpointReleased = "d56ad61b5f16ffd8ad4a9ab08ab42423"
+    case replyRefused = "a62c9d41f0e74b3d8b15c7e93f60da28"
     case eventGivenUp = "aa1f978c5e5e6f28f50ca5e9b77755ad"
 }

@@ -21,6 +21,7 @@ extension WriterStep {
             let ids = queue.codec.ids(of: kept)
             try queue.tell(kept, line: line, detail: kept.eventData(ids, parser: parser), now: now)
             log.append(words.received(kept, id: ids.message))
+            log += try autoReply(to: message, kept: kept, line: line, now)
         }
         return log
     }

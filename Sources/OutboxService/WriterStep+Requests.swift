@@ -31,6 +31,7 @@ extension WriterStep {
             let words = "is the number of the line \(other.name); Meta's limits are kept once for each number"
             return Effect(reply: (exchange, .wrong(FieldError("phoneNumberId", words))))
         }
+        if let wrong = try wrongBot(settings) { return Effect(reply: (exchange, .wrong(wrong))) }
         let (line, isNew) = try queue.put(settings, account: account, now: now)
         // It may have another token now: what was wrong with the old one says nothing of it.
         if let token = queue.token(line.id), token.state != .valid { try queue.learn(nil, line: line.id) }
@@ -51,6 +52,23 @@ extension WriterStep {
             let words =
                 "is the business account of a line of another account; an admin of the account default may share"
             return FieldError("wabaId", "\(words) it")
+        }
+        return nil
+    }
+
+    /// A bot has to be told of what the line receives.
+    private func wrongBot(_ settings: LineSettings) throws -> FieldError? {
+        guard let bot = settings.bot else { return nil }
+        guard let subscription = try queue.subscription(bot, account: account) else {
+            return FieldError("bot", "there is no subscription \(bot); see outboxctl webhook ls")
+        }
+        if let other = subscription.settings.line, other != settings.name {
+            return FieldError(
+                "bot", "the subscription \(bot) is told of the line \(other) alone: give one of this line")
+        }
+        guard subscription.settings.kindsMask >> EventKind.received.rawValue & 1 == 1 else {
+            let words = "is not told of message.received: add it to the subscription's events"
+            return FieldError("bot", "the subscription \(bot) \(words)")
         }
         return nil
     }

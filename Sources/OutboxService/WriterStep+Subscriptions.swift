@@ -43,9 +43,10 @@ extension WriterStep {
                 return Effect(reply: (exchange, .wrong(FieldError("event", words))))
             }
             return Effect(reply: (exchange, .eventsReplayed(replayed)), changedSubscription: id)
-        case .callbacks(let report):
+        case .callbacks(var report):
+            let log = try takeReplies(of: &report, now)
             try queue.record(report, now: now)
-            return Effect(reportOf: report.subscription)
+            return Effect(log: log, reportOf: report.subscription)
         default: preconditionFailure("\(input) is not about subscriptions")
         }
     }

@@ -112,7 +112,8 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let zones = ZoneFiles()
         queue.zoneRules = { zones.rules($0) }
         words = WriterWords(
-            idText: { queue.codec.text($0) }, mediaText: { queue.codec.text($0, .media) }, shown: shown, writes: writes)
+            idText: { queue.codec.text($0) }, mediaText: { queue.codec.text($0, .media) },
+            inboundText: { queue.codec.text($0, .inbound) }, shown: shown, writes: writes)
     }
 
     func close() throws { try queue.close() }
@@ -231,6 +232,13 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         } else if let exchange = input.exchange {
             outputs.replies.append((exchange, reply))
         }
+    }
+
+    /// Why no message is taken that nobody waits for; nil: there is room.
+    var lackOfRoom: APIError? {
+        if !diskRoom.takesMessages { return .diskFull }
+        guard let most = limits.queueMax, queue.waiting >= most else { return nil }
+        return .queueFull(most)
     }
 
     private func lookAtDisk(_ outputs: inout Outputs) {

@@ -40,6 +40,7 @@ extension Pause {
 struct WriterWords {
     let idText: (MessageID) -> String
     let mediaText: (MessageID) -> String
+    let inboundText: (MessageID) -> String
     /// Masks phone numbers.
     let shown: (String) -> String
     /// Lines of messages that nobody would see are not made.
@@ -171,6 +172,14 @@ struct WriterWords {
 
     func early(_ status: StatusReport) -> LogLine {
         LogLine(.debug, .statusEarly, "status \(status.report) waits for its message")
+    }
+
+    /// `problem` names the field; `subscription` is the bot, where it is its reply.
+    func replyRefused(_ problem: String, of line: Line, to inbound: MessageID, subscription: Int64?) -> LogLine {
+        var fields: [(LogLine.Field, String)] = [(.line, line.name), (.message, inboundText(inbound))]
+        if let subscription { fields.append((.subscription, String(subscription))) }
+        let whose = subscription == nil ? "the line's own answer" : "a bot's reply"
+        return LogLine(.warning, .replyRefused, "\(whose) was not sent: \(problem)", fields)
     }
 
     func received(_ message: StoredInbound, id: String) -> LogLine {

@@ -4,7 +4,7 @@ extension Subscription {
     static let columns = """
         s.id, s.account, s.url, s.line, s.events, s.secret, s.active, s.reason, s.revision, s.cursor, s.failures,
         s.failing_since, s.open_until, s.last_error, s.last_delivered_at, s.created_at, s.updated_at,
-        (SELECT name FROM line WHERE id = s.line), s.replays
+        (SELECT name FROM line WHERE id = s.line), s.replays, s.reply_error
         """
 
     init(_ row: Row) {
@@ -19,6 +19,7 @@ extension Subscription {
             createdAt: Timestamp(milliseconds: row.integer(15)), updatedAt: Timestamp(milliseconds: row.integer(16)))
         reason = row.optionalText(7)
         replays = row.integer(18)
+        replyError = row.optionalText(19)
         lastDeliveredAt = time(14)
         guard row.integer(10) > 0, let since = time(11) else { return }
         breaker = CallbackBreaker.State(
@@ -49,6 +50,7 @@ package final class CallbackReader {
     private let logEnd: Statement
     private let waiting: Statement
     private let newest: Statement
+    private let bot: Statement
     private let newestOfStatus: [DeliveryStatus: Statement]
 
     /// Numbers of the log looked through at a time.
@@ -56,6 +58,11 @@ package final class CallbackReader {
 
     package init(_ reader: QueueReader) throws {
         database = reader.database
+        bot = try database.prepare(
+            """
+            SELECT 1 FROM line WHERE account = :account AND name = :line AND deleted_at IS NULL AND bot = :subscription
+                AND auto_reply = 1
+            """)
         // Without those that have their delivery already: they overtook one that was under way at the last end.
         heads = try database.prepare(
             """
@@ -120,6 +127,11 @@ package final class CallbackReader {
             .integer(subscription.settings.kindsMask), .integer(subscription.id), .integer(Int64(limit))
         ) { Delivery(event: $0.integer(0), message: $0.optionalInteger(1).map(MessageID.init(rawValue:))) }
         return (deliveries, deliveries.count == limit ? deliveries.last?.event ?? to : to)
+    }
+
+    /// Whether its answers to messages received by this line are sent as replies.
+    package func isBot(_ subscription: Subscription, ofLine name: String) throws -> Bool {
+        try bot.first(.integer(subscription.account), .text(name), .integer(subscription.id)) { _ in true } ?? false
     }
 
     // MARK: For whoever asks

@@ -12,10 +12,12 @@ package struct Contact: Equatable, Sendable {
     package var wakeAt: Timestamp?
     /// What was last sent to them, or was to be: their next message answers it.
     package var lastMessage: MessageID?
+    /// The line's own text went to them.
+    package var autoRepliedAt: Timestamp?
 
     static let columns = """
         window_until, ad_until, free_entry_until, pair_full_at, quiet_until, no_marketing_until, wake_at, window_seen,
-        last_message
+        last_message, auto_replied_at
         """
 
     package init() {}
@@ -32,6 +34,7 @@ package struct Contact: Equatable, Sendable {
         wakeAt = time(6)
         windowSeen = time(7)
         lastMessage = row.optionalInteger(8).map(MessageID.init(rawValue:))
+        autoRepliedAt = time(9)
     }
 
     /// What is known of one person under two names.
@@ -47,6 +50,7 @@ package struct Contact: Equatable, Sendable {
         quietUntil = later(quietUntil, other.quietUntil)
         noMarketingUntil = later(noMarketingUntil, other.noMarketingUntil)
         wakeAt = [wakeAt, other.wakeAt].compactMap { $0 }.min()
+        autoRepliedAt = later(autoRepliedAt, other.autoRepliedAt)
         lastMessage = [lastMessage, other.lastMessage].compactMap { $0 }.max()
     }
 }
@@ -82,7 +86,8 @@ extension Queue {
             .optional(contact.adUntil?.milliseconds), .optional(contact.freeEntryUntil?.milliseconds),
             .optional(contact.pairFullAt?.milliseconds), .optional(contact.quietUntil?.milliseconds),
             .optional(contact.noMarketingUntil?.milliseconds), .optional(contact.wakeAt?.milliseconds),
-            .optional(contact.windowSeen?.milliseconds), .optional(contact.lastMessage?.rawValue))
+            .optional(contact.windowSeen?.milliseconds), .optional(contact.lastMessage?.rawValue),
+            .optional(contact.autoRepliedAt?.milliseconds))
     }
 
     /// Changes what is known of a person.

@@ -152,7 +152,8 @@ extension Queue {
             if row.isNewest {
                 try database.prepare(
                     """
-                    UPDATE inbound SET wamid = NULL, text = NULL, body = '{}', contact = NULL, event = NULL, media = NULL
+                    UPDATE inbound SET wamid = NULL, text = NULL, body = '{}', contact = NULL, event = NULL, media = NULL,
+                        answer = NULL
                     WHERE id = :id
                     """
                 ).run(.integer(row.id))
@@ -202,6 +203,7 @@ extension Queue {
             }
             for line in memory.lines.values where line.account == erasure.account {
                 guard let contact = try contact(line.id, address) else { continue }
+                if contact.autoRepliedAt != nil { try change(line.id, address) { $0.autoRepliedAt = nil } }
                 until += [contact.pairFullAt, contact.quietUntil, contact.noMarketingUntil].compactMap { $0 }
             }
         }

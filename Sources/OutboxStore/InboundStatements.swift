@@ -4,6 +4,9 @@ final class InboundStatements {
     let byWamid: Statement
     /// One row by primary key.
     let route: Statement
+    /// The event that told of it, and what it was answered; one row by primary key.
+    let answer: Statement
+    let saveAnswer: Statement
     /// One row in, by primary key.
     let insert: Statement
     /// Puts the messages of one conversation into another; index inbound_conversation.
@@ -46,6 +49,8 @@ final class InboundStatements {
 
         byWamid = try prepare("SELECT id FROM inbound WHERE line = :line AND wamid = :wamid AND wamid IS NOT NULL")
         route = try prepare("SELECT line, wamid FROM inbound WHERE id = :id AND account = :account")
+        answer = try prepare("SELECT event, answer FROM inbound WHERE id = :id AND account = :account")
+        saveAnswer = try prepare("UPDATE inbound SET answer = :message WHERE id = :id")
         insert = try prepare(
             """
             INSERT INTO inbound (id, account, line, conversation, wamid, type, text, at, group_id, body, contact, media)

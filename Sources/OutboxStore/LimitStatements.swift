@@ -136,12 +136,13 @@ final class LimitStatements {
         saveContact = try prepare(
             """
             INSERT INTO contact (line, person, \(Contact.columns))
-            VALUES (:line, :person, :window, :ad, :entry, :pair, :quiet, :marketing, :wake, :seen, :last)
+            VALUES (:line, :person, :window, :ad, :entry, :pair, :quiet, :marketing, :wake, :seen, :last, :replied)
             ON CONFLICT (line, person) DO UPDATE SET window_until = excluded.window_until,
                 ad_until = excluded.ad_until, free_entry_until = excluded.free_entry_until,
                 pair_full_at = excluded.pair_full_at, quiet_until = excluded.quiet_until,
                 no_marketing_until = excluded.no_marketing_until, wake_at = excluded.wake_at,
-                window_seen = excluded.window_seen, last_message = excluded.last_message
+                window_seen = excluded.window_seen, last_message = excluded.last_message,
+                auto_replied_at = excluded.auto_replied_at
             """)
         deleteContact = try prepare("DELETE FROM contact WHERE line = :line AND person = :person")
         wokenContacts = try prepare(

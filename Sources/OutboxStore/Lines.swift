@@ -18,7 +18,8 @@ extension Line {
         id, account, name, phone_number_id, waba_id, credential, unknown_policy, unknown_grace,
         messages_per_second, created_at, updated_at, pool, pair_limit, when_full, closed_window, attempts_max,
         first_wait, wait_max, age_max, (SELECT p.name FROM pool AS p WHERE p.id = line.pool),
-        when_stopped, when_down, burst, stop_words, start_words
+        when_stopped, when_down, burst, stop_words, start_words, bot, auto_reply,
+        auto_reply_text, auto_reply_seconds
         """
 
     init(_ row: Row) {
@@ -38,6 +39,10 @@ extension Line {
         settings.retry.waitMax = .milliseconds(row.integer(17))
         settings.ageMax = row.optionalInteger(18).map { .seconds($0) }
         settings.optOutKeywords = OptOutKeywords(stop: words(row, 23), start: words(row, 24))
+        settings.bot = row.optionalInteger(25)
+        settings.autoReply.isEnabled = row.integer(26) != 0
+        settings.autoReply.text = row.optionalText(27)
+        settings.autoReply.interval = .seconds(row.integer(28))
         self.init(
             id: row.integer(0), account: row.integer(1), settings: settings, pool: row.integer(11),
             createdAt: Timestamp(milliseconds: row.integer(9)), updatedAt: Timestamp(milliseconds: row.integer(10)))
@@ -117,7 +122,8 @@ extension Queue {
     private static let settingsColumns = """
         phone_number_id, waba_id, credential, unknown_policy, unknown_grace, messages_per_second, pool, pair_limit,
         when_full, closed_window, attempts_max, first_wait, wait_max, age_max, updated_at,
-        when_stopped, when_down, burst, stop_words, start_words
+        when_stopped, when_down, burst, stop_words, start_words, bot, auto_reply,
+        auto_reply_text, auto_reply_seconds
         """
 
     private func values(_ settings: LineSettings, _ pool: Pool, _ now: Timestamp) -> [SQLValue] {
@@ -131,6 +137,8 @@ extension Queue {
             .integer(now.milliseconds), .integer(settings.whenStopped.rawValue),
             .integer(settings.whenDown.rawValue), .integer(settings.burst),
             .optional(json(settings.optOutKeywords.stop)), .optional(json(settings.optOutKeywords.start)),
+            .optional(settings.bot), .integer(settings.autoReply.isEnabled ? 1 : 0),
+            .optional(settings.autoReply.text), .integer(settings.autoReply.interval.components.seconds),
         ]
     }
 

@@ -48,6 +48,7 @@ extension Queue {
             """
             UPDATE subscription SET url = :url, line = :line, events = :events, active = :active, reason = NULL,
                 revision = revision + 1, failures = 0, failing_since = NULL, open_until = NULL, last_error = NULL,
+                reply_error = NULL,
                 updated_at = :now
             WHERE id = :id AND account = :account AND deleted_at IS NULL
             """
@@ -62,6 +63,8 @@ extension Queue {
         guard let subscription = try subscription(id, account: account) else { return nil }
         try database.prepare("UPDATE subscription SET deleted_at = :now, active = 0 WHERE id = :id")
             .run(.integer(now.milliseconds), .integer(id))
+        try database.prepare("UPDATE line SET bot = NULL WHERE bot = :id").run(.integer(id))
+        for line in memory.lines.values where line.settings.bot == id { memory.lines[line.id]?.settings.bot = nil }
         memory.removedSubscriptions.insert(id)
         return subscription
     }
@@ -182,6 +185,8 @@ final class CallbackStatements {
     let countReplay: Statement
     /// A slice of the log, and as many rows of delivery.
     let replay: Statement
+    /// One row by primary key.
+    let noteReply: Statement
     /// A row at most for each subscription, by primary key.
     let deleteOfEvent: Statement
     /// A row for each active subscription; index delivery_waiting.
@@ -231,6 +236,7 @@ final class CallbackStatements {
             ON CONFLICT (subscription, event) DO UPDATE SET status = 0, attempts = 0, next_at = NULL, first_at = NULL,
                 ended_at = NULL, replay = excluded.replay
             """)
+        noteReply = try database.prepare("UPDATE subscription SET reply_error = :problem WHERE id = :id")
         deleteOfEvent = try database.prepare(
             "DELETE FROM delivery WHERE subscription IN (SELECT id FROM subscription) AND event = :event")
         oldestNeeded = try database.prepare(

@@ -277,6 +277,14 @@ private let steps: [(version: Int64, sql: String)] = [
         ) STRICT, WITHOUT ROWID;
 
         CREATE INDEX marketing_use_age ON marketing_use (at);
+        ALTER TABLE inbound ADD COLUMN answer INTEGER;
+        ALTER TABLE line ADD COLUMN bot INTEGER;
+        ALTER TABLE line ADD COLUMN auto_reply INTEGER NOT NULL DEFAULT 1 CHECK (auto_reply IN (0, 1));
+        ALTER TABLE line ADD COLUMN auto_reply_text TEXT;
+        ALTER TABLE line ADD COLUMN auto_reply_seconds INTEGER NOT NULL DEFAULT 86400
+            CHECK (auto_reply_seconds BETWEEN 1 AND 2592000);
+        ALTER TABLE contact ADD COLUMN auto_replied_at INTEGER;
+        ALTER TABLE subscription ADD COLUMN reply_error TEXT;
         """
     ),
 ]

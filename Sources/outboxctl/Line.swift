@@ -28,6 +28,11 @@ let lineAddCommand = Command(
             "opt-out-keywords", value: "WORDS",
             "with commas: who writes one wants no marketing, such as STOP; - for none"),
         .init("opt-in-keywords", value: "WORDS", "who writes one of these wants it again, such as START; - for none"),
+        .init("bot", value: "ID", "the subscription whose answers to received messages are sent, or none (default)"),
+        .init(
+            "auto-reply", value: "TEXT", "answer whoever writes with this, once a day; off: nothing, nor the bot; or on"
+        ),
+        .init("auto-reply-seconds", value: "N", "how long a person is not answered so again (default: 86400)"),
         .init("unknown-grace", value: "SECONDS", "how long to wait for Meta's status first (default: 300)"),
     ]
 ) { arguments, client in
@@ -63,6 +68,9 @@ let lineAddCommand = Command(
             }
         }
         if let pairs = try pairLimit(arguments) ?? before?["pairLimit"]?.bool { $0.field("pairLimit", pairs) }
+        let bot = try bot(arguments) ?? before?["bot"]?.integer
+        if let bot, bot != noBot { $0.field("bot", bot) }
+        writeAutoReply(to: &$0, arguments["auto-reply"], before)
     }
     let line = try client.call("PUT", "/v1/lines/\(escaped(name))", body: json.bytes)
     if !client.wantsJSON { print("line \(plain(line?["line"])) sends from \(plain(line?["phoneNumberId"]))") }
@@ -80,6 +88,7 @@ let numberFields: [(String, String, ClosedRange<Int>)] = [
     ("attempts-max", "attemptsMax", 1...1000),
     ("burst", "burst", 1...1000), ("first-wait", "firstWaitSeconds", 1...86_400),
     ("max-wait", "maxWaitSeconds", 1...86_400), ("max-age", "maxAgeSeconds", 1...31_536_000),
+    ("auto-reply-seconds", "autoReplySeconds", 1...2_592_000),
 ]
 
 private func pairLimit(_ arguments: Arguments) throws -> Bool? {
@@ -88,6 +97,29 @@ private func pairLimit(_ arguments: Arguments) throws -> Bool? {
     case "on": true
     case "off": false
     default: throw Arguments.Problem("--pair-limit takes on or off")
+    }
+}
+
+private let noBot: Int64 = 0
+
+/// Nil: not given.
+private func bot(_ arguments: Arguments) throws -> Int64? {
+    guard let text = arguments["bot"] else { return nil }
+    if text == "none" { return noBot }
+    guard let id = Int64(text), id > noBot else {
+        throw Arguments.Problem("--bot takes the id of a subscription, see outboxctl webhook ls, or none")
+    }
+    return id
+}
+
+/// `given` is `on`, `off` or a text; nil: it stays as it is.
+func writeAutoReply(to json: inout JSONWriter, _ given: String?, _ before: JSONValue?) {
+    let was = before?["autoReply"]
+    let isSwitch = given == "on" || given == "off"
+    guard given != nil || was != nil else { return }
+    json.object("autoReply") {
+        $0.field("enabled", given.map { $0 != "off" } ?? was?["enabled"]?.bool ?? true)
+        $0.field("text", isSwitch ? was?["text"]?.string : given ?? was?["text"]?.string)
     }
 }
 

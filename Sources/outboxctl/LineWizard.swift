@@ -19,7 +19,8 @@ struct LineWizard {
                 "--wizard asks on a terminal; programs give --phone-number-id, --waba-id and --token -")
         }
         guard client.output == .text else { throw Arguments.Problem("--wizard talks to a person: no --json") }
-        let others = (textFields.map(\.0) + numberFields.map(\.0) + ["token", "pair-limit"]).filter(arguments.has)
+        let others = (textFields.map(\.0) + numberFields.map(\.0) + ["token", "pair-limit", "bot", "auto-reply"])
+            .filter(arguments.has)
         guard others.isEmpty else {
             throw Arguments.Problem("--wizard asks for all it needs: give --\(others[0]) afterwards, without it")
         }
@@ -162,6 +163,8 @@ struct LineWizard {
                 if let kept = before?[field]?.integer { $0.field(field, kept) }
             }
             if let kept = before?["pairLimit"]?.bool { $0.field("pairLimit", kept) }
+            if let kept = before?["bot"]?.integer { $0.field("bot", kept) }
+            writeAutoReply(to: &$0, nil, before)
         }
         _ = try client.call("PUT", "/v1/lines/\(escaped(name))", body: json.bytes)
     }

@@ -188,6 +188,8 @@ def check(path, port):
     call("PUT", "/v1/lines/main", {**number, "closedWindow": "leave", "onUnknown": "hold"})
     call("PUT", "/v1/lines/other", {**number, "phoneNumberId": "107", "maxAgeSeconds": 60, "pool": "small"}, 201)
     call("PUT", "/v1/lines/other", {"phoneNumberId": 7}, 400)
+    call("PUT", "/v1/lines/main", {**number, "bot": 99}, 400)
+    call("PUT", "/v1/lines/main", {**number, "autoReply": {"enabled": 1}}, 400)
     call("PUT", "/v1/lines/third", {**number}, 400)
     call("GET", "/v1/lines")
     call("GET", "/v1/lines/other")
@@ -390,6 +392,9 @@ def check(path, port):
     outboxd.until(lambda: call("GET", one)["behind"] == 0)
     call("GET", "/v1/subscriptions")
     call("PUT", one, {"url": url, "events": ["message.received"], "line": "main"})
+    answers = {"bot": made["id"], "autoReply": {"enabled": False, "text": "Closed"}, "autoReplySeconds": 60}
+    linked = call("PUT", "/v1/lines/main", {**number, "closedWindow": "leave", "onUnknown": "hold", **answers})
+    assert {name: linked[name] for name in answers} == answers
     call("PUT", one, {"url": "ftp://x"}, 400)
     call("GET", f"{one}/deliveries?limit=5&status=delivered")
     call("POST", f"{one}/replay", {"from": 1, "to": 3}, 202)

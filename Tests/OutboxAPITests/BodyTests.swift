@@ -91,6 +91,13 @@ private func wrongFields(_ text: String) throws -> [String] {
         (#"{"phoneNumberId":"a/b","token":"with space"}"#, ["phoneNumberId", "token"]),
         (#"{"phoneNumberId":"1","token":"t","unknownGraceSeconds":0}"#, ["unknownGraceSeconds"]),
         (#"{"phoneNumberId":"1","token":"t","unknownGraceSeconds":1.5}"#, ["unknownGraceSeconds"]),
+        (#"{"phoneNumberId":"1","token":"t","bot":0,"autoReplySeconds":0}"#, ["bot", "autoReplySeconds"]),
+        (#"{"phoneNumberId":"1","token":"t","autoReply":"Hello"}"#, ["autoReply"]),
+        (
+            #"{"phoneNumberId":"1","token":"t","autoReply":{"enabled":1,"text":""}}"#,
+            ["autoReply.enabled", "autoReply.text"]
+        ),
+        (#"{"phoneNumberId":"1","token":"t","autoReply":{"words":"x"}}"#, ["autoReply.words"]),
     ])
     func linesAreChecked(_ text: String, _ fields: [String]) throws {
         guard case .wrong(let errors) = LineBody.read(try JSONParser().parse(text.utf8), name: "main") else {
@@ -98,6 +105,22 @@ private func wrongFields(_ text: String) throws -> [String] {
             return
         }
         #expect(errors.map(\.field) == fields)
+    }
+
+    @Test func whatALineAnswersByItselfIsRead() throws {
+        func settings(_ fields: String) throws -> LineSettings? {
+            let value = try JSONParser().parse(#"{"phoneNumberId":"1","token":"t"\#(fields)}"#.utf8)
+            guard case .complete(let body) = LineBody.read(value, name: "main") else { return nil }
+            return body.settings
+        }
+        let plain = try #require(try settings(""))
+        #expect(plain.bot == nil && plain.autoReply == AutoReply())
+        #expect(plain.autoReply.isEnabled && plain.autoReply.interval == .seconds(86_400))
+        let given = try settings(
+            #","bot":7,"autoReply":{"enabled":false,"text":"Gone"},"autoReplySeconds":60"#)
+        #expect(given?.bot == 7 && given?.autoReply.text == "Gone" && given?.autoReply.isEnabled == false)
+        #expect(given?.autoReply.interval == .seconds(60))
+        #expect(try settings(#","bot":null,"autoReply":null"#) == plain)
     }
 
     @Test func routesAreFoundOrTheirAbsenceExplained() throws {

@@ -56,6 +56,19 @@ import Testing
         return erasure.report
     }
 
+    @Test func whenALineAnsweredByItselfGoesToo() throws {
+        let bench = try Bench()
+        try receive(bench, from: Self.number, wamid: "w.1", name: Self.word)
+        let line = try #require(bench.queue.line(named: "main", account: 1))
+        try bench.run { try $0.autoReplied(to: Self.number, line) }
+        #expect(try bench.run { try $0.mayAutoReply(to: Self.number, line) } == false)
+        #expect(try bench.run { try $0.mayAutoReply(to: "447700900123", line) })
+        try bench.reopen()
+        #expect(try bench.run { try $0.mayAutoReply(to: Self.number, line) } == false)
+        _ = try erase(bench, Self.number)
+        #expect(try bench.run { try $0.mayAutoReply(to: Self.number, line) })
+    }
+
     /// The bytes of the file and of its log.
     private func holds(_ bench: Bench, _ word: String) -> Bool {
         ["", "-wal"].contains { suffix in
