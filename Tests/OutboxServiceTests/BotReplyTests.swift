@@ -86,6 +86,37 @@ import Testing
         #expect(try world.deliveries(bot, .delivered).count == count)
     }
 
+    @Test func aKillBetweenTheAnswerAndItsRecordLeavesOneReply() throws {
+        let (world, bot) = try world(answering: #"{"reply":{"message":"Hello"}}"#)
+        world.losesReports = true
+        try receive(world)
+        for _ in 0..<3 {
+            try world.pass(.seconds(1))
+            #expect(try messages(world).isEmpty && world.deliveries(bot).isEmpty)
+            try world.restart()
+        }
+        world.losesReports = false
+        try world.pass(.seconds(5))
+        #expect(world.taken(Self.bot).count == 4 && Set(world.taken(Self.bot).map(\.id)).count == 1)
+        #expect(try messages(world).count == 1)
+        try world.restart()
+        try world.pass(.seconds(60))
+        #expect(try messages(world).count == 1 && world.taken(Self.bot).count == 4)
+    }
+
+    /// As of a subscription that is asked again while its report is on the way, or of two bots in turn.
+    @Test func whatWasAnsweredIsAnsweredNoMoreWhoeverReports() throws {
+        let (world, bot) = try world(answering: #"{"reply":{"message":"Hello"}}"#)
+        try receive(world)
+        try world.pass(.seconds(5))
+        let second = try world.subscribe("https://second.example/", events: ["message.received"], after: 0)
+        _ = try line(world) { $0.bot = second }
+        try world.pass(.seconds(60))
+        #expect(try world.deliveries(bot).map(\.status) == [.delivered])
+        #expect(try world.deliveries(second).map(\.status) == [.delivered])
+        #expect(try messages(world).count == 1)
+    }
+
     @Test func anEventToldAgainIsAnsweredNoMore() throws {
         let (world, bot) = try world(answering: #"{"reply":{"message":"Hello"}}"#)
         try receive(world)

@@ -30,6 +30,8 @@ final class CallbackWorld {
     var secrets: [CallbackSecret] = []
     /// The caller is not told yet of subscriptions that were changed or removed.
     var hidesChanges = false
+    /// What became of calls does not reach the writer: a kill comes first.
+    var losesReports = false
 
     /// One call as an endpoint saw it.
     struct Seen: Equatable {
@@ -116,7 +118,7 @@ final class CallbackWorld {
         for (request, call) in calls.calls { try begin(request, call) }
         answers += calls.answers.map(\.1)
         log += calls.log
-        let inputs = toWriter + calls.reports.map(WriterInput.callbacks)
+        let inputs = toWriter + (losesReports ? [] : calls.reports.map(WriterInput.callbacks))
         toWriter = []
         guard !inputs.isEmpty || writerWake.map({ $0 <= now }) ?? false else { return (calls.wake, calls.goOn) }
         let outputs = writer.turn(inputs, now: now, tick: Self.tick(now))
