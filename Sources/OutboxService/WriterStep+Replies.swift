@@ -66,6 +66,8 @@ extension WriterStep {
         guard let line = queue.line(id), line.settings.bot == nil, line.settings.autoReply.isEnabled,
             let text = line.settings.autoReply.text, !message.isGroup, kept.groupID == nil,
             !Self.unanswered.contains(message.kind), let at = message.at, at + Self.autoReplyPatience > now,
+            // Whoever says that they want no marketing is not answered with more words.
+            message.payload.text.flatMap({ line.settings.optOutKeywords.wish(in: $0) }) == nil,
             let to = kept.correspondent.replyTo.flatMap({ Recipient($0) }),
             try queue.mayAutoReply(to: to.text, line)
         else { return [] }

@@ -263,6 +263,11 @@ import Testing
             try receive(world, "k\(index)", type: type, members: #""\#(type)":{}"#)
         }
         try receive(world, "group", #""from":"14155550101","group_id":"G7""#)
+        _ = try line(world) {
+            $0.autoReply.text = "closed"
+            $0.optOutKeywords = OptOutKeywords(stop: ["STOP"], start: [])
+        }
+        try receive(world, "stop", #""from":"14155550104""#, members: #""text":{"body":"stop"}"#)
         try receive(world, "old", #""from":"14155550102""#, at: world.now - .seconds(3601))
         try world.pass(.seconds(5))
         #expect(try messages(world).isEmpty)
