@@ -286,6 +286,10 @@ struct Told {
                 if let at = subscriber.takenAt[event], at >= since { continue }
                 // Retention does not wait for whoever is inactive.
                 if !isInLog(event), subscriber.inactiveAt ?? -1 >= logged.after { continue }
+                // Given up, and removed before anybody looked.
+                if !isInLog(event), let first = subscriber.calledAt[event], lastLookAt - first >= Self.triesLast {
+                    continue
+                }
                 problem("event \(event) was not told to subscriber \(number)\(since > 0 ? " again" : "")")
             }
         }
