@@ -80,7 +80,7 @@ extension QueueReader {
     {
         let name =
             switch group {
-            case .line: "l.name"
+            case .line: "(SELECT name FROM line WHERE id = :line)"
             case .template: "c.template"
             case .campaign: "c.campaign"
             }
@@ -104,7 +104,8 @@ extension QueueReader {
     {
         var found: [Int64: MessageCounts] = [:]
         let span = byHour ? Cohorts.hour : Cohorts.day
-        let began = "c.at / \(span) * \(span)"
+        // Hours come in order out of the index; days may have hours at either end.
+        let began = byHour ? "c.at" : "c.at / \(span) * \(span)"
         try each(filter, "\(began), \(MessageCounts.columns)", "GROUP BY 1", account, onlyHours: byHour) {
             found[$0.integer(0), default: MessageCounts()] += MessageCounts($0, from: 1)
         }
@@ -164,7 +165,7 @@ extension QueueReader {
         if filter.campaign != nil { conditions.append("c.campaign = :campaign") }
         let statement = try database.prepare(
             """
-            SELECT \(columns) FROM cohort AS c \(join.map { "JOIN \($0)" } ?? "") JOIN line AS l ON l.id = c.line
+            SELECT \(columns) FROM cohort AS c \(join.map { "JOIN \($0)" } ?? "")
             WHERE \(conditions.joined(separator: " AND ")) \(rest)
             """)
         for line in try lineIDs(filter.line, account: account) {
