@@ -51,12 +51,13 @@ let mediaGetCommand = Command(
 ) { arguments, client in
     let given = try words(arguments, "ID", "FILE")
     let request = client.request("GET", "/v1/media/\(escaped(given[0]))")
+    let file = Download(client: client, request: request, what: "the file")
     if given[1] == "-" {
         guard isatty(STDOUT_FILENO) == 0 else { throw Arguments.Problem("a file is not for a terminal: name a FILE") }
-        _ = try fetch(request, client, into: STDOUT_FILENO)
+        try file.write(into: STDOUT_FILENO)
         return
     }
-    let bytes = try save(request, client, as: given[1], replaces: arguments.has("force"))
+    let bytes = try file.save(as: given[1], replaces: arguments.has("force"))
     if client.wantsJSON {
         var json = JSONWriter()
         json.object {
@@ -98,62 +99,4 @@ func upload(_ file: String, _ client: Client, line: String?, type: String?, file
     request.file = BodyFile(descriptor: descriptor, size: Int(info.st_size))
     request.timeout = .zero
     return try client.answer(to: request)
-}
-
-/// Under another name until it is whole and on the disk.
-private func save(_ request: OutgoingRequest, _ client: Client, as file: String, replaces: Bool) throws -> Int64 {
-    var info = stat()
-    if lstat(file, &info) == 0, !replaces || info.st_mode & S_IFMT != S_IFREG {
-        complain("outboxctl: \(file) is there already; another name, or --force to replace a plain file")
-        throw ExitStatus.refused
-    }
-    let unfinished = "\(file).\(hexadecimal(randomBytes(6))).new"
-    func failed(_ what: String) -> ExitStatus {
-        complain("outboxctl: \(unfinished) cannot be \(what): \(String(cString: strerror(errno)))")
-        return .failed
-    }
-    let descriptor = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw failed("made") }
-    defer {
-        close(descriptor)
-        _ = removeFile(unfinished)
-    }
-    let bytes = try fetch(request, client, into: descriptor)
-    guard fsync(descriptor) == 0 else { throw failed("synced") }
-    guard rename(file: unfinished, to: file) else { throw failed("named \(file)") }
-    return bytes
-}
-
-/// Answers how many bytes came.
-private func fetch(_ request: OutgoingRequest, _ client: Client, into descriptor: Int32) throws -> Int64 {
-    var request = request
-    request.timeout = .zero
-    var bytes: Int64 = 0
-    var problem: Int32 = 0
-    let result = callAndHear(request) { piece in
-        var done = 0
-        while done < piece.count {
-            let count = piece[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                problem = errno
-                return false
-            }
-            done += count
-        }
-        bytes += Int64(piece.count)
-        return true
-    }
-    if problem != 0 {
-        complain("outboxctl: the file cannot be written: \(String(cString: strerror(problem)))")
-        throw ExitStatus.failed
-    }
-    switch result {
-    case .answered(200...299, _, _): return bytes
-    case .answered(let status, _, let body): throw client.refused(status, try? JSONParser().parse(body))
-    case .notSent(let text): throw client.notRunning(text)
-    case .broken(let text):
-        complain("outboxctl: the file did not come whole: \(text)")
-        throw ExitStatus.failed
-    }
 }
