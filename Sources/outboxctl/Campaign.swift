@@ -7,7 +7,7 @@ let campaignCreateCommand = Command(
     name: "campaign create", words: "NAME",
     summary: "make a campaign: a template for many; campaign add names them, campaign launch begins",
     options: [
-        .init("template", value: "NAME", "the template (required)"),
+        .init("template", short: "t", value: "NAME", "the template (required)"),
         .init("language", value: "CODE", "of the template (default: en_US)"),
         .init("components", value: "JSON", "its components, in which {{name}} stands for a recipient's variable"),
         .init("line", value: "NAME", "the line (default: the only one)"),
