@@ -180,9 +180,14 @@ struct WhatsAPI: Dialect {
     }
 
     private func message(_ id: String) -> Translation {
-        pass(OwnCall(.message(id), "/v1/messages/\(escaped(id))")) { answer, json in
-            guard let message = answer["data"] else { return }
-            write(message, to: &json, "data")
+        ask(OwnCall(.message(id), "/v1/messages/\(escaped(id))")) { answer, response in
+            // It knows messages that are sent alone.
+            guard let message = answer["data"], message["direction"]?.string == "outbound" else {
+                return .answer(Self.refusal(APIError(.notFound, "there is no such message")))
+            }
+            var told = HTTPResponse.json(200) { write(message, to: &$0, "data") }
+            told.headers += response.passedHeaders
+            return .answer(told)
         }
     }
 
