@@ -26,7 +26,7 @@ enum MediaNaming {
     static func adopt(_ reader: inout ObjectReader, _ content: ContentBody) -> Adopted? {
         // The road nearly all take.
         guard holdsMark(content.json), let value = try? JSONParser().parse(content.json) else { return nil }
-        let found = find(content.type, value).filter { $0.object.given(mediaField) != nil }
+        let found = find(content.type, value).filter { $0.object.present(mediaField) != nil }
         var ids: Set<String> = []
         var json = content.json
         for found in found {
@@ -34,7 +34,7 @@ enum MediaNaming {
                 reader.refuse("\(found.place).\(mediaField)", "must be the id of a file handed in with POST /v1/media")
                 return nil
             }
-            for other in ["id", "link"] where found.object.given(other) != nil {
+            for other in ["id", "link"] where found.object.present(other) != nil {
                 reader.refuse("\(found.place).\(other)", "and \(mediaField) exclude each other: give one of them")
                 return nil
             }
@@ -56,7 +56,7 @@ enum MediaNaming {
     /// Whether a template names a file of ours.
     static func names(_ template: [UInt8]) -> Bool {
         guard holdsMark(template), let value = try? JSONParser().parse(template) else { return false }
-        return find("template", value).contains { $0.object.given(mediaField) != nil }
+        return find("template", value).contains { $0.object.present(mediaField) != nil }
     }
 
     private static func holdsMark(_ bytes: [UInt8]) -> Bool {
@@ -116,5 +116,5 @@ enum MediaNaming {
 }
 
 extension JSONValue {
-    fileprivate func given(_ name: String) -> JSONValue? { self[name].flatMap { $0.isNull ? nil : $0 } }
+    fileprivate func present(_ name: String) -> JSONValue? { self[name].flatMap { $0.isNull ? nil : $0 } }
 }
