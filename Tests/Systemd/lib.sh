@@ -54,6 +54,8 @@ sandbox() { # sandbox [OPTION...]: a new stand-in for Meta
         --webhook-url http://localhost/webhooks/default --webhook-socket /run/outboxd/webhook.sock "$@"
     until_true curl -sf -o /dev/null http://127.0.0.1:8990/sandbox/summary || fail "the stand-in for Meta does not start"
 }
+# webhooks JSON: the stand-in keeps them back or sends them.
+webhooks() { curl -sf -X PUT http://127.0.0.1:8990/sandbox/webhooks -d "$1" >/dev/null || fail "the stand-in refuses $1"; }
 stop_all() {
     systemctl stop outboxd.service outboxd.socket outboxd-webhook.socket sandbox.service 2>/dev/null || true
 }
