@@ -31,6 +31,7 @@ CREATE TABLE access_key (
     account      INTEGER NOT NULL REFERENCES account (id),
     name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
     role         INTEGER NOT NULL CHECK (role BETWEEN 1 AND 3),  -- Role
+    prefix       INTEGER NOT NULL CHECK (prefix BETWEEN 0 AND 7),  -- AccessKey.Prefix
     hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
     old_hash     BLOB    CHECK (length(old_hash) = 32),  -- the one before, which counts until then
     old_until    INTEGER,
@@ -498,6 +499,7 @@ CREATE TABLE subscription (
     open_until   INTEGER,
     last_error   TEXT,
     reply_error  TEXT,                          -- why its last reply as a line's bot was not sent
+    format       INTEGER NOT NULL DEFAULT 0 CHECK (format BETWEEN 0 AND 15),  -- CallbackFormat
     last_delivered_at INTEGER,
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,

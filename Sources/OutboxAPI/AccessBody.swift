@@ -52,14 +52,16 @@ extension Account {
 package struct KeyBody: Equatable, Sendable {
     package var name: String
     package var role: Role
+    package var prefix: AccessKey.Prefix
 
-    package init(name: String, role: Role) {
+    package init(name: String, role: Role, prefix: AccessKey.Prefix = .outboxd) {
         self.name = name
         self.role = role
+        self.prefix = prefix
     }
 
     package static func read(_ value: JSONValue) throws(APIError) -> KeyBody {
-        var reader = ObjectReader(value, path: "", known: ["name", "role"])
+        var reader = ObjectReader(value, path: "", known: ["name", "role", "prefix"])
         let name = reader.requiredString("name", example: "\"till 7\"")
         let isOneLine = name.map { $0.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control } } ?? true
         if let name, !(1...64).contains(name.unicodeScalars.count) || !isOneLine {
@@ -69,8 +71,9 @@ package struct KeyBody: Equatable, Sendable {
         if role == nil, reader["role"] == nil, value.kind == .object {
             reader.refuse("role", "is missing: say what the key may do: read, send or admin")
         }
+        let prefix = reader.choice("prefix", AccessKey.Prefix.self) ?? .outboxd
         guard let name, let role, reader.errors.isEmpty else { throw .validation(reader.errors) }
-        return KeyBody(name: name, role: role)
+        return KeyBody(name: name, role: role, prefix: prefix)
     }
 }
 
@@ -94,6 +97,7 @@ extension AccessKey {
             $0.field("id", id)
             $0.field("name", name)
             $0.field("role", role.name)
+            $0.field("prefix", prefix.name)
             if let text { $0.field("key", text) }
             $0.field("createdAt", createdAt.rfc3339)
             $0.field("createdBy", createdBy)

@@ -10,18 +10,19 @@ package struct SubscriptionBody: Equatable, Sendable {
 
     package static func read(_ value: JSONValue, isNew: Bool, allowsHTTP: Bool) throws(APIError) -> SubscriptionBody {
         var reader = ObjectReader(
-            value, path: "", known: ["url", "line", "events", "active"] + (isNew ? ["secret", "after"] : []))
+            value, path: "", known: ["url", "line", "events", "active", "format"] + (isNew ? ["secret", "after"] : []))
         let url = reader.requiredString("url", example: "\"https://example.com/outbox\"")
         if let url, let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP) { reader.refuse("url", problem) }
         let line = reader.string("line")
         let events = events(&reader)
         let active = reader.bool("active") ?? true
+        let format = reader.choice("format", CallbackFormat.self) ?? .outboxd
         let secret = secret(&reader)
         let after = reader.integer("after", in: 0...Int64.max)
         guard reader.errors.isEmpty, let url else { throw .validation(reader.errors) }
         return SubscriptionBody(
-            settings: SubscriptionSettings(url: url, line: line, events: events, isActive: active), secret: secret,
-            after: after)
+            settings: SubscriptionSettings(url: url, line: line, events: events, isActive: active, format: format),
+            secret: secret, after: after)
     }
 
     /// The body of `POST …/rotate`: a secret, if not one is to be made.

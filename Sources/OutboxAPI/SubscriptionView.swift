@@ -17,6 +17,7 @@ extension Subscription {
                 $0.field("events", nil as String?)
             }
             $0.field("active", settings.isActive)
+            $0.field("format", settings.format.name)
             $0.field("inactiveReason", reason)
             if let secret { $0.field("secret", secret.text) }
             $0.field("cursor", cursor)

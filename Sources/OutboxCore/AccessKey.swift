@@ -5,6 +5,7 @@ package struct AccessKey: Equatable, Sendable {
     /// For people: whose it is.
     package var name: String
     package var role: Role
+    package var prefix: Prefix
     /// SHA-256 of the key's text.
     package var hash: [UInt8]
     /// The one it had before, and until when that one counts too.
@@ -25,13 +26,14 @@ package struct AccessKey: Equatable, Sendable {
     }
 
     package init(
-        id: Int64, account: Int64, name: String, role: Role, hash: [UInt8], old: Old? = nil, createdAt: Timestamp,
-        createdBy: String, rotatedAt: Timestamp? = nil, lastUsedAt: Timestamp? = nil
+        id: Int64, account: Int64, name: String, role: Role, prefix: Prefix = .outboxd, hash: [UInt8], old: Old? = nil,
+        createdAt: Timestamp, createdBy: String, rotatedAt: Timestamp? = nil, lastUsedAt: Timestamp? = nil
     ) {
         self.id = id
         self.account = account
         self.name = name
         self.role = role
+        self.prefix = prefix
         self.hash = hash
         self.old = old
         self.createdAt = createdAt
@@ -40,15 +42,31 @@ package struct AccessKey: Equatable, Sendable {
         self.lastUsedAt = lastUsedAt
     }
 
-    package static let prefix = "sk_live_"
+    /// What a key begins with: clients of hosted systems look at it, outboxd takes each for any call. The numbers are
+    /// stored; they never change their meaning.
+    package enum Prefix: Int64, NamedCase {
+        case outboxd = 0
+        case callMissed = 1
+        case organization = 2
+
+        package var name: String {
+            switch self {
+            case .outboxd: "sk_live_"
+            case .callMissed: "cm_"
+            case .organization: "sk_org_"
+            }
+        }
+    }
+
     /// Random bytes in it; twice as many hexadecimal digits.
     package static let byteCount = 24
 
     /// Whether a text looks like a key at all.
     package static func isKey(_ text: String) -> Bool {
-        text.utf8.count == prefix.utf8.count + 2 * byteCount && text.hasPrefix(prefix)
-            && text.utf8.dropFirst(prefix.utf8.count).allSatisfy {
-                (0x30...0x39).contains($0) || (0x61...0x66).contains($0)
-            }
+        Prefix.allCases.contains { prefix in
+            let digits = text.utf8.dropFirst(prefix.name.utf8.count)
+            return text.hasPrefix(prefix.name) && digits.count == 2 * byteCount
+                && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        }
     }
 }

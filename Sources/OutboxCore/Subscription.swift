@@ -46,12 +46,17 @@ package struct SubscriptionSettings: Equatable, Sendable {
     /// Public names of events; nil: all but what operators do, those of later versions included.
     package var events: [String]?
     package var isActive: Bool
+    package var format: CallbackFormat
 
-    package init(url: String, line: String? = nil, events: [String]? = nil, isActive: Bool = true) {
+    package init(
+        url: String, line: String? = nil, events: [String]? = nil, isActive: Bool = true,
+        format: CallbackFormat = .outboxd
+    ) {
         self.url = url
         self.line = line
         self.events = events
         self.isActive = isActive
+        self.format = format
     }
 
     /// The kinds it wants, one bit each.

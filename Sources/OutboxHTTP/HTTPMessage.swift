@@ -85,6 +85,18 @@ package struct HTTPResponse: Equatable, Sendable {
     }
 }
 
+/// All but letters, digits and `-._~` as `%3D` (RFC 3986, 2.3): for a part of a path, or a value in a query.
+package func percentEncoded(_ text: String) -> String {
+    var encoded = ""
+    for byte in text.utf8 {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: encoded.unicodeScalars.append(.init(byte))
+        default: encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+        }
+    }
+    return encoded
+}
+
 /// Resolves `%41`; nil when an escape is broken or the bytes are not UTF-8.
 package func percentDecoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
     func digit(_ byte: UInt8) -> UInt8? { Character(Unicode.Scalar(byte)).hexDigitValue.map(UInt8.init) }

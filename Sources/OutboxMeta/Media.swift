@@ -29,7 +29,7 @@ extension GraphEndpoint {
     ///
     /// Without `phone_number_id`: with it Meta answers only for files that number uploaded, not for received ones.
     package func media(_ id: String, token: String, timeout: Duration) -> OutgoingRequest {
-        get(queryEncoded(id), token: token, timeout: timeout)
+        get(percentEncoded(id), token: token, timeout: timeout)
     }
 
     /// Whether a place for bytes that Meta named may be given the token: one of Meta's own, or where the Graph API is.

@@ -8,9 +8,10 @@ extension GraphEndpoint {
         phoneNumberID: String, wamid: String, token: String, after: String? = nil, timeout: Duration
     ) -> OutgoingRequest {
         let fields = "events{delivery_status,webhook_update_state,timestamp,error_description}"
-        var path = "\(phoneNumberID)/message_history?message_id=\(queryEncoded(wamid))&fields=\(queryEncoded(fields))"
+        var path =
+            "\(phoneNumberID)/message_history?message_id=\(percentEncoded(wamid))&fields=\(percentEncoded(fields))"
         path += "&limit=100"
-        if let after { path += "&after=\(queryEncoded(after))" }
+        if let after { path += "&after=\(percentEncoded(after))" }
         return get(path, token: token, timeout: timeout)
     }
 }

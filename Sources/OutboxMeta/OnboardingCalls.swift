@@ -6,7 +6,7 @@ import OutboxJSON
 extension GraphEndpoint {
     /// `GET /{version}/debug_token?input_token=…`: what a token is and how long it lives. A token may ask about itself.
     package func debugToken(_ token: String, timeout: Duration) -> OutgoingRequest {
-        get("debug_token?input_token=\(queryEncoded(token))", token: token, timeout: timeout)
+        get("debug_token?input_token=\(percentEncoded(token))", token: token, timeout: timeout)
     }
 
     /// `GET /{version}/oauth/access_token?client_id=…&client_secret=…&code=…`: the token for an Embedded Signup code,
@@ -14,11 +14,11 @@ extension GraphEndpoint {
     package func exchange(
         code: String, appID: String, secret: String, redirectURI: String?, timeout: Duration
     ) -> OutgoingRequest {
-        let redirect = redirectURI.map { "&redirect_uri=\(queryEncoded($0))" } ?? ""
+        let redirect = redirectURI.map { "&redirect_uri=\(percentEncoded($0))" } ?? ""
         return OutgoingRequest(
             method: "GET",
-            url: "\(baseURL)/\(version)/oauth/access_token?client_id=\(queryEncoded(appID))"
-                + "&client_secret=\(queryEncoded(secret))&code=\(queryEncoded(code))\(redirect)",
+            url: "\(baseURL)/\(version)/oauth/access_token?client_id=\(percentEncoded(appID))"
+                + "&client_secret=\(percentEncoded(secret))&code=\(percentEncoded(code))\(redirect)",
             timeout: timeout)
     }
 
@@ -52,7 +52,7 @@ extension GraphEndpoint {
         let fields =
             "id,display_phone_number,verified_name,status,quality_rating,name_status,code_verification_status,"
             + "platform_type,whatsapp_business_manager_messaging_limit"
-        let next = after.map { "&after=\(queryEncoded($0))" } ?? ""
+        let next = after.map { "&after=\(percentEncoded($0))" } ?? ""
         return get("\(wabaID)/phone_numbers?fields=\(fields)&limit=100\(next)", token: token, timeout: timeout)
     }
 

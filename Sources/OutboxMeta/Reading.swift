@@ -50,18 +50,6 @@ extension GraphEndpoint {
     }
 }
 
-/// For a value in a query: all but letters, digits and `-._~` as `%3D` (RFC 3986, 2.3).
-func queryEncoded(_ text: String) -> String {
-    var encoded = ""
-    for byte in text.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: encoded.unicodeScalars.append(.init(byte))
-        default: encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
-        }
-    }
-    return encoded
-}
-
 extension JSONValue {
     /// The cursor of the next page of one of Meta's lists: `{"paging": {"cursors": {"after": "…"}, "next": "https://…"}}`.
     /// Nil on the last one, which has cursors, but no `next`.

@@ -12,16 +12,17 @@ extension GraphEndpoint {
 
     /// `POST /{version}/{template id}`; `body` holds the members that change. The answer is `{"success": true}`.
     package func editTemplate(id: String, body: [UInt8], token: String, timeout: Duration) -> OutgoingRequest {
-        post(queryEncoded(id), body: body, token: token, timeout: timeout)
+        post(percentEncoded(id), body: body, token: token, timeout: timeout)
     }
 
     /// `DELETE /{version}/{account id}/message_templates?name=…`, with `&hsm_id=…` one language of it alone.
     package func deleteTemplate(
         wabaID: String, name: String, id: String?, token: String, timeout: Duration
     ) -> OutgoingRequest {
-        let one = id.map { "&hsm_id=\(queryEncoded($0))" } ?? ""
+        let one = id.map { "&hsm_id=\(percentEncoded($0))" } ?? ""
         return OutgoingRequest(
-            method: "DELETE", url: "\(baseURL)/\(version)/\(wabaID)/message_templates?name=\(queryEncoded(name))\(one)",
+            method: "DELETE",
+            url: "\(baseURL)/\(version)/\(wabaID)/message_templates?name=\(percentEncoded(name))\(one)",
             headers: ["Authorization: Bearer \(token)"], timeout: timeout)
     }
 

@@ -16,7 +16,7 @@ extension GraphEndpoint {
         wabaID: String, token: String, after: String? = nil, limit: Int = 100, timeout: Duration
     ) -> OutgoingRequest {
         var path = "\(wabaID)/message_templates?fields=\(Self.templateFields)&limit=\(limit)"
-        if let after { path += "&after=\(queryEncoded(after))" }
+        if let after { path += "&after=\(percentEncoded(after))" }
         return get(path, token: token, timeout: timeout, answerBytesMax: Self.templatePageBytesMax)
     }
 }

@@ -12,18 +12,18 @@ enum CallbackSigning {
     /// With one signature for each secret, separated by spaces. `reads`: the answer is read, so far and no further, and
     /// it has to come whole.
     static func request(
-        to url: String, id: String, body: [UInt8], secrets: [CallbackSecret], reads: Int? = nil,
+        to url: String, id: String, _ words: CallbackWords, secrets: [CallbackSecret], reads: Int? = nil,
         now: Timestamp
     ) -> OutgoingRequest {
         let seconds = String(now.milliseconds / 1000)
-        let signed = Array("\(id).\(seconds).".utf8) + body
+        let signed = Array("\(id).\(seconds).".utf8) + words.body
         let signatures = secrets.map { "v1,\(Base64.text(hmacSHA256(key: $0.bytes, signed)))" }
         var request = OutgoingRequest(
             method: "POST", url: url,
             headers: [
                 "Content-Type: application/json", "User-Agent: outboxd/\(outboxVersion)", "webhook-id: \(id)",
                 "webhook-timestamp: \(seconds)", "webhook-signature: \(signatures.joined(separator: " "))",
-            ], body: body, timeout: timeout, answerBytesMax: reads ?? answerBytesMax)
+            ] + words.headers, body: words.body, timeout: timeout, answerBytesMax: reads ?? answerBytesMax)
         request.cutsAnswer = true
         request.headSuffices = reads == nil
         request.protocols = url.hasPrefix("https:") ? "https" : "http"

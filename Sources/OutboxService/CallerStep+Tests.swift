@@ -42,7 +42,8 @@ extension CallerStep {
             $0.object("data") { $0.field("subscription", id) }
         }
         tests += 1
-        let request = CallbackSigning.request(to: url, id: name, body: json.bytes, secrets: secrets, now: now)
+        let words = CallbackWords(json.bytes, as: subscription.settings.format, secrets, parser)
+        let request = CallbackSigning.request(to: url, id: name, words, secrets: secrets, now: now)
         outputs.calls.append(
             (request, CallbackCall(subscription: id, event: nil, exchange: exchange, startedAt: tick)))
     }

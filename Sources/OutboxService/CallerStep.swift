@@ -366,9 +366,10 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         var json = JSONWriter(capacity: 512)
         let name = logged.write(to: &json, codec, parser)
         let question = try question(logged, to: subscription)
+        let words = CallbackWords(json.bytes, as: subscription.settings.format, secrets, parser)
         // One more than may be, so that one too many is seen.
         let request = CallbackSigning.request(
-            to: url, id: name, body: json.bytes, secrets: secrets,
+            to: url, id: name, words, secrets: secrets,
             reads: question == nil ? nil : BotQuestion.answerBytesMax + 1, now: now)
         outputs.calls.append(
             (request, CallbackCall(subscription: id, event: event, question: question, startedAt: tick)))

@@ -105,14 +105,14 @@ extension Frontend {
 
     func addKey(_ asker: Asker, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
         let body = try KeyBody.read(try parse(body))
-        let text = madeKey()
+        let text = madeKey(body.prefix)
         keysMade[exchange] = text
         post(asker, .addKey(exchange, body, hash: sha256(Array(text.utf8))))
     }
 
     func rotateKey(_ asker: Asker, _ id: Int64, _ body: [UInt8], _ exchange: Exchange) throws(APIError) {
         let overlap = try RotationBody.read(try parse(body.isEmpty ? Array("{}".utf8) : body))
-        let text = madeKey()
+        let text = madeKey(parts.door.directory.keys.first { $0.id == id }?.prefix ?? .outboxd)
         keysMade[exchange] = text
         post(asker, .rotateKey(exchange, id, hash: sha256(Array(text.utf8)), oldUntil: now + overlap))
     }
@@ -133,7 +133,9 @@ extension Frontend {
         return id
     }
 
-    private func madeKey() -> String { AccessKey.prefix + hexadecimal(randomBytes(AccessKey.byteCount)) }
+    private func madeKey(_ prefix: AccessKey.Prefix) -> String {
+        prefix.name + hexadecimal(randomBytes(AccessKey.byteCount))
+    }
 
     /// Takes up what changed before anybody hears of it; nil: it is no such reply, or it is told like others.
     func accessReply(_ reply: WriterReply, _ exchange: Exchange) -> HTTPResponse? {

@@ -304,13 +304,7 @@ func mediaHead(type: String, filename: String?) -> HTTPResponse {
     var disposition = "attachment"
     if let filename {
         // RFC 8187: any name, in ASCII.
-        let name = filename.utf8.map { byte in
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
-            return isPlain ? String(UnicodeScalar(byte)) : "%" + hexadecimal([byte]).uppercased()
-        }
-        disposition += "; filename*=UTF-8''\(name.joined())"
+        disposition += "; filename*=UTF-8''\(percentEncoded(filename))"
     }
     let isType = type.utf8.allSatisfy { (0x21...0x7E).contains($0) || $0 == 0x20 }
     return HTTPResponse(

@@ -26,7 +26,8 @@ extension WriterStep {
             return Effect(reply: (exchange, .accountSet(account, try queue.accessDirectory())))
         case .addKey(let exchange, let body, let hash):
             let made = try queue.addKey(
-                body.name, body.role, hash: hash, account: account, by: asker.who ?? "unknown", now: now)
+                body.name, body.role, body.prefix, hash: hash, account: account, by: asker.who ?? "unknown",
+                now: now)
             return Effect(reply: (exchange, .key(made, try queue.accessDirectory())))
         case .rotateKey(let exchange, let id, let hash, let oldUntil):
             let key = try queue.rotateKey(id, to: hash, oldUntil: oldUntil, account: account, now: now)

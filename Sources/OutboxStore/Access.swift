@@ -33,7 +33,8 @@ extension Account {
 
 extension AccessKey {
     static let columns = """
-        id, account, name, role, hash, old_hash, old_until, created_at, created_by, rotated_at, last_used_at
+        id, account, name, role, hash, old_hash, old_until, created_at, created_by, rotated_at, last_used_at,
+        prefix
         """
 
     init(_ row: Row) {
@@ -42,7 +43,7 @@ extension AccessKey {
         if let hash = row.optionalBytes(5), let until = time(6) { old = Old(hash: hash, until: until) }
         self.init(
             id: row.integer(0), account: row.integer(1), name: row.text(2),
-            role: Role(rawValue: row.integer(3)) ?? .none,
+            role: Role(rawValue: row.integer(3)) ?? .none, prefix: Prefix(rawValue: row.integer(11)) ?? .outboxd,
             hash: row.bytes(4), old: old, createdAt: Timestamp(milliseconds: row.integer(7)),
             createdBy: row.text(8), rotatedAt: time(9), lastUsedAt: time(10))
     }
@@ -92,20 +93,21 @@ extension Queue {
     }
 
     package func addKey(
-        _ name: String, _ role: Role, hash: [UInt8], account: Int64, by who: String, now: Timestamp
+        _ name: String, _ role: Role, _ prefix: AccessKey.Prefix = .outboxd, hash: [UInt8], account: Int64,
+        by who: String, now: Timestamp
     ) throws -> Making<AccessKey> {
         guard try database.integer("SELECT count(*) FROM access_key") < Self.keysMax else {
             return .tooMany(Self.keysMax)
         }
         let made = try database.prepare(
             """
-            INSERT INTO access_key (account, name, role, hash, created_at, created_by)
-            VALUES (:account, :name, :role, :hash, :now, :who) ON CONFLICT (account, name) DO NOTHING
+            INSERT INTO access_key (account, name, role, prefix, hash, created_at, created_by)
+            VALUES (:account, :name, :role, :prefix, :hash, :now, :who) ON CONFLICT (account, name) DO NOTHING
             RETURNING \(AccessKey.columns)
             """
         ).first(
-            .integer(account), .text(name), .integer(role.rawValue), .blob(hash), .integer(now.milliseconds),
-            .text(who)
+            .integer(account), .text(name), .integer(role.rawValue), .integer(prefix.rawValue), .blob(hash),
+            .integer(now.milliseconds), .text(who)
         ) { AccessKey($0) }
         return made.map { .done($0) } ?? .exists
     }

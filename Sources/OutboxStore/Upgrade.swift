@@ -28,6 +28,7 @@ private let steps: [(version: Int64, sql: String)] = [
             account      INTEGER NOT NULL REFERENCES account (id),
             name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
             role         INTEGER NOT NULL CHECK (role BETWEEN 1 AND 3),  -- Role
+            prefix       INTEGER NOT NULL CHECK (prefix BETWEEN 0 AND 7),  -- AccessKey.Prefix
             hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
             old_hash     BLOB    CHECK (length(old_hash) = 32),  -- the one before, which counts until then
             old_until    INTEGER,
@@ -285,6 +286,7 @@ private let steps: [(version: Int64, sql: String)] = [
             CHECK (auto_reply_seconds BETWEEN 1 AND 2592000);
         ALTER TABLE contact ADD COLUMN auto_replied_at INTEGER;
         ALTER TABLE subscription ADD COLUMN reply_error TEXT;
+        ALTER TABLE subscription ADD COLUMN format INTEGER NOT NULL DEFAULT 0 CHECK (format BETWEEN 0 AND 15);
         """
     ),
 ]

@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let accountListCommand = Command(
@@ -36,7 +37,8 @@ let accountSetCommand = Command(
     let name = try words(arguments, "NAME")[0]
     var json = JSONWriter()
     json.object { write(profile: arguments, to: &$0) }
-    guard let account = try client.call("PUT", "/v1/accounts/\(escaped(name))", body: json.bytes), !client.wantsJSON
+    guard let account = try client.call("PUT", "/v1/accounts/\(percentEncoded(name))", body: json.bytes),
+        !client.wantsJSON
     else { return }
     show(account)
 }
@@ -68,13 +70,17 @@ let keyListCommand = Command(
 
 let keyAddCommand = Command(
     name: "key add", words: "NAME", summary: "make a bearer key for callers that are no local users; prints it, once",
-    options: [.init("role", value: "ROLE", "what it may do: read, send (default) or admin")]
+    options: [
+        .init("role", value: "ROLE", "what it may do: read, send (default) or admin"),
+        .init("prefix", value: "PREFIX", "what it begins with: sk_live_ (default), cm_ or sk_org_"),
+    ]
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
     var json = JSONWriter()
     json.object {
         $0.field("name", name)
         $0.field("role", arguments["role"] ?? "send")
+        if let prefix = arguments["prefix"] { $0.field("prefix", prefix) }
     }
     guard let made = try client.call("POST", "/v1/keys", body: json.bytes), !client.wantsJSON else { return }
     print("key \(plain(made["id"])) (\(plain(made["role"])))")
@@ -91,12 +97,13 @@ let keyRotateCommand = Command(
     let overlap = arguments["overlap"]
     let span: Int64? = try overlap.map { text in text == "0" ? 0 : try seconds(text) }
     json.object { if let span { $0.field("overlapSeconds", span) } }
-    guard let made = try client.call("POST", "/v1/keys/\(escaped(id))/rotate", body: json.bytes), !client.wantsJSON
+    guard let made = try client.call("POST", "/v1/keys/\(percentEncoded(id))/rotate", body: json.bytes),
+        !client.wantsJSON
     else { return }
     print(plain(made["key"]))
 }
 
 let keyRemoveCommand = Command(name: "key rm", words: "ID", summary: "end a bearer key at once, its old one too") {
     arguments, client in
-    _ = try client.call("DELETE", "/v1/keys/\(escaped(try words(arguments, "ID")[0]))")
+    _ = try client.call("DELETE", "/v1/keys/\(percentEncoded(try words(arguments, "ID")[0]))")
 }

@@ -1,6 +1,7 @@
 import Glibc
 import OutboxCommandLine
 import OutboxCore
+import OutboxHTTP
 import OutboxJSON
 
 let campaignCreateCommand = Command(
@@ -128,7 +129,9 @@ let campaignShowCommand = Command(
     name: "campaign show", words: "ID", summary: "a campaign and how far it is", options: [watchOption]
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    guard let campaign = try client.call("GET", "/v1/campaigns/\(escaped(id))"), !client.wantsJSON else { return }
+    guard let campaign = try client.call("GET", "/v1/campaigns/\(percentEncoded(id))"), !client.wantsJSON else {
+        return
+    }
     tell(campaign)
 }
 
@@ -139,7 +142,9 @@ let campaignWatchCommand = Command(
     let id = try words(arguments, "ID")[0]
     var shown = ""
     while true {
-        guard let campaign = try client.quietly({ try $0.call("GET", "/v1/campaigns/\(escaped(id))") }) else { return }
+        guard let campaign = try client.quietly({ try $0.call("GET", "/v1/campaigns/\(percentEncoded(id))") }) else {
+            return
+        }
         let status = plain(campaign["status"])
         let isAborted = campaign["aborted"]?.bool ?? false
         let line =
@@ -166,7 +171,7 @@ private func orderCommand(
         var json = JSONWriter()
         try json.object { try fields(arguments, &$0) }
         guard
-            let campaign = try client.call("POST", "/v1/campaigns/\(escaped(id))/\(deed)", body: json.bytes),
+            let campaign = try client.call("POST", "/v1/campaigns/\(percentEncoded(id))/\(deed)", body: json.bytes),
             !client.wantsJSON
         else { return }
         print("campaign \(plain(campaign["name"])) is \(plain(campaign["status"])): \(Progress(campaign).words)")
@@ -193,7 +198,8 @@ let campaignForecastCommand = Command(
     name: "campaign forecast", words: "ID", summary: "when a campaign would end, what limits it, what it would cost"
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    guard let forecast = try client.call("GET", "/v1/campaigns/\(escaped(id))/forecast"), !client.wantsJSON else {
+    guard let forecast = try client.call("GET", "/v1/campaigns/\(percentEncoded(id))/forecast"), !client.wantsJSON
+    else {
         return
     }
     let end = forecast["endsBy"]?.string.map { "ends by     \($0)" } ?? "does not end unless somebody acts"
@@ -216,7 +222,9 @@ let campaignReportCommand = Command(
     name: "campaign report", words: "ID", summary: "what became of a campaign; stays when its messages are gone"
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    guard let report = try client.call("GET", "/v1/campaigns/\(escaped(id))/report"), !client.wantsJSON else { return }
+    guard let report = try client.call("GET", "/v1/campaigns/\(percentEncoded(id))/report"), !client.wantsJSON else {
+        return
+    }
     for name in ["name", "status", "startedAt", "endedAt", "recipients", "notSent"] {
         guard let value = report[name], !value.isNull else { continue }
         print("\(name)\(String(repeating: " ", count: max(1, 12 - name.count)))\(plain(value))")
@@ -239,7 +247,7 @@ let campaignRecipientsCommand = Command(
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
     try page(
-        "/v1/campaigns/\(escaped(id))/recipients", arguments, client, filters: [("status", "status")],
+        "/v1/campaigns/\(percentEncoded(id))/recipients", arguments, client, filters: [("status", "status")],
         ["TO", "STATUS", "WHY", "MESSAGE"]
     ) { recipient in
         let why = [recipient["skipped"], recipient["errorCode"]].compactMap { $0 }.first { !$0.isNull }

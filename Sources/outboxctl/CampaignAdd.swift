@@ -31,7 +31,7 @@ let campaignAddCommand = Command(
         body += row.json
         body.append(0x0A)
     }
-    var request = client.request("POST", "/v1/campaigns/\(escaped(id))/recipients", body: body)
+    var request = client.request("POST", "/v1/campaigns/\(percentEncoded(id))/recipients", body: body)
     request.headers[0] = "Content-Type: application/x-ndjson"
     request.timeout = .zero
     switch callAndWait(request) {

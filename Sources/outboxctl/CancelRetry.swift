@@ -122,7 +122,7 @@ private struct Selection {
         var done: [String] = []
         var refused: [String: Int] = [:]
         for (index, id) in ids.enumerated() {
-            switch client.patiently(client.request("POST", "/v1/messages/\(escaped(id))/\(verb)", body: body)) {
+            switch client.patiently(client.request("POST", "/v1/messages/\(percentEncoded(id))/\(verb)", body: body)) {
             case .answered(200...299, _, _): done.append(id)
             case .answered(let status, _, let bytes):
                 let answer = try? JSONParser().parse(bytes)
@@ -171,7 +171,7 @@ func each(
     var refusal: ExitStatus?
     for id in ids {
         do {
-            let data = try client.call("POST", "/v1/messages/\(escaped(id))/\(verb)", body: body)
+            let data = try client.call("POST", "/v1/messages/\(percentEncoded(id))/\(verb)", body: body)
             switch client.output {
             case .text: print("\(id)\t\(plain(data?["status"]))")
             case .id: print(id)

@@ -1,5 +1,6 @@
 import OutboxCommandLine
 import OutboxCore
+import OutboxHTTP
 import OutboxJSON
 import OutboxSystem
 
@@ -15,7 +16,7 @@ let lineCatchUpCommand = Command(
         $0.field("since", since.rfc3339)
     }
     guard
-        let answer = try client.call("POST", "/v1/lines/\(escaped(name))/catch-up", body: json.bytes),
+        let answer = try client.call("POST", "/v1/lines/\(percentEncoded(name))/catch-up", body: json.bytes),
         !client.wantsJSON
     else { return }
     print("\(plain(answer["asking"])) messages are asked about; outboxctl line health \(name) tells how far it is")

@@ -29,8 +29,8 @@ struct Client {
         }
         self.output = output
         headers =
-            (arguments["account"].map { ["Outboxd-Account: \(escaped($0))"] } ?? [])
-            + (arguments["reason"].map { ["Outboxd-Reason: \(escaped($0))"] } ?? [])
+            (arguments["account"].map { ["Outboxd-Account: \(percentEncoded($0))"] } ?? [])
+            + (arguments["reason"].map { ["Outboxd-Reason: \(percentEncoded($0))"] } ?? [])
     }
 
     /// The same without printing answers.
@@ -143,17 +143,6 @@ private func ownWord(_ field: String) -> String {
     if let word = known[field] { return word }
     guard field.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }) else { return field }
     return "--" + field.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
-}
-
-/// A path segment or query value with everything escaped that is not plain.
-func escaped(_ text: String) -> String {
-    text.utf8.map { byte in
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-            String(Unicode.Scalar(byte))
-        default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }
-    }.joined()
 }
 
 /// The words a command needs, no more and no less.

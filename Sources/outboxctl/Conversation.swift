@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let conversationListCommand = Command(
@@ -26,7 +27,8 @@ let conversationShowCommand = Command(
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
     try page(
-        "/v1/conversations/\(escaped(id))/messages", arguments, client, ["ID", "", "AT", "STATUS", "TYPE", "TEXT"]
+        "/v1/conversations/\(percentEncoded(id))/messages", arguments, client,
+        ["ID", "", "AT", "STATUS", "TYPE", "TEXT"]
     ) { message in
         let isInbound = message["direction"]?.string == "inbound"
         let sentType = message["template"].map { "template \(plain($0["name"]))" } ?? plain(message["type"])
@@ -62,7 +64,7 @@ let contactShowCommand = Command(
     name: "contact show", words: "ID", summary: "a person under every name Meta has used"
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    guard let contact = try client.call("GET", "/v1/contacts/\(escaped(id))"), !client.wantsJSON else { return }
+    guard let contact = try client.call("GET", "/v1/contacts/\(percentEncoded(id))"), !client.wantsJSON else { return }
     show(contact)
 }
 
@@ -73,5 +75,5 @@ let readCommand = Command(
     let id = try words(arguments, "ID")[0]
     var json = JSONWriter()
     json.object { $0.field("typing", arguments.has("typing")) }
-    _ = try client.call("POST", "/v1/messages/\(escaped(id))/read", body: json.bytes)
+    _ = try client.call("POST", "/v1/messages/\(percentEncoded(id))/read", body: json.bytes)
 }

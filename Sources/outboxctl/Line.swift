@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let lineAddCommand = Command(
@@ -72,7 +73,7 @@ let lineAddCommand = Command(
         if let bot, bot != noBot { $0.field("bot", bot) }
         writeAutoReply(to: &$0, arguments["auto-reply"], before)
     }
-    let line = try client.call("PUT", "/v1/lines/\(escaped(name))", body: json.bytes)
+    let line = try client.call("PUT", "/v1/lines/\(percentEncoded(name))", body: json.bytes)
     if !client.wantsJSON { print("line \(plain(line?["line"])) sends from \(plain(line?["phoneNumberId"]))") }
 }
 
@@ -151,5 +152,5 @@ let lineRemoveCommand = Command(
     name: "line rm", words: "NAME", summary: "remove a line nothing waits on; its ended messages stay"
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
-    _ = try client.call("DELETE", "/v1/lines/\(escaped(name))")
+    _ = try client.call("DELETE", "/v1/lines/\(percentEncoded(name))")
 }

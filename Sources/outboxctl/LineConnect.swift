@@ -1,13 +1,14 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let lineShowCommand = Command(
     name: "line show", words: "NAME", summary: "one line: its settings, how its number and its access token stand"
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
-    guard let line = try client.call("GET", "/v1/lines/\(escaped(name))"), !client.wantsJSON else { return }
+    guard let line = try client.call("GET", "/v1/lines/\(percentEncoded(name))"), !client.wantsJSON else { return }
     show(line)
-    guard let health = try client.call("GET", "/v1/lines/\(escaped(name))/health") else { return }
+    guard let health = try client.call("GET", "/v1/lines/\(percentEncoded(name))/health") else { return }
     print("")
     for field in ["status", "canSendMessage", "qualityRating", "messagingLimitTier", "readAt", "problem"] {
         if let value = health[field], !value.isNull {
@@ -34,7 +35,7 @@ let lineVerifyCommand = Command(
     summary: "ask Meta for all that a line needs: token, permissions, number, account, webhooks; exits 8 on a problem"
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
-    let found = try client.call("POST", "/v1/lines/\(escaped(name))/verify", takesLong: true)
+    let found = try client.call("POST", "/v1/lines/\(percentEncoded(name))/verify", takesLong: true)
     if !client.wantsJSON { showChecks(found) }
     if found?["ready"]?.bool != true { throw ExitStatus.unhealthy }
 }
@@ -63,14 +64,14 @@ let lineRegisterCommand = Command(
 func register(_ line: String, _ pin: String, _ client: Client) throws {
     var json = JSONWriter()
     json.object { $0.field("pin", pin) }
-    _ = try client.call("POST", "/v1/lines/\(escaped(line))/register", body: json.bytes, takesLong: true)
+    _ = try client.call("POST", "/v1/lines/\(percentEncoded(line))/register", body: json.bytes, takesLong: true)
 }
 
 let lineSubscribeCommand = Command(
     name: "line subscribe", words: "NAME", summary: "have Meta tell the token's app of the line's account by webhook"
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
-    _ = try client.call("POST", "/v1/lines/\(escaped(name))/subscribe", takesLong: true)
+    _ = try client.call("POST", "/v1/lines/\(percentEncoded(name))/subscribe", takesLong: true)
     if !client.wantsJSON { print("Meta tells the app of the account of \(name)") }
 }
 

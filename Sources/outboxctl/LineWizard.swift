@@ -1,5 +1,6 @@
 import Glibc
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 /// `line add NAME --wizard`: asks for what a line needs, step by step, and checks each answer with Meta at once. Broken
@@ -166,7 +167,7 @@ struct LineWizard {
             if let kept = before?["bot"]?.integer { $0.field("bot", kept) }
             writeAutoReply(to: &$0, nil, before)
         }
-        _ = try client.call("PUT", "/v1/lines/\(escaped(name))", body: json.bytes)
+        _ = try client.call("PUT", "/v1/lines/\(percentEncoded(name))", body: json.bytes)
     }
 
     /// Looks at all, and offers what can be mended from here.
@@ -175,7 +176,7 @@ struct LineWizard {
         while true {
             guard
                 let found = try tried({
-                    try client.call("POST", "/v1/lines/\(escaped(name))/verify", takesLong: true)
+                    try client.call("POST", "/v1/lines/\(percentEncoded(name))/verify", takesLong: true)
                 }) ?? nil
             else { return }
             showChecks(found)
@@ -192,7 +193,7 @@ struct LineWizard {
                     return
                 }
                 _ = try tried {
-                    try client.call("POST", "/v1/lines/\(escaped(name))/subscribe", takesLong: true)
+                    try client.call("POST", "/v1/lines/\(percentEncoded(name))/subscribe", takesLong: true)
                 }
             } else {
                 return

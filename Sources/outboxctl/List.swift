@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 /// What chooses messages, as an option and as a parameter of the socket.
@@ -24,7 +25,7 @@ let messageFilters: [(option: Arguments.Option, field: String)] = [
 
 /// The filters given, as parameters.
 func messageQuery(_ arguments: Arguments) -> [String] {
-    messageFilters.compactMap { option, field in arguments[option.name].map { "\(field)=\(escaped($0))" } }
+    messageFilters.compactMap { option, field in arguments[option.name].map { "\(field)=\(percentEncoded($0))" } }
 }
 
 let listCommand = Command(
@@ -49,7 +50,8 @@ let listCommand = Command(
     var cursor = arguments["cursor"]
     // A filter that matches little gets short pages; they are joined here.
     repeat {
-        let page = query + ["limit=\(min(limit - shown, 200))"] + (cursor.map { ["cursor=\(escaped($0))"] } ?? [])
+        let page =
+            query + ["limit=\(min(limit - shown, 200))"] + (cursor.map { ["cursor=\(percentEncoded($0))"] } ?? [])
         let answer = try client.whole("GET", "/v1/messages?\(page.joined(separator: "&"))")
         guard let answer, !client.wantsJSON else { return }
         for message in answer["data"]?.elements.map({ $0 }) ?? [] {
@@ -77,7 +79,7 @@ private let longColumns: [(heading: String, field: String)] = [
 func eachMessage(_ client: Client, _ query: [String], _ body: (JSONValue) throws -> Void) throws {
     var cursor: String?
     repeat {
-        let page = query + ["limit=200"] + (cursor.map { ["cursor=\(escaped($0))"] } ?? [])
+        let page = query + ["limit=200"] + (cursor.map { ["cursor=\(percentEncoded($0))"] } ?? [])
         let answer = try client.whole("GET", "/v1/messages?\(page.joined(separator: "&"))")
         for message in answer?["data"]?.elements.map({ $0 }) ?? [] { try body(message) }
         cursor = answer?["meta"]?["pagination"]?["cursor"]?.string

@@ -50,7 +50,7 @@ let mediaGetCommand = Command(
     options: [.init("force", "replace FILE if it is there")]
 ) { arguments, client in
     let given = try words(arguments, "ID", "FILE")
-    let request = client.request("GET", "/v1/media/\(escaped(given[0]))")
+    let request = client.request("GET", "/v1/media/\(percentEncoded(given[0]))")
     let file = Download(client: client, request: request, what: "the file")
     if given[1] == "-" {
         guard isatty(STDOUT_FILENO) == 0 else { throw Arguments.Problem("a file is not for a terminal: name a FILE") }
@@ -76,7 +76,7 @@ let mediaRemoveCommand = Command(
     name: "media rm", words: "ID", summary: "remove a file that no waiting message names"
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    _ = try client.call("DELETE", "/v1/media/\(escaped(id))")
+    _ = try client.call("DELETE", "/v1/media/\(percentEncoded(id))")
 }
 
 /// Hands in a file, streamed, and answers what outboxd says of it. The daemon never opens a path somebody names.
@@ -91,9 +91,9 @@ func upload(_ file: String, _ client: Client, line: String?, type: String?, file
         throw Arguments.Problem("\(file) is no plain file")
     }
     let name = filename ?? file.split(separator: "/").last.map(String.init) ?? file
-    var query = ["filename=\(escaped(name))"]
-    if let type { query.append("type=\(escaped(type))") }
-    if let line { query.append("line=\(escaped(line))") }
+    var query = ["filename=\(percentEncoded(name))"]
+    if let type { query.append("type=\(percentEncoded(type))") }
+    if let line { query.append("line=\(percentEncoded(line))") }
     var request = client.request("POST", "/v1/media?\(query.joined(separator: "&"))")
     request.headers[0] = "Content-Type: application/octet-stream"
     request.file = BodyFile(descriptor: descriptor, size: Int(info.st_size))

@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let optOutListCommand = Command(
@@ -18,14 +19,16 @@ let optOutAddCommand = Command(
     let recipient = try words(arguments, "RECIPIENT")[0]
     var json = JSONWriter()
     json.object { if let reason = arguments["reason"] { $0.field("reason", reason) } }
-    _ = try client.call("PUT", "/v1/opt-outs/\(escaped(recipient))", body: json.bytes)
+    _ = try client.call("PUT", "/v1/opt-outs/\(percentEncoded(recipient))", body: json.bytes)
 }
 
 let optOutShowCommand = Command(
     name: "opt-out show", words: "RECIPIENT", summary: "whether a person wants no marketing; 4 when not on the list"
 ) { arguments, client in
     let recipient = try words(arguments, "RECIPIENT")[0]
-    guard let entry = try client.call("GET", "/v1/opt-outs/\(escaped(recipient))"), !client.wantsJSON else { return }
+    guard let entry = try client.call("GET", "/v1/opt-outs/\(percentEncoded(recipient))"), !client.wantsJSON else {
+        return
+    }
     show(entry)
 }
 
@@ -33,7 +36,7 @@ let optOutRemoveCommand = Command(
     name: "opt-out rm", words: "RECIPIENT", summary: "this person wants marketing again"
 ) { arguments, client in
     let recipient = try words(arguments, "RECIPIENT")[0]
-    _ = try client.call("DELETE", "/v1/opt-outs/\(escaped(recipient))")
+    _ = try client.call("DELETE", "/v1/opt-outs/\(percentEncoded(recipient))")
 }
 
 private func scope(_ arguments: Arguments) -> String { arguments["line"].map { "line:\($0)" } ?? "account" }
@@ -67,12 +70,12 @@ let capSetCommand = Command(
         $0.field("days", days)
         if let done = arguments["when-reached"] { $0.field("whenReached", done) }
     }
-    _ = try client.call("PUT", "/v1/marketing-caps/\(escaped(scope(arguments)))", body: json.bytes)
+    _ = try client.call("PUT", "/v1/marketing-caps/\(percentEncoded(scope(arguments)))", body: json.bytes)
 }
 
 let capRemoveCommand = Command(
     name: "cap rm", words: "", summary: "take a cap away", options: [capLineOption]
 ) { arguments, client in
     _ = try words(arguments)
-    _ = try client.call("DELETE", "/v1/marketing-caps/\(escaped(scope(arguments)))")
+    _ = try client.call("DELETE", "/v1/marketing-caps/\(percentEncoded(scope(arguments)))")
 }

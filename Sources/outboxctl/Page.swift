@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let pageOptions: [Arguments.Option] = [
@@ -15,7 +16,7 @@ func page(
     var query = ["limit=\(try arguments.integer("limit", in: 1...200) ?? 20)"]
     query += always
     for (option, field) in filters + [("cursor", "cursor")] {
-        if let value = arguments[option] { query.append("\(field)=\(escaped(value))") }
+        if let value = arguments[option] { query.append("\(field)=\(percentEncoded(value))") }
     }
     guard let answer = try client.whole("GET", "\(path)?\(query.joined(separator: "&"))"), !client.wantsJSON else {
         return

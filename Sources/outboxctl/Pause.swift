@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 private let scopeOptions: [Arguments.Option] = [
@@ -74,7 +75,7 @@ let resumeCommand = Command(
                 : "an ID, --all, --everything and what a pause holds back exclude each other")
     }
     if let id = arguments.words.first {
-        _ = try client.call("DELETE", "/v1/pauses/\(escaped(id))")
+        _ = try client.call("DELETE", "/v1/pauses/\(percentEncoded(id))")
         return
     }
     let pauses = try client.quietly { try $0.call("GET", "/v1/pauses") }?.elements.map { $0 } ?? []

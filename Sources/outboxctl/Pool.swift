@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let poolListCommand = Command(
@@ -19,7 +20,7 @@ let poolShowCommand = Command(
     name: "pool show", words: "NAME", summary: "one pool: tier, people written to in 24 hours, who waits"
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
-    guard let pool = try client.call("GET", "/v1/pools/\(escaped(name))"), !client.wantsJSON else { return }
+    guard let pool = try client.call("GET", "/v1/pools/\(percentEncoded(name))"), !client.wantsJSON else { return }
     show(pool)
 }
 
@@ -45,7 +46,7 @@ let poolSetCommand = Command(
         if let kept { $0.field("keptForHigh", kept) }
         if let used { $0.field("used", used) }
     }
-    guard let pool = try client.call("PUT", "/v1/pools/\(escaped(name))", body: json.bytes), !client.wantsJSON
+    guard let pool = try client.call("PUT", "/v1/pools/\(percentEncoded(name))", body: json.bytes), !client.wantsJSON
     else { return }
     show(pool)
 }

@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let retentionListCommand = Command(
@@ -31,7 +32,8 @@ let retentionSetCommand = Command(
         if let age = arguments["max-age"] { $0.field("maxAgeSeconds", try seconds(age)) }
         if let count { $0.field("maxCount", count) }
     }
-    guard let rule = try client.call("PUT", "/v1/retention/\(escaped(kind))", body: json.bytes), !client.wantsJSON
+    guard let rule = try client.call("PUT", "/v1/retention/\(percentEncoded(kind))", body: json.bytes),
+        !client.wantsJSON
     else { return }
     show(rule)
 }

@@ -150,7 +150,7 @@ struct SendFile {
     private func printIDs(of batch: String) throws {
         var ids: [String] = []
         try client.quietly { client in
-            try eachMessage(client, ["batchId=\(escaped(batch))"]) { ids.append(plain($0["id"])) }
+            try eachMessage(client, ["batchId=\(percentEncoded(batch))"]) { ids.append(plain($0["id"])) }
         }
         for id in ids.reversed() { print(id) }
     }

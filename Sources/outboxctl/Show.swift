@@ -1,4 +1,5 @@
 import OutboxCore
+import OutboxHTTP
 import OutboxJSON
 
 let showCommand = Command(
@@ -6,7 +7,7 @@ let showCommand = Command(
     options: [watchOption]
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    guard let message = try client.call("GET", "/v1/messages/\(escaped(id))"), !client.wantsJSON else { return }
+    guard let message = try client.call("GET", "/v1/messages/\(percentEncoded(id))"), !client.wantsJSON else { return }
     for (name, value) in message.members where name != "timeline" && !value.isNull {
         print("\(name)\(String(repeating: " ", count: max(1, 20 - name.count)))\(plain(value))")
     }

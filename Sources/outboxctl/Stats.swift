@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let statsCommand = Command(
@@ -18,7 +19,7 @@ let statsCommand = Command(
     let query = try ["days", "since", "until", "line", "template", "campaign"].compactMap { name in
         try arguments[name].map { value in
             if name == "days" { _ = try arguments.integer("days", in: 1...90) }
-            return "\(name)=\(escaped(value))"
+            return "\(name)=\(percentEncoded(value))"
         }
     }
     let by = arguments["by"] ?? (arguments["days"] == "1" ? "hour" : "day")

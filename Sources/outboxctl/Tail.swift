@@ -25,7 +25,7 @@ let tailCommand = Command(
     signal(SIGPIPE, SIG_IGN)
     var query: [String] = []
     for (option, field) in filters {
-        if let value = arguments[option.name] { query.append("\(field)=\(escaped(value))") }
+        if let value = arguments[option.name] { query.append("\(field)=\(percentEncoded(value))") }
     }
     let start = try client.quietly { try place(arguments, $0) }
     var follower = LogFollower(client, query, after: start.after)
@@ -77,7 +77,7 @@ private func place(_ arguments: Arguments, _ client: Client) throws -> (after: I
     // A new one stands where it begins before anything is printed: nothing is lost if this ends at once.
     let start = after ?? beginning
     let body = Array(#"{"after":\#(start ?? 0)}"#.utf8)
-    _ = try client.call("PUT", "/v1/cursors/\(escaped(name))", body: body)
+    _ = try client.call("PUT", "/v1/cursors/\(percentEncoded(name))", body: body)
     return (start, MovedCursor(name: name, position: start ?? 0))
 }
 
@@ -92,7 +92,7 @@ private struct MovedCursor {
         let body = Array(#"{"after":\#(last)}"#.utf8)
         guard
             case .answered(let status, _, let answer) = callAndWait(
-                client.request("PUT", "/v1/cursors/\(escaped(name))", body: body))
+                client.request("PUT", "/v1/cursors/\(percentEncoded(name))", body: body))
         else { return }
         switch status {
         case 200...299: position = last
@@ -160,11 +160,12 @@ let cursorSetCommand = Command(
         $0.field("after", after)
         if arguments.has("rewind") { $0.field("rewind", true) }
     }
-    guard let cursor = try client.call("PUT", "/v1/cursors/\(escaped(words[0]))", body: json.bytes), !client.wantsJSON
+    guard let cursor = try client.call("PUT", "/v1/cursors/\(percentEncoded(words[0]))", body: json.bytes),
+        !client.wantsJSON
     else { return }
     show(cursor)
 }
 
 let cursorRemoveCommand = Command(name: "cursor rm", words: "NAME", summary: "forget a cursor") { arguments, client in
-    _ = try client.call("DELETE", "/v1/cursors/\(escaped(try words(arguments, "NAME")[0]))")
+    _ = try client.call("DELETE", "/v1/cursors/\(percentEncoded(try words(arguments, "NAME")[0]))")
 }

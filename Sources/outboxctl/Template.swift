@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let templateListCommand = Command(
@@ -17,14 +18,14 @@ let templateListCommand = Command(
     for (option, parameter) in [
         ("name", "name"), ("language", "language"), ("category", "category"), ("status", "status"), ("search", "q"),
     ] {
-        if let value = arguments[option] { filters.append("&\(parameter)=\(escaped(value))") }
+        if let value = arguments[option] { filters.append("&\(parameter)=\(percentEncoded(value))") }
     }
-    let path = "/v1/lines/\(escaped(name))/templates?limit=200\(filters.joined())"
+    let path = "/v1/lines/\(percentEncoded(name))/templates?limit=200\(filters.joined())"
     var table = Table(["NAME", "LANGUAGE", "STATUS", "CATEGORY"])
     var count = 0
     var cursor: String?
     repeat {
-        let page = try client.whole("GET", path + (cursor.map { "&cursor=\(escaped($0))" } ?? ""))
+        let page = try client.whole("GET", path + (cursor.map { "&cursor=\(percentEncoded($0))" } ?? ""))
         for template in page?["data"]?.elements.map({ $0 }) ?? [] {
             count += 1
             table.add(["name", "language", "status", "category"].map { plain(template[$0]) })
@@ -39,7 +40,7 @@ let templateListCommand = Command(
 }
 
 private func place(_ words: [String]) -> String {
-    "/v1/lines/\(escaped(words[0]))/templates/" + words.dropFirst().map(escaped).joined(separator: "/")
+    "/v1/lines/\(percentEncoded(words[0]))/templates/" + words.dropFirst().map(percentEncoded).joined(separator: "/")
 }
 
 let templateShowCommand = Command(
@@ -78,7 +79,7 @@ let templateCreateCommand = Command(
 ) { arguments, client in
     let words = try words(arguments, "LINE", "FILE")
     let body = try object(words[1], arguments)
-    let made = try client.call("POST", "/v1/lines/\(escaped(words[0]))/templates", body: body, takesLong: true)
+    let made = try client.call("POST", "/v1/lines/\(percentEncoded(words[0]))/templates", body: body, takesLong: true)
     guard !client.wantsJSON else { return }
     if arguments.has("dry-run") {
         print("\(plain(made?["name"]))/\(plain(made?["language"])) may go to Meta")
@@ -124,7 +125,7 @@ let templateSyncCommand = Command(
     name: "template sync", words: "LINE", summary: "have the list read again now, and see what changed"
 ) { arguments, client in
     let name = try words(arguments, "LINE")[0]
-    let sync = try client.call("POST", "/v1/lines/\(escaped(name))/template-sync", takesLong: true)
+    let sync = try client.call("POST", "/v1/lines/\(percentEncoded(name))/template-sync", takesLong: true)
     guard let sync, !client.wantsJSON else { return }
     let changes = sync["changes"]?.elements.map { $0 } ?? []
     for change in changes {

@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let unknownListCommand = Command(
@@ -54,8 +55,8 @@ private func unknowns(_ client: Client, _ line: String?, cursor: String?) throws
     messages: [JSONValue], cursor: String?
 ) {
     var query = "gate=outcome_unknown&limit=200"
-    if let line { query += "&line=\(escaped(line))" }
-    if let cursor { query += "&cursor=\(escaped(cursor))" }
+    if let line { query += "&line=\(percentEncoded(line))" }
+    if let cursor { query += "&cursor=\(percentEncoded(cursor))" }
     let answer = try client.whole("GET", "/v1/messages?\(query)")
     return (answer?["data"]?.elements.map { $0 } ?? [], answer?["meta"]?["pagination"]?["cursor"]?.string)
 }

@@ -1,5 +1,6 @@
 import Glibc
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 /// `send --wait`: hears the events of one message until it has come as far as is wanted.
@@ -28,7 +29,7 @@ struct Wait {
         fflush(nil)
         var end: End?
         // From its first event on: what happened since the answer is heard too.
-        var follower = LogFollower(client, ["message=\(escaped(id))"], after: 0)
+        var follower = LogFollower(client, ["message=\(percentEncoded(id))"], after: 0)
         follower.deadline = .now + timeout
         follower.hasConnected = true
         _ = try follower.run { event, line in
@@ -50,7 +51,7 @@ struct Wait {
 
     /// Its events may not have reached us: the message itself knows.
     private func isThere(_ id: String, _ client: Client) -> Bool {
-        guard let message = try? client.quietly({ try $0.call("GET", "/v1/messages/\(escaped(id))") }),
+        guard let message = try? client.quietly({ try $0.call("GET", "/v1/messages/\(percentEncoded(id))") }),
             let place = message["status"]?.string.flatMap({ Self.order.firstIndex(of: $0) }),
             let goal = Self.order.firstIndex(of: wanted)
         else { return false }
@@ -71,7 +72,7 @@ struct Wait {
 
     /// One line of what `why` tells.
     private func place(of id: String, _ client: Client) -> String {
-        let path = "/v1/messages/\(escaped(id))/why"
+        let path = "/v1/messages/\(percentEncoded(id))/why"
         guard let why = try? client.quietly({ try $0.call("GET", path) }) else { return "outboxd does not answer" }
         let status = plain(why["status"])
         let gates = why["gates"]?.elements.map { $0 } ?? []

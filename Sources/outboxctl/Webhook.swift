@@ -1,10 +1,12 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 private let settings: [Arguments.Option] = [
     .init("line", short: "l", value: "NAME", "events of this line alone; * for all (default)"),
     .init("events", value: "NAMES", "with commas, such as message.status_updated; * for all (default)"),
     .init("active", value: "YES", "yes (default) or no"),
+    .init("format", value: "FORMAT", "in whose words: outboxd (default), aircall or organization"),
 ]
 
 let webhookListCommand = Command(
@@ -50,7 +52,7 @@ let webhookSetCommand = Command(
     summary: "change what is given of a subscription; one that is inactive and is set active goes on where it stood",
     options: [.init("url", value: "URL", "where to")] + settings
 ) { arguments, client in
-    let path = "/v1/subscriptions/\(escaped(try words(arguments, "ID")[0]))"
+    let path = "/v1/subscriptions/\(percentEncoded(try words(arguments, "ID")[0]))"
     guard let before = try client.quietly({ try $0.call("GET", path) }) else { return }
     var json = JSONWriter()
     try json.object {
@@ -72,6 +74,7 @@ private func write(_ arguments: Arguments, url: String, before: JSONValue?, to j
     } else if let events = before?["events"] {
         json.field("events", raw: events.raw)
     }
+    if let format = arguments["format"] ?? before?["format"]?.string { json.field("format", format) }
     switch arguments["active"] {
     case nil: json.field("active", before?["active"]?.bool ?? true)
     case "yes": json.field("active", true)
@@ -93,14 +96,14 @@ private func secret(_ arguments: Arguments) throws -> String? {
 let webhookRemoveCommand = Command(
     name: "webhook rm", words: "ID", summary: "remove a subscription, its secret and its deliveries"
 ) { arguments, client in
-    _ = try client.call("DELETE", "/v1/subscriptions/\(escaped(try words(arguments, "ID")[0]))")
+    _ = try client.call("DELETE", "/v1/subscriptions/\(percentEncoded(try words(arguments, "ID")[0]))")
 }
 
 let webhookTestCommand = Command(
     name: "webhook test", words: "ID", summary: "call the endpoint now with a test event; exits 5 when it is not taken"
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
-    guard let result = try client.call("POST", "/v1/subscriptions/\(escaped(id))/test") else { return }
+    guard let result = try client.call("POST", "/v1/subscriptions/\(percentEncoded(id))/test") else { return }
     let taken = result["delivered"]?.bool ?? false
     if !client.wantsJSON {
         let what = taken ? "taken: HTTP \(plain(result["httpStatus"]))" : "not taken: \(plain(result["error"]))"
@@ -117,7 +120,7 @@ let webhookRotateCommand = Command(
         .init("end-old", "the endpoint knows the new secret: the old one signs no more"),
     ]
 ) { arguments, client in
-    let path = "/v1/subscriptions/\(escaped(try words(arguments, "ID")[0]))"
+    let path = "/v1/subscriptions/\(percentEncoded(try words(arguments, "ID")[0]))"
     if arguments.has("end-old") {
         guard !arguments.has("secret") else { throw Arguments.Problem("--end-old and --secret exclude each other") }
         _ = try client.call("DELETE", "\(path)/old-secret")
@@ -136,7 +139,7 @@ let webhookDeliveriesCommand = Command(
 ) { arguments, client in
     let id = try words(arguments, "ID")[0]
     try page(
-        "/v1/subscriptions/\(escaped(id))/deliveries", arguments, client, filters: [("status", "status")],
+        "/v1/subscriptions/\(percentEncoded(id))/deliveries", arguments, client, filters: [("status", "status")],
         ["SEQ", "STATUS", "TRIES", "HTTP", "NEXT TRY", "ENDED", "MESSAGE", "ERROR"]
     ) { delivery in
         ["seq", "status", "attempts", "httpStatus", "nextAttemptAt", "endedAt", "messageId", "error"].map {
@@ -154,7 +157,7 @@ let webhookReplayCommand = Command(
         .init("to", value: "SEQ", "up to this one (default: the last)"),
     ]
 ) { arguments, client in
-    let path = "/v1/subscriptions/\(escaped(try words(arguments, "ID")[0]))/replay"
+    let path = "/v1/subscriptions/\(percentEncoded(try words(arguments, "ID")[0]))/replay"
     var from = try arguments.integer("from", in: 1...Int.max)
     let to = try arguments.integer("to", in: 1...Int.max)
     let event = try arguments.integer("event", in: 1...Int.max)

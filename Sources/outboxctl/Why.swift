@@ -1,4 +1,5 @@
 import OutboxCommandLine
+import OutboxHTTP
 import OutboxJSON
 
 let whyCommand = Command(
@@ -10,7 +11,7 @@ let whyCommand = Command(
         return try whyLine(line, client)
     }
     let id = try words(arguments, "ID")[0]
-    guard let why = try client.call("GET", "/v1/messages/\(escaped(id))/why"), !client.wantsJSON else { return }
+    guard let why = try client.call("GET", "/v1/messages/\(percentEncoded(id))/why"), !client.wantsJSON else { return }
     print("status      \(plain(why["status"]))")
     for gate in why["gates"]?.elements.map({ $0 }) ?? [] { show(gate: gate) }
     if let ahead = why["ahead"]?.integer, ahead > 0 {
@@ -35,7 +36,7 @@ private func show(gate: JSONValue) {
 }
 
 private func whyLine(_ line: String, _ client: Client) throws {
-    guard let why = try client.call("GET", "/v1/lines/\(escaped(line))/why"), !client.wantsJSON else { return }
+    guard let why = try client.call("GET", "/v1/lines/\(percentEncoded(line))/why"), !client.wantsJSON else { return }
     if let stopped = why["stopped"]?.string { print("stopped     \(stopped)") }
     for (field, words) in [("held", "nothing of this line gets through"), ("metaHeld", "nothing gets through to Meta")]
     {
@@ -68,6 +69,8 @@ let lineHealthCommand = Command(
     name: "line health", words: "NAME", summary: "what Meta says of a line: status, quality, tier, what it can do"
 ) { arguments, client in
     let name = try words(arguments, "NAME")[0]
-    guard let health = try client.call("GET", "/v1/lines/\(escaped(name))/health"), !client.wantsJSON else { return }
+    guard let health = try client.call("GET", "/v1/lines/\(percentEncoded(name))/health"), !client.wantsJSON else {
+        return
+    }
     show(health)
 }

@@ -80,7 +80,9 @@ import Testing
     private let stranger = Peer.local(pid: 1, uid: 7001, gid: 7000, groups: [])
     private let root = Peer.local(pid: 1, uid: 0, gid: 0, groups: [])
 
-    private func text(_ digit: String) -> String { AccessKey.prefix + String(repeating: digit, count: 48) }
+    private func text(_ digit: String, _ prefix: AccessKey.Prefix = .outboxd) -> String {
+        prefix.name + String(repeating: digit, count: 48)
+    }
 
     private func head(_ headers: (String, String)...) -> RequestHead {
         RequestHead(method: "GET", target: "/", headers: headers.map { HTTPHeader($0.0, $0.1) })
@@ -114,6 +116,15 @@ import Testing
         let bearer = head(("authorization", "bearer  \(text("b"))"))
         #expect(try door().identify(bearer, .remote, now: now + .seconds(59)).role == .send)
         #expect(throws: APIError.self) { try door().identify(bearer, .remote, now: now + .seconds(60)) }
+    }
+
+    @Test(arguments: [("sk_live_", true), ("cm_", true), ("sk_org_", true), ("sk_test_", false), ("", false)])
+    func aKeyIsKnownByItsPrefix(_ prefix: String, _ isKey: Bool) {
+        let digits = String(repeating: "0a", count: 24)
+        #expect(AccessKey.isKey(prefix + digits) == isKey)
+        for wrong in [digits + "0", String(digits.dropLast()), digits.uppercased()] {
+            #expect(!AccessKey.isKey(prefix + wrong))
+        }
     }
 
     @Test(arguments: ["", "Bearer", "Bearer sk_live_0", "Basic cm9vdDo=", "Bearer x y", "sk_live_"])

@@ -317,8 +317,9 @@ private let down: (HTTPResult, Duration) = (.notSent("Connection refused"), .mil
 
     /// A 2xx is one though its body stalls or is cut.
     @Test func ofAnAnswerTheHeadSuffices() {
+        let words = CallbackWords([], as: .outboxd, [], JSONParser())
         #expect(
-            CallbackSigning.request(to: url, id: "1", body: [], secrets: [], now: Timestamp(milliseconds: 0))
+            CallbackSigning.request(to: url, id: "1", words, secrets: [], now: Timestamp(milliseconds: 0))
                 .headSuffices)
     }
 

@@ -19,7 +19,7 @@ import Testing
         let bench = try Bench()
         _ = try bench.run { try $0.addAccount("shop", now: bench.now) }
         let made = try bench.run {
-            try $0.addKey("till", .send, hash: hash(1), account: 2, by: "ann", now: bench.now)
+            try $0.addKey("till", .send, .callMissed, hash: hash(1), account: 2, by: "ann", now: bench.now)
         }
         guard case .done(let key) = made else {
             Issue.record("\(made)")
@@ -37,6 +37,7 @@ import Testing
         let rotated = try bench.run {
             try $0.rotateKey(key.id, to: hash(3), oldUntil: later, account: 2, now: bench.now)
         }
+        #expect(rotated?.prefix == .callMissed)
         #expect(rotated?.hash == hash(3) && rotated?.old == AccessKey.Old(hash: hash(1), until: later))
         try bench.run {
             try $0.keyUsed(key.id, at: later)

@@ -42,8 +42,10 @@ import Testing
         #expect(try reader.counts(one.id) == CallbackReader.Counts(waiting: 1, failed: 0))
         try bench.run {
             _ = try $0.change(
-                one.id, SubscriptionSettings(url: "https://a/", isActive: false), line: nil, account: 1, now: bench.now)
+                one.id, SubscriptionSettings(url: "https://a/", isActive: false, format: .organization), line: nil,
+                account: 1, now: bench.now)
         }
+        #expect(try reader.subscription(one.id)?.settings.format == .organization)
         #expect(try bench.queue.oldestNeededEvent() == 11)
         // Another account's is not found.
         #expect(try bench.queue.subscription(one.id, account: 2) == nil)

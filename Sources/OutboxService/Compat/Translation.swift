@@ -89,7 +89,11 @@ extension Frontend {
         case .answer(let response): server.respond(exchange, response)
         case .ask(let call, let then):
             var guest = guest
-            if let name = call.account, let account = parts.door.directory.accounts.first(where: { $0.name == name }) {
+            if let name = call.account {
+                guard let account = parts.door.directory.accounts.first(where: { $0.name == name }) else {
+                    let gone = HTTPResponse.error(APIError(.notFound, "there is no account \(name)"))
+                    return carryOn(then(gone), request, exchange, guest)
+                }
                 guest.account = account.id
             }
             translations[exchange] = Translating(request: request, guest: guest, then: then)

@@ -39,7 +39,7 @@ struct WhatsAPI: Dialect {
         case .deleteCredentials:
             withLine { name in
                 guard let name else { return Self.done { $0.field("byocConfigured", false) } }
-                return pass(OwnCall(.deleteLine(name), "/v1/lines/\(escaped(name))")) { _, json in
+                return pass(OwnCall(.deleteLine(name), "/v1/lines/\(percentEncoded(name))")) { _, json in
                     json.field("success", true)
                     json.object("data") { $0.field("byocConfigured", false) }
                 }
@@ -180,7 +180,7 @@ struct WhatsAPI: Dialect {
     }
 
     private func message(_ id: String) -> Translation {
-        ask(OwnCall(.message(id), "/v1/messages/\(escaped(id))")) { answer, response in
+        ask(OwnCall(.message(id), "/v1/messages/\(percentEncoded(id))")) { answer, response in
             // It knows messages that are sent alone.
             guard let message = answer["data"], message["direction"]?.string == "outbound" else {
                 return .answer(Self.refusal(APIError(.notFound, "there is no such message")))
@@ -333,7 +333,7 @@ struct WhatsAPI: Dialect {
         let (token, number) = (given[0], given[1])
         return withLine { known in
             let name = known ?? Self.lineName
-            let call = OwnCall(.putLine(name), "/v1/lines/\(escaped(name))") {
+            let call = OwnCall(.putLine(name), "/v1/lines/\(percentEncoded(name))") {
                 $0.field("phoneNumberId", number)
                 $0.field("token", token)
                 // It hands texts to Meta whatever the window, and says 503 while Meta fails.
@@ -353,7 +353,7 @@ struct WhatsAPI: Dialect {
                             FieldError("whatsappAccessToken", "is missing: give it with PUT /auth/me/credentials")
                         ])))
             }
-            return pass(OwnCall(.verifyLine(name), "/v1/lines/\(escaped(name))/verify")) { answer, json in
+            return pass(OwnCall(.verifyLine(name), "/v1/lines/\(percentEncoded(name))/verify")) { answer, json in
                 json.field("success", true)
                 json.field("data", raw: answer["data"]?.raw)
             }
@@ -383,15 +383,5 @@ struct WhatsAPI: Dialect {
             }
             return ask(call) { _, _ in Self.done { $0.field("webhookUrl", url) } }
         }
-    }
-
-    /// For a part of a path.
-    private func escaped(_ text: String) -> String {
-        text.utf8.map { byte in
-            let isPlain =
-                (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte)
-                || [0x2D, 0x2E, 0x5F, 0x7E].contains(byte)
-            return isPlain ? String(UnicodeScalar(byte)) : "%" + hexadecimal([byte])
-        }.joined()
     }
 }
