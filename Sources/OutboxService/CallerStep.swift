@@ -71,13 +71,13 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     static var callsMax: Int { 128 }
     static var testsMax: Int { 8 }
     /// Reports of an endpoint on their way to the disk: with more of them nothing new is begun.
-    private static var unconfirmedMax: Int { 16 }
+    static var unconfirmedMax: Int { 16 }
     /// Slices of the log looked through in one turn.
     private static var slicesMax: Int { 20 }
     /// Events passed by that do not concern a subscription, before that is worth a write.
     private static var cursorLagMax: Int64 { 1000 }
     private static var cursorLagPatience: Duration { .seconds(10) }
-    private static var secretPatience: Duration { .seconds(60) }
+    static var secretPatience: Duration { .seconds(60) }
     private static var readPatience: Duration { .seconds(1) }
 
     let reader: CallbackReader
@@ -88,9 +88,9 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     var chance: Chance
     let parser = JSONParser()
     var endpoints: [Int64: Endpoint] = [:]
-    private var stale: Set<Int64> = []
+    var stale: Set<Int64> = []
     var tests = 0
-    private var turns = 0
+    var turns = 0
     private var listened = true
     var stopping = false
 
@@ -141,7 +141,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     }
 
     /// Nothing is lost by it: it is read again.
-    private func unreadable(_ error: any Error, _ now: Timestamp, _ outputs: inout Outputs) {
+    func unreadable(_ error: any Error, _ now: Timestamp, _ outputs: inout Outputs) {
         outputs.log.append(LogLine(.error, .readFailed, "the log could not be read for callbacks: \(error)"))
         outputs.goOn = false
         outputs.wake = now + Self.readPatience
@@ -199,7 +199,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
 
     /// Answers how the event stands now; nil: nothing was known of it any more.
     @discardableResult
-    private func settle(
+    func settle(
         _ id: Int64, _ event: Int64, _ outcome: CallbackOutcome, _ now: Timestamp, _ outputs: inout Outputs
     ) -> DeliveryStatus? {
         guard let (delivery, changes) = endpoints[id]?.queue?.ended(event, outcome, now: now, chance: &chance) else {
@@ -217,15 +217,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         return delivery.status
     }
 
-    /// What a bot is asked with this event; nil: the subscription is none of its line's, or it is of something else.
-    private func question(_ event: LoggedEvent, to subscription: Subscription) throws -> BotQuestion? {
-        guard event.kind == .received, let line = event.line, try reader.isBot(subscription, ofLine: line) else {
-            return nil
-        }
-        return BotQuestion(event, line: line, account: subscription.account, codec, parser)
-    }
-
-    private func words(_ change: CallbackQueue.Change, _ id: Int64, _ delivery: Delivery) -> LogLine? {
+    func words(_ change: CallbackQueue.Change, _ id: Int64, _ delivery: Delivery) -> LogLine? {
         var fields: [(LogLine.Field, String)] = [(.subscription, String(id))]
         let error = delivery.error ?? ""
         switch change {
@@ -285,7 +277,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     // MARK: What goes
 
     /// Endpoints that may be called.
-    private var open: [Int64] { endpoints.keys.sorted().filter { endpoints[$0]?.queue != nil && !stale.contains($0) } }
+    var open: [Int64] { endpoints.keys.sorted().filter { endpoints[$0]?.queue != nil && !stale.contains($0) } }
 
     private func readOn(_ outputs: inout Outputs) throws {
         for id in open {
@@ -294,85 +286,6 @@ final class CallerStep<Chance: RandomNumberGenerator> {
             endpoint.results += endpoint.queue?.park() ?? []
             endpoints[id] = endpoint
         }
-    }
-
-    private func startCalls(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
-        turns += 1
-        let ids = open
-        let busy = ids.count { !(endpoints[$0]?.queue?.isEmpty ?? true) }
-        // Whoever is slow fills its own share alone.
-        let share = max(1, min(CallbackQueue.windowMax, Self.callsMax / max(1, busy)))
-        var room = Self.callsMax - endpoints.values.reduce(0) { $0 + ($1.queue?.underWay ?? 0) }
-        let first = ids.isEmpty ? 0 : turns % ids.count
-        for id in ids[first...] + ids[..<first] {
-            guard room > 0, let endpoint = endpoints[id], let underWay = endpoint.queue?.underWay,
-                endpoint.unconfirmed < Self.unconfirmedMax
-            else { continue }
-            let events = endpoints[id]?.queue?.start(room: min(room, share - underWay), now: now) ?? []
-            room -= events.count
-            for event in events {
-                do {
-                    try start(event.event, endpoint.subscription, now, tick, &outputs)
-                } catch {
-                    endpoints[id]?.queue?.abandoned(event.event)
-                    unreadable(error, now, &outputs)
-                }
-            }
-        }
-    }
-
-    private func start(
-        _ event: Int64, _ subscription: Subscription, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
-    ) throws {
-        let id = subscription.id
-        guard let logged = try log.event(event), logged.kind.publicName != nil else {
-            if let delivery = endpoints[id]?.queue?.pruned(event, now: now) {
-                endpoints[id]?.results.append(delivery)
-                if let line = words(.gaveUp, id, delivery) { outputs.log.append(line) }
-            }
-            outputs.goOn = true
-            return
-        }
-        // Looked at again: the daemon may have been started with other settings since it was set.
-        let url = subscription.settings.url
-        if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
-            settle(id, event, .refused("its url \(problem)"), now, &outputs)
-            return
-        }
-        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
-        guard !secrets.isEmpty else {
-            // Its file goes behind its row: whoever removed it has not told here yet.
-            guard try reader.subscription(id) != nil else {
-                endpoints[id]?.queue?.abandoned(event)
-                stale.insert(id)
-                outputs.goOn = true
-                return
-            }
-            if endpoints[id]?.noSecretUntil.map({ $0 <= now }) ?? true {
-                outputs.log.append(
-                    LogLine(
-                        .error, .secretMissing,
-                        "no secret: \(subscription.secret) is missing; restore it, or outboxctl webhook rotate, and "
-                            + "reload",
-                        [(.subscription, String(id))]))
-                endpoints[id]?.noSecretUntil = now + Self.secretPatience
-            }
-            // As an endpoint that takes nothing: it shows, and it does not hold retention back for ever.
-            let error = "its secret \(subscription.secret) is missing: rotate it"
-            settle(id, event, .failed(status: nil, error: error, askedFor: nil), now, &outputs)
-            return
-        }
-        endpoints[id]?.noSecretUntil = nil
-        var json = JSONWriter(capacity: 512)
-        let name = logged.write(to: &json, codec, parser)
-        let question = try question(logged, to: subscription)
-        let words = CallbackWords(json.bytes, as: subscription.settings.format, secrets, parser)
-        // One more than may be, so that one too many is seen.
-        let request = CallbackSigning.request(
-            to: url, id: name, words, secrets: secrets,
-            reads: question == nil ? nil : BotQuestion.answerBytesMax + 1, now: now)
-        outputs.calls.append(
-            (request, CallbackCall(subscription: id, event: event, question: question, startedAt: tick)))
     }
 
     private func report(_ id: Int64, _ now: Timestamp, _ outputs: inout Outputs) {

@@ -49,18 +49,17 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     }
 
     let queue: Queue
-    private let slotsMax: Int
+    let slotsMax: Int
     var chance: Chance
     let words: WriterWords
     /// On whose behalf the operation under way is done.
     var asker = Asker.ourselves
     var account: Int64 { asker.account }
     /// Attempts out there whose outcome has not come back.
-    private(set) var underWay = 0
+    var underWay = 0
     /// Attempts that may wait for a connection: as many as have come back since the last turn, where those are many,
     /// so that connections do not stand idle while the next turn is written.
-    private var ahead = 0
-    private static var aheadMin: Int { 16 }
+    var ahead = 0
     var claims = true
     var gates: LineGates
     var refreshes = Refreshes()
@@ -79,7 +78,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// Webhooks that were refused and could not be marked so: to be tried again, not at once.
     var unmarked: [StoredNews] = []
     private var metrics: WriterMetrics
-    private var measuring: [Exchange] = []
+    var measuring: [Exchange] = []
     /// Erasures that were asked for; the first is under way.
     var erasures: [ErasureJob] = []
     var uploads = UploadsUnderWay()
@@ -91,7 +90,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     /// The last turn was lost, perhaps for want of room: nothing new is added by the next.
     var feedRests = false
     /// Bytes free for the database, and the size of its disk; nil: nobody tells.
-    private let room: () -> (free: UInt64, size: UInt64)?
+    let room: () -> (free: UInt64, size: UInt64)?
 
     static var retryAfterFailure: Duration { .seconds(1) }
 
@@ -149,111 +148,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             metaIsHeld: gates.state(LineGates.meta) != nil)
         outputs.replies += measuring.map { ($0, .measured(measures)) }
         measuring = []
-    }
-
-    private func plan(_ inputs: [WriterInput], _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs)
-        -> [Operation]
-    {
-        var operations = unrecorded.map { Operation.input($0) }
-        operations.reserveCapacity(inputs.count + 4)
-        unrecorded = []
-        operations += (unmarked + toApply).map { .apply($0) }
-        unmarked = []
-        toApply = []
-        if !diskRoom.takesMessages || queue.hasCampaigns || inputs.contains(where: \.fillsDisk) { lookAtDisk(&outputs) }
-        // What this turn takes counts before it is stored: a turn does not pass the limit by being long.
-        var queueRoom = limits.queueMax.map { $0 - queue.waiting } ?? .max
-        ahead = 0
-        for input in inputs {
-            if case .outcome(let outcome) = input {
-                underWay -= 1
-                ahead += 1
-                learn(outcome, now, tick, &outputs)
-                operations.append(.input(input))
-                continue
-            }
-            if case .uploadEnded(let end) = input { uploads.keys.remove(end.task.key) }
-            switch input.wish {
-            case let wish where wish.fillsDisk && !diskRoom.takesMessages:
-                refuse(input, .diskFull, .storageFailed(.full), &operations, &outputs)
-            // A part of a bulk that finds room goes in whole: it has 500 messages at most, or all of one that is atomic.
-            case let wish where wish.isIntake && queueRoom <= 0 && !isKnown(input, now):
-                let error = APIError.queueFull(limits.queueMax ?? 0)
-                refuse(input, error, .refused(error), &operations, &outputs)
-            case .limitIntake(let limits):
-                self.limits = limits
-                diskRoom.set = limits.freeDiskMin
-            case .stopClaiming:
-                claims = false
-                endErasures(&outputs)
-            case .releaseLines:
-                gates.release()
-                refreshes.forgetAll()
-            case .lookedAt(let name):
-                if let line = queue.line(named: name, account: input.asker.account) { refreshes.lookedAt(line.id, now) }
-            case .barrier(let reached): outputs.barriers.append(reached)
-            case .ping(let number):
-                outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)
-            case .measure(let exchange): measuring.append(exchange)
-            case .erase(let exchange, _) where !claims: outputs.replies.append((exchange, .refused(.stopping)))
-            case .erase(let exchange, let body):
-                erasures.append(ErasureJob(exchange, body, asker: input.asker))
-            default:
-                queueRoom -= Int64(input.intakeCount)
-                operations.append(.input(input))
-            }
-        }
-        ahead = ahead < Self.aheadMin ? 0 : min(ahead, slotsMax)
-        if !gates.unsaved.isEmpty { operations.append(.breakers) }
-        operations.append(.clock)
-        // What had to be written down could not be: that first.
-        if queue.hasCampaigns, !feedRests { operations.append(.feed) }
-        operations.append(.claim)
-        if claims, let at = pruneAt, at <= tick { operations.append(.prune) }
-        if !erasures.isEmpty { operations.append(.erase) }
-        return operations
-    }
-
-    /// A bulk that has begun goes on, and one that is repeated is answered: its key says so.
-    private func isKnown(_ input: WriterInput, _ now: Timestamp) -> Bool {
-        guard case .keyedSlice(_, let slice) = input.wish else { return false }
-        if slice.batch != nil { return true }
-        // What cannot be read is found out in the transaction.
-        return ((try? queue.earlierCall(slice.key, account: input.asker.account, now: now)) ?? nil) != nil
-    }
-
-    /// An intake there is no room for. What was stored under its key before is said all the same.
-    private func refuse(
-        _ input: WriterInput, _ error: APIError, _ reply: WriterReply, _ operations: inout [Operation],
-        _ outputs: inout Outputs
-    ) {
-        if case .submit(let exchange, _, let key?) = input.wish {
-            operations.append(.input(input.instead(.recall(exchange, key, otherwise: error))))
-        } else if let exchange = input.exchange {
-            outputs.replies.append((exchange, reply))
-        }
-    }
-
-    /// Why no message is taken that nobody waits for; nil: there is room.
-    var lackOfRoom: APIError? {
-        if !diskRoom.takesMessages { return .diskFull }
-        guard let most = limits.queueMax, queue.waiting >= most else { return nil }
-        return .queueFull(most)
-    }
-
-    private func lookAtDisk(_ outputs: inout Outputs) {
-        guard let room = room(), let change = diskRoom.found(free: room.free, size: room.size) else { return }
-        func megabytes(_ bytes: UInt64) -> String { "\(bytes >> 20).\((bytes >> 10 & 1023) * 10 / 1024) MiB" }
-        switch change {
-        case .ended(let free, let needed):
-            let text =
-                "the disk is nearly full, \(megabytes(free)) are left: new messages are refused with 507 until "
-                + "\(megabytes(needed)) are free; what is in the queue goes on. Free some space"
-            outputs.log.append(LogLine(.error, .diskFilling, text))
-        case .began(let free):
-            let text = "the disk has room again, \(megabytes(free)): new messages are taken"
-            outputs.log.append(LogLine(.notice, .diskHasRoom, text))
-        }
     }
 
     // MARK: In the transaction
@@ -388,7 +282,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     }
 
     /// Before this turn's claim, which would let out the next wave.
-    private func learn(_ outcome: AttemptOutcome, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
+    func learn(_ outcome: AttemptOutcome, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
         let changes = gates.attemptEnded(
             outcome.outcome, line: outcome.attempt.line, now: now, tick: tick, chance: &chance)
         outputs.log += changes.map { words.line(outcome, $0) }

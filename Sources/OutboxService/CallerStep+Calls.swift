@@ -1,0 +1,95 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxStore
+
+/// Calls that may go now, signed.
+extension CallerStep {
+    func startCalls(_ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
+        turns += 1
+        let ids = open
+        let busy = ids.count { !(endpoints[$0]?.queue?.isEmpty ?? true) }
+        // Whoever is slow fills its own share alone.
+        let share = max(1, min(CallbackQueue.windowMax, Self.callsMax / max(1, busy)))
+        var room = Self.callsMax - endpoints.values.reduce(0) { $0 + ($1.queue?.underWay ?? 0) }
+        let first = ids.isEmpty ? 0 : turns % ids.count
+        for id in ids[first...] + ids[..<first] {
+            guard room > 0, let endpoint = endpoints[id], let underWay = endpoint.queue?.underWay,
+                endpoint.unconfirmed < Self.unconfirmedMax
+            else { continue }
+            let events = endpoints[id]?.queue?.start(room: min(room, share - underWay), now: now) ?? []
+            room -= events.count
+            for event in events {
+                do {
+                    try start(event.event, endpoint.subscription, now, tick, &outputs)
+                } catch {
+                    endpoints[id]?.queue?.abandoned(event.event)
+                    unreadable(error, now, &outputs)
+                }
+            }
+        }
+    }
+
+    private func start(
+        _ event: Int64, _ subscription: Subscription, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
+    ) throws {
+        let id = subscription.id
+        guard let logged = try log.event(event), logged.kind.publicName != nil else {
+            if let delivery = endpoints[id]?.queue?.pruned(event, now: now) {
+                endpoints[id]?.results.append(delivery)
+                if let line = words(.gaveUp, id, delivery) { outputs.log.append(line) }
+            }
+            outputs.goOn = true
+            return
+        }
+        // Looked at again: the daemon may have been started with other settings since it was set.
+        let url = subscription.settings.url
+        if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
+            settle(id, event, .refused("its url \(problem)"), now, &outputs)
+            return
+        }
+        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
+        guard !secrets.isEmpty else {
+            // Its file goes behind its row: whoever removed it has not told here yet.
+            guard try reader.subscription(id) != nil else {
+                endpoints[id]?.queue?.abandoned(event)
+                stale.insert(id)
+                outputs.goOn = true
+                return
+            }
+            if endpoints[id]?.noSecretUntil.map({ $0 <= now }) ?? true {
+                outputs.log.append(
+                    LogLine(
+                        .error, .secretMissing,
+                        "no secret: \(subscription.secret) is missing; restore it, or outboxctl webhook rotate, and "
+                            + "reload",
+                        [(.subscription, String(id))]))
+                endpoints[id]?.noSecretUntil = now + Self.secretPatience
+            }
+            // As an endpoint that takes nothing: it shows, and it does not hold retention back for ever.
+            let error = "its secret \(subscription.secret) is missing: rotate it"
+            settle(id, event, .failed(status: nil, error: error, askedFor: nil), now, &outputs)
+            return
+        }
+        endpoints[id]?.noSecretUntil = nil
+        var json = JSONWriter(capacity: 512)
+        let name = logged.write(to: &json, codec, parser)
+        let question = try question(logged, to: subscription)
+        let words = CallbackWords(json.bytes, as: subscription.settings.format, secrets, parser)
+        // One more than may be, so that one too many is seen.
+        let request = CallbackSigning.request(
+            to: url, id: name, words, secrets: secrets,
+            reads: question == nil ? nil : BotQuestion.answerBytesMax + 1, now: now)
+        outputs.calls.append(
+            (request, CallbackCall(subscription: id, event: event, question: question, startedAt: tick)))
+    }
+
+    /// What a bot is asked with this event; nil: the subscription is none of its line's, or it is of something else.
+    private func question(_ event: LoggedEvent, to subscription: Subscription) throws -> BotQuestion? {
+        guard event.kind == .received, let line = event.line, try reader.isBot(subscription, ofLine: line) else {
+            return nil
+        }
+        return BotQuestion(event, line: line, account: subscription.account, codec, parser)
+    }
+}
