@@ -30,6 +30,9 @@ func debian(_ name: String, pkgConfig: String? = nil, package: String) -> Target
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
+// Of the newer one that clang would choose Debian's valgrind dies.
+let debugFormat = "-gdwarf-4"
+
 let package = Package(
     name: "outboxd",
     products: [
@@ -45,7 +48,7 @@ let package = Package(
         debian("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
         .systemLibrary(name: "CLinux"),
         .target(
-            name: "CJSONIndex", cxxSettings: [.unsafeFlags(["-O2"])],
+            name: "CJSONIndex", cxxSettings: [.unsafeFlags(["-O2", debugFormat])],
             linkerSettings: [.linkedLibrary("simdjson")]),
 
         module("OutboxSystem", ["CLinux", "CCrypto"]),
@@ -56,7 +59,7 @@ let package = Package(
             resources: [.embedInCode("schema.sql")]),
         module("OutboxHTTP", ["OutboxSystem", "CCurl", "CLinux"]),
         module("OutboxMeta", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem"]),
-        .target(name: "CDocuments", cSettings: [.unsafeFlags(["-std=c23"])]),
+        .target(name: "CDocuments", cSettings: [.unsafeFlags(["-std=c23", debugFormat])]),
         module("OutboxAPI", ["OutboxCore", "OutboxJSON", "OutboxMeta", "CDocuments"], exclude: ["Documents"]),
         module(
             "OutboxService",

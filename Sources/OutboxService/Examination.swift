@@ -16,6 +16,15 @@ struct Finding: Equatable, Sendable {
     var text: String
     /// Nil: nothing has to be done.
     var remedy: String?
+
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.field("check", check)
+            $0.field("verdict", verdict.rawValue)
+            $0.field("text", text)
+            $0.field("remedy", remedy)
+        }
+    }
 }
 
 /// Looks at what outboxd stands on: disk, SQLite, clock, tokens, Meta's versions and webhooks, its own confinement.
@@ -33,14 +42,7 @@ struct Examination: Sendable {
         let findings = try run(process, now: Timestamp(milliseconds: wallClockMilliseconds()))
         return .json(200) { json in
             json.array("data") {
-                for finding in findings {
-                    $0.object {
-                        $0.field("check", finding.check)
-                        $0.field("verdict", finding.verdict.rawValue)
-                        $0.field("text", finding.text)
-                        $0.field("remedy", finding.remedy)
-                    }
-                }
+                for finding in findings { finding.write(to: &$0) }
             }
         }
     }

@@ -14,14 +14,7 @@ extension OnboardingWorker {
                 $0.field("line", line.name)
                 $0.field("ready", !findings.contains { $0.verdict == .problem })
                 $0.array("checks") {
-                    for finding in findings {
-                        $0.object {
-                            $0.field("check", finding.check)
-                            $0.field("verdict", finding.verdict.rawValue)
-                            $0.field("text", finding.text)
-                            $0.field("remedy", finding.remedy)
-                        }
-                    }
+                    for finding in findings { finding.write(to: &$0) }
                 }
             }
         }

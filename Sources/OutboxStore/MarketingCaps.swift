@@ -45,18 +45,7 @@ extension Queue {
     /// The cap that keeps a person from one more message, and until when, by the limits' clock; nil: none does.
     func cap(reachedBy person: String, line: Line) throws -> (cap: MarketingCap, until: Timestamp)? {
         guard let caps = memory.marketingCaps[line.account] else { return nil }
-        var found: (cap: MarketingCap, until: Timestamp)?
-        for cap in caps where cap.line == nil || cap.line == line.id {
-            // With the n-th newest gone there is room for one more.
-            let oldest = try limits.marketingUse.first(
-                .integer(line.account), .text(person), .integer((limitsNow - cap.span).milliseconds),
-                .optional(cap.line), .integer(cap.messages - 1)
-            ) { Timestamp(milliseconds: $0.integer(0)) }
-            guard let oldest else { continue }
-            let until = oldest + cap.span + .milliseconds(1)
-            if cap.outweighs(found, until: until) { found = (cap, until) }
-        }
-        return found
+        return try MarketingCap.reached(of: caps, by: person, line, limitsNow: limitsNow, limits.marketingUse)
     }
 
     /// An attempt with marketing leaves.
@@ -104,8 +93,26 @@ extension Queue {
 }
 
 extension MarketingCap {
+    /// Of caps that are reached the one that counts, and until when; `use` is `LimitStatements.marketingUseSQL`.
+    fileprivate static func reached(
+        of caps: [MarketingCap], by person: String, _ line: Line, limitsNow: Timestamp, _ use: Statement
+    ) throws -> (cap: MarketingCap, until: Timestamp)? {
+        var found: (cap: MarketingCap, until: Timestamp)?
+        for cap in caps where cap.line == nil || cap.line == line.id {
+            // With the n-th newest gone there is room for one more.
+            let oldest = try use.first(
+                .integer(line.account), .text(person), .integer((limitsNow - cap.span).milliseconds),
+                .optional(cap.line), .integer(cap.messages - 1)
+            ) { Timestamp(milliseconds: $0.integer(0)) }
+            guard let oldest else { continue }
+            let until = oldest + cap.span + .milliseconds(1)
+            if cap.outweighs(found, until: until) { found = (cap, until) }
+        }
+        return found
+    }
+
     /// Of those that are reached, one that lets messages fail counts; else the one that lasts longest.
-    fileprivate func outweighs(_ found: (cap: MarketingCap, until: Timestamp)?, until: Timestamp) -> Bool {
+    private func outweighs(_ found: (cap: MarketingCap, until: Timestamp)?, until: Timestamp) -> Bool {
         guard let found else { return true }
         if (found.cap.whenReached == .fail) != (whenReached == .fail) { return whenReached == .fail }
         return found.until < until
@@ -135,17 +142,7 @@ extension QueueReader {
         cap: MarketingCap, until: Timestamp
     )? {
         let caps = try marketingCaps(account: line.account).map(\.cap)
-        let statement = try database.prepare(LimitStatements.marketingUseSQL)
-        var found: (cap: MarketingCap, until: Timestamp)?
-        for cap in caps where cap.line == nil || cap.line == line.id {
-            let oldest = try statement.first(
-                .integer(line.account), .text(person), .integer((limitsNow - cap.span).milliseconds),
-                .optional(cap.line), .integer(cap.messages - 1)
-            ) { Timestamp(milliseconds: $0.integer(0)) }
-            guard let oldest else { continue }
-            let until = oldest + cap.span + .milliseconds(1)
-            if cap.outweighs(found, until: until) { found = (cap, until) }
-        }
-        return found
+        return try MarketingCap.reached(
+            of: caps, by: person, line, limitsNow: limitsNow, database.prepare(LimitStatements.marketingUseSQL))
     }
 }

@@ -62,7 +62,7 @@ let lineAddCommand = Command(
         }
         for (option, field) in [("opt-out-keywords", "optOutKeywords"), ("opt-in-keywords", "optInKeywords")] {
             if let given = arguments[option] {
-                let words = given == "-" ? [] : given.split(separator: ",").map { trimmed(String($0)) }
+                let words = given == "-" ? [] : given.split(separator: ",").map { trimmed($0) }
                 $0.array(field) { for word in words { $0.value(word) } }
             } else if let kept = before?[field] {
                 $0.field(field, raw: kept.raw)
@@ -124,7 +124,8 @@ func writeAutoReply(to json: inout JSONWriter, _ given: String?, _ before: JSONV
     }
 }
 
-func trimmed(_ text: String) -> String {
+/// Without white space at its ends.
+func trimmed(_ text: some StringProtocol) -> String {
     String(text.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
 }
 

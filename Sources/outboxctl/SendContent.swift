@@ -131,7 +131,7 @@ struct SendContent {
 
     private func location(_ json: inout JSONWriter) throws {
         let parts = (arguments["location"] ?? "").split(separator: ",", omittingEmptySubsequences: false)
-            .map { Double($0.trimmed) }
+            .map { Double(trimmed($0)) }
         guard parts.count == 2, let latitude = parts[0], let longitude = parts[1] else {
             throw Arguments.Problem("--location wants LAT,LON in decimal degrees, such as 37.4847,-122.1484")
         }
@@ -147,7 +147,7 @@ struct SendContent {
             guard let comma = card.lastIndex(of: ","), comma > card.startIndex else {
                 throw Arguments.Problem("--contact \(card): give NAME,PHONE, such as \"Ann Lee,+14155550101\"")
             }
-            return (name: card[..<comma].trimmed, phone: card[card.index(after: comma)...].trimmed)
+            return (name: trimmed(card[..<comma]), phone: trimmed(card[card.index(after: comma)...]))
         }
         json.array("contacts") { json in
             for card in cards {
@@ -228,15 +228,5 @@ struct SendContent {
         }
         guard value.kind == .object else { throw Arguments.Problem("--\(option): \(file) must hold a JSON object") }
         return value
-    }
-}
-
-extension StringProtocol {
-    /// Without spaces at its ends.
-    fileprivate var trimmed: String {
-        var rest = Substring(self)
-        while rest.first == " " { rest.removeFirst() }
-        while rest.last == " " { rest.removeLast() }
-        return String(rest)
     }
 }

@@ -89,7 +89,7 @@ class Running:
             + ["--graph-url", f"http://127.0.0.1:{self.sandbox_port}", "--log-level", "warning"],
             "outboxd.log",
         )
-        self.wait(lambda: process.poll() is None and self.is_served(), "outboxd did not start")
+        self.wait(self.is_served, "outboxd did not start")
         return process
 
     def is_served(self):
@@ -101,7 +101,8 @@ class Running:
     def wait(self, holds, what, pause=0.05):
         end = time.monotonic() + self.patience
         while not holds():
-            if time.monotonic() > end:
+            ended = any(process.poll() is not None for process in self.processes)
+            if ended or time.monotonic() > end:
                 raise SystemExit(f"{what}: {self.words()}")
             time.sleep(pause)
 
