@@ -351,10 +351,12 @@ CREATE TABLE media (
     filename     TEXT,
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,  -- handed in, or named by a message; to the hour
+    only_to      TEXT,              -- the one person messages took it to; null: nobody yet; '': several
     UNIQUE (sha256, account, mime)
 ) STRICT;
 
 CREATE INDEX media_age ON media (last_used_at);
+CREATE INDEX media_only_to ON media (account, only_to) WHERE only_to > '';
 
 -- The upload of a file to Meta for a line's number: made once for all messages that name the file.
 CREATE TABLE media_upload (

@@ -56,6 +56,18 @@ package struct CampaignOutlook: Equatable, Sendable {
             self.startAt = startAt
             self.perSecond = perSecond
         }
+
+        /// They were of a moment so long before the start: by then messages have left, and places are free again.
+        package mutating func pass(_ time: Duration) {
+            guard time > .zero else { return }
+            let steps = Int(time.wholeMilliseconds / CampaignOutlook.step.wholeMilliseconds)
+            let left = perSecond.multipliedReportingOverflow(by: time.components.seconds)
+            ahead = left.overflow ? 0 : max(0, ahead - left.partialValue)
+            room = room.map { $0 + freed.reduce(0) { $0 + ($1.key <= steps ? $1.value : 0) } }
+            freed = freed.reduce(into: [:]) { later, places in
+                if places.key > steps { later[places.key - steps] = places.value }
+            }
+        }
     }
 
     private struct Waiting {

@@ -10,10 +10,18 @@ package struct MediaFile: Equatable, Sendable {
     package var createdAt: Timestamp
     /// When it was last handed in or named by a message, to the hour.
     package var lastUsedAt: Timestamp
+    package var audience: Audience
+
+    /// Whom messages that name it are, or were, for.
+    package enum Audience: Equatable, Sendable {
+        case nobody
+        case one(String)
+        case several
+    }
 
     package init(
         id: MessageID, sha256: [UInt8], mime: String, size: Int64, filename: String?, createdAt: Timestamp,
-        lastUsedAt: Timestamp
+        lastUsedAt: Timestamp, audience: Audience = .nobody
     ) {
         self.id = id
         self.sha256 = sha256
@@ -22,6 +30,7 @@ package struct MediaFile: Equatable, Sendable {
         self.filename = filename
         self.createdAt = createdAt
         self.lastUsedAt = lastUsedAt
+        self.audience = audience
     }
 }
 

@@ -138,7 +138,7 @@ extension Answerer {
             throw APIError(.conflict, "the campaign's line was removed")
         }
         let start = max(now, campaign.startAt ?? now)
-        let outlook = outlook(campaign, known, zones, start: start)
+        let outlook = outlook(stored, known, zones, start: start, now: now)
         let card = rates?.card
         let category = (known.category?.name ?? stored.category ?? "MARKETING").lowercased()
         let countries = zones.reduce(into: [String: Int64]()) { counts, zone in
@@ -162,9 +162,10 @@ extension Answerer {
     }
 
     private func outlook(
-        _ campaign: Campaign, _ known: QueueReader.OutlookFacts, _ zones: [(zone: RecipientZone, count: Int64)],
-        start: Timestamp
+        _ stored: StoredCampaign, _ known: QueueReader.OutlookFacts, _ zones: [(zone: RecipientZone, count: Int64)],
+        start: Timestamp, now: Timestamp
     ) -> CampaignOutlook {
+        let campaign = stored.campaign
         var start = start
         var held: CampaignOutlook.Limit?
         if known.lineStop != nil { return CampaignOutlook(endsBy: nil, limit: .line) }
@@ -178,14 +179,25 @@ extension Answerer {
             guard let until = stop.until else { return CampaignOutlook(endsBy: nil, limit: .template) }
             if until > start { (start, held) = (until, .template) }
         }
+        var canary = campaign.canaryIsOver ? nil : campaign.settings.canary
+        if let whole = canary {
+            // Of those that went alone some may be on their way already, or all, whose outcome is waited for.
+            canary?.first -= stored.counts.messages
+            let until = campaign.canaryUntil ?? start + whole.wait
+            if whole.first <= stored.counts.messages {
+                canary = nil
+                if until > start { (start, held) = (until, .canary) }
+            }
+        }
         var facts = CampaignOutlook.Facts(
             zones: zones.map { .init(recipients: $0.count, clocks: $0.zone.clocks(reader.zoneRules)) },
             quietHours: campaign.settings.quietHours, startAt: start, perSecond: known.perSecond)
         facts.ahead = known.ahead
         facts.room = known.room
         facts.freed = known.freed
-        facts.canary = campaign.canaryIsOver ? nil : campaign.settings.canary
+        facts.canary = canary
         facts.expiresAt = campaign.settings.expiresAt
+        facts.pass(.milliseconds(start.milliseconds - now.milliseconds))
         var outlook = CampaignOutlook.of(facts)
         if let held, outlook.limit == .throughput { outlook.limit = held }
         return outlook

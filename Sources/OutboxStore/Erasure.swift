@@ -16,7 +16,7 @@ package struct ErasureReport: Equatable, Sendable {
     package var received: Int64 = 0
     package var conversations: Int64 = 0
     package var contacts: Int64 = 0
-    /// Files only the person's messages named.
+    /// Files that went to nobody else.
     package var files: Int64 = 0
     /// Events of no message.
     package var events: Int64 = 0

@@ -79,6 +79,9 @@ extension Queue {
 
     private func eraseMessages(_ erasure: inout Erasure, _ now: Timestamp, _ needed: Int64) throws {
         guard erasure.address < erasure.addresses.count else {
+            for address in erasure.addresses {
+                erasure.report.files += try removeFiles(onlyTo: address, account: erasure.account)
+            }
             return erasure.go(to: .received, place: 0)
         }
         let ids = try RecipientSearch(database).ids(
@@ -103,7 +106,6 @@ extension Queue {
         if row.lastEvent == memory.lastEvent { try noteErasing(erasure, now) }
         if row.id == (try pruning.newest.first { $0.integer(0) }) { try blank(row) } else { try remove(row) }
         erasure.report.messages += 1
-        if let media = record.media, try removeUnnamed(media) { erasure.report.files += 1 }
     }
 
     /// Leaves of a message that it was there.

@@ -100,21 +100,32 @@ extension Queue {
         return .media(problem)
     }
 
-    /// A message names it from now on.
-    func used(_ file: MediaFile, _ now: Timestamp) throws {
-        guard now.milliseconds - file.lastUsedAt.milliseconds >= Self.usedGrain else { return }
-        try files.used.run(.integer(now.milliseconds), .integer(file.id.rawValue))
+    /// A message to the person names it from now on; of a campaign: to whoever it is for.
+    func used(_ file: MediaFile, by person: String, isOfCampaign: Bool, _ now: Timestamp) throws {
+        let audience: MediaFile.Audience =
+            switch file.audience {
+            case .nobody where !isOfCampaign: .one(person)
+            case .one(person) where !isOfCampaign: .one(person)
+            default: .several
+            }
+        guard now.milliseconds - file.lastUsedAt.milliseconds >= Self.usedGrain || audience != file.audience else {
+            return
+        }
+        try files.used.run(
+            .integer(now.milliseconds), .optional(audience.column), .integer(file.id.rawValue))
     }
 
     // MARK: Its end
 
-    /// Once the last message that named it has gone with its person. Answers whether it did.
-    func removeUnnamed(_ id: MessageID) throws -> Bool {
-        guard try files.isNamed.first(.integer(id.rawValue), body: { $0.integer(0) }) == 0,
-            let file = try files.anybodys.first(.integer(id.rawValue), body: { MediaFile($0) })
-        else { return false }
-        try drop(file)
-        return true
+    /// Files that went to nobody but a person, whose messages are gone. Answers how many there were.
+    func removeFiles(onlyTo person: String, account: Int64) throws -> Int64 {
+        let own = try files.onlyTo.all(.integer(account), .text(person)) { MediaFile($0) }
+        var removed: Int64 = 0
+        for file in own where try files.isNamed.first(.integer(file.id.rawValue), body: { $0.integer(0) }) == 0 {
+            try drop(file)
+            removed += 1
+        }
+        return removed
     }
 
     private static let filesLookedAt: Int64 = 50
@@ -143,12 +154,26 @@ extension Queue {
 }
 
 extension MediaFile {
-    static let columns = "id, sha256, mime, size, filename, created_at, last_used_at"
+    static let columns = "id, sha256, mime, size, filename, created_at, last_used_at, only_to"
 
     init(_ row: Row) {
         self.init(
             id: MessageID(rawValue: row.integer(0)), sha256: row.bytes(1), mime: row.text(2), size: row.integer(3),
             filename: row.optionalText(4), createdAt: Timestamp(milliseconds: row.integer(5)),
-            lastUsedAt: Timestamp(milliseconds: row.integer(6)))
+            lastUsedAt: Timestamp(milliseconds: row.integer(6)), audience: Audience(column: row.optionalText(7)))
+    }
+}
+
+extension MediaFile.Audience {
+    fileprivate init(column: String?) {
+        self = column.map { $0.isEmpty ? .several : .one($0) } ?? .nobody
+    }
+
+    fileprivate var column: String? {
+        switch self {
+        case .nobody: nil
+        case .one(let person): person
+        case .several: ""
+        }
     }
 }

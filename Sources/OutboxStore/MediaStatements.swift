@@ -9,6 +9,8 @@ final class MediaStatements {
     /// One row by primary key; so do the next five.
     let byID: Statement
     let anybodys: Statement
+    /// Those that went to one person alone; index media_only_to.
+    let onlyTo: Statement
     let insert: Statement
     let handedIn: Statement
     let used: Statement
@@ -46,13 +48,15 @@ final class MediaStatements {
         hasDigest = try prepare("SELECT EXISTS (SELECT 1 FROM media WHERE sha256 = :sha256)")
         byID = try prepare("SELECT \(columns) FROM media WHERE id = :id AND account = :account")
         anybodys = try prepare("SELECT \(columns) FROM media WHERE id = :id")
+        onlyTo = try prepare(
+            "SELECT \(columns) FROM media WHERE account = :account AND only_to = :person AND only_to > ''")
         insert = try prepare(
             """
             INSERT INTO media (id, account, sha256, mime, size, filename, created_at, last_used_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
             """)
         handedIn = try prepare("UPDATE media SET filename = :filename, last_used_at = :now WHERE id = :id")
-        used = try prepare("UPDATE media SET last_used_at = :now WHERE id = :id")
+        used = try prepare("UPDATE media SET last_used_at = :now, only_to = :person WHERE id = :id")
         delete = try prepare("DELETE FROM media WHERE id = :id")
         deleteUploads = try prepare("DELETE FROM media_upload WHERE media = :media")
         tryMissing = try prepare(

@@ -193,6 +193,22 @@ extension Queue {
         return true
     }
 
+    /// One message does not have its file uploaded for ever, while others that name it get through. What is remembered
+    /// of it need not outlast the process.
+    func mayReupload(_ id: MessageID) -> Bool {
+        let count = memory.reuploads[id] ?? 0
+        guard count < Self.reuploadsMax else {
+            memory.reuploads[id] = nil
+            return false
+        }
+        if memory.reuploads.count >= Self.reuploadsKept { memory.reuploads = [:] }
+        memory.reuploads[id] = count + 1
+        return true
+    }
+
+    private static let reuploadsMax = 5
+    private static let reuploadsKept = 10_000
+
     /// How long Meta is left alone after the first, second and third id that it did not know.
     private static let askedAgainAfter = [Duration.zero, .seconds(5), .seconds(30)]
 

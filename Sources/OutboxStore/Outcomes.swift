@@ -42,13 +42,18 @@ extension Queue {
                 record = renamed
             }
             if attempt.answersAd { try answered(record.line, record.person) }
-            if let media = attempt.media { try accepted(media, line: attempt.line) }
+            if let media = attempt.media {
+                memory.reuploads[attempt.message] = nil
+                try accepted(media, line: attempt.line)
+            }
             return try accepted(&record, attempt.number, wamid, now)
         case .unknown(let failure): return try unknown(&record, attempt.number, failure, now)
         case .refused(let failure, let refused):
             if let slot = attempt.slot { try giveBack(slot) }
             try giveBackMarketing(record, attempt: attempt.number)
-            if let media = attempt.media, try isForgotten(media, line: attempt.line, failure, now) {
+            if let media = attempt.media, mayReupload(attempt.message),
+                try isForgotten(media, line: attempt.line, failure, now)
+            {
                 // It goes again with a new upload, and the try does not count.
                 return try self.refused(&record, attempt.number, failure, .throttled(askedFor: nil), now, &chance)
             }

@@ -97,6 +97,8 @@ package final class Queue {
         var uploadsWaiting: Int64 = 0
         /// Uploads whose id Meta did not know, and that have not served since.
         var uploadsRejected: Set<MediaUpload.Key> = []
+        /// How often a message made its file be uploaded anew, for Meta did not know the id it gave.
+        var reuploads: [MessageID: Int] = [:]
         /// Uploads that ended: their messages are to be let go.
         var uploadsEnded: [MediaUpload.Key] = []
         /// Files no row names any more, by SHA-256; not yet taken by whoever removes them.

@@ -97,7 +97,7 @@ extension Queue {
         case .refused(let problem): return .refused(.media(problem))
         case .found(let file): media = file
         }
-        if let media { try used(media, now) }
+        if let media { try used(media, by: person, isOfCampaign: campaign != nil, now) }
         let id = nextID(now)
         let state: MessageState = later == nil ? .queued : .scheduled
         let gate = later == nil && !draft.isSimulated ? try gateOnEntry(line.id, draft.priority, person) : .none

@@ -80,6 +80,19 @@ import Testing
         #expect(end > start + .seconds(2 * 86_400) && end < start + .seconds(2 * 86_400 + 7200))
     }
 
+    @Test func whatIsFreeBeforeTheStartIsFreeThen() {
+        var facts = facts(2000)
+        (facts.ahead, facts.room) = (100_000, 0)
+        facts.freed = [1: 500, 4: 500, 5: 1000]
+        facts.pass(.seconds(3600))
+        #expect(facts.ahead == 64_000 && facts.room == 1000 && facts.freed == [1: 1000])
+        facts.pass(.zero)
+        #expect(facts.room == 1000)
+        facts.pass(.seconds(86_400))
+        #expect(facts.ahead == 0 && facts.room == 2000 && facts.freed.isEmpty)
+        #expect(CampaignOutlook.of(facts).limit == .throughput)
+    }
+
     @Test func quietHoursAreWaitedFor() throws {
         var facts = facts(1000)
         facts.quietHours = QuietHours(from: 0, to: 8 * 60)

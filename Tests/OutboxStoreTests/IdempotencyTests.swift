@@ -32,7 +32,9 @@ extension Bench {
         try run { try $0.earlierCall(key, account: account, now: self.now) }
     }
 
-    fileprivate func sql(_ sql: String) throws -> Int64 {
+    /// From outside; answers the first number of the first row, else -1.
+    @discardableResult
+    func sql(_ sql: String) throws -> Int64 {
         var handle: OpaquePointer?
         #expect(sqlite3_open(path, &handle) == SQLITE_OK)
         defer { sqlite3_close(handle) }

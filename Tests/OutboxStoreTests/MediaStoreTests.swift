@@ -194,6 +194,29 @@ import Testing
         #expect(try bench.message(id).failure?.code == "131009")
     }
 
+    @Test func oneMessageDoesNotHaveItUploadedForEverWhileOthersGetThrough() throws {
+        let file = try keep()
+        let wrong = try submit(file)
+        var uploads = 0
+        while try bench.message(wrong).state != .failed, uploads < 20 {
+            _ = try submit(file, "1415555\(3000 + uploads)")
+            _ = try bench.claim(2)
+            if let task = try due().first {
+                uploads += 1
+                try end(task, .taken(metaID: "\(uploads)"))
+            }
+            for attempt in try bench.claim(2) {
+                let isWrong = attempt.message == wrong
+                try bench.record(
+                    isWrong ? .refused(unknown, .forGood) : .accepted(wamid: "wamid.\(attempt.message.rawValue)"),
+                    attempt)
+            }
+            try bench.tick(.seconds(86_400))
+        }
+        #expect(uploads == 6)
+        #expect(try bench.message(wrong).failure?.code == "131009")
+    }
+
     @Test func aFileSomebodyWaitsForStaysAndAnotherOneGoes() throws {
         let file = try keep()
         let id = try submit(file)
@@ -292,16 +315,24 @@ import Testing
     @Test func anErasureTakesTheFilesOnlyThatPersonGot() throws {
         let own = try keep(1)
         let shared = try keep(2)
-        for file in [own, shared] { _ = try submit(file, "14155552671") }
-        _ = try submit(shared, "14155552672")
+        let replaced = try keep(3)
+        let once = try keep(4)
+        let unnamed = try keep(5)
+        for file in [own, shared, replaced, once] { _ = try submit(file, "14155552671") }
+        // As a fallback that went in its place leaves it, and as pruning leaves what others got.
+        try bench.sql("UPDATE message SET media = NULL WHERE media = \(replaced.id.rawValue)")
+        for file in [shared, once] { _ = try submit(file, "14155552672") }
+        try bench.sql(
+            "UPDATE message SET media = NULL WHERE media = \(once.id.rawValue) AND recipient = '14155552672'")
         var erasure = Erasure(of: "14155552671", account: 1)
         for _ in 0..<100 where !erasure.waitsForLog {
             try bench.run { try $0.erase(&erasure, now: bench.now, needed: nil) }
         }
-        #expect(erasure.report.files == 1)
-        #expect(bench.queue.takeFilesToRemove() == [own.sha256])
+        #expect(erasure.report.files == 2)
+        #expect(Set(bench.queue.takeFilesToRemove()) == [own.sha256, replaced.sha256])
         let reader = try QueueReader(path: bench.path)
-        #expect(try reader.files(account: 1, before: nil, limit: 9).files.map(\.file.id) == [shared.id])
+        let left = try reader.files(account: 1, before: nil, limit: 9).files.map(\.file.id)
+        #expect(Set(left) == [shared.id, once.id, unnamed.id])
     }
 
     @Test func aReceivedFileIsFoundByItsAccountAlone() throws {
