@@ -53,6 +53,9 @@ final class Connection {
     var body: [UInt8] = []
     /// When the head of this request was read.
     var askedAt: UInt64 = 0
+    /// Of a body that is streamed at a least rate: its bytes so far, and nanoseconds its client was waited for; nil: of
+    /// any other.
+    var pace: (bytes: Int, waited: UInt64)?
     var inputEnded = false
     /// The server is working through what was read.
     var isAdvancing = false

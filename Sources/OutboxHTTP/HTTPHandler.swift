@@ -13,8 +13,9 @@ package struct Exchange: Hashable, Sendable {
 package enum BodyPlan: Sendable {
     /// Hand over the whole request; a longer body is refused with 413.
     case collect(bytesMax: Int)
-    /// Hand over the body piece by piece, without end.
-    case stream
+    /// Hand over the body piece by piece, without end. With a least rate the client must keep it, as with a body that is
+    /// collected; without one it may take its time between two pieces.
+    case stream(hasLeastRate: Bool)
     /// Answer now, read nothing more and close.
     case refuse(HTTPResponse)
 }

@@ -16,7 +16,7 @@ package struct HTTPLimits: Sendable {
     package var headSeconds: Double = 10
     /// Between two pieces of a body, and for a client to take a piece of an answer.
     package var stallSeconds: Double = 30
-    /// A body that is collected must come within this time and a second more for each so many of its bytes.
+    /// A body that is collected, or streamed at a least rate, must come within this time and a second more for each so many of its bytes.
     package var bodySeconds: Double = 60
     package var bodyBytesPerSecondMin: Double = 16_384
     /// Between two requests on a connection.

@@ -83,8 +83,9 @@ extension HTTPServer {
                 return false
             }
             connection.stage = .collecting(head, BodyDecoder(head.body), bytesMax: bytesMax)
-        case .stream:
+        case .stream(let hasLeastRate):
             connection.stage = .streaming(BodyDecoder(head.body), paused: false)
+            connection.pace = hasLeastRate ? (0, 0) : nil
         }
         if head.expectsContinue, head.body != .none, connection.unreadCount == 0 {
             connection.append(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
@@ -142,6 +143,16 @@ extension HTTPServer {
         sweepAt = min(sweepAt, connection.deadline)
     }
 
+    /// As a body that is collected, but for the time its handler takes.
+    private func setStreamDeadline(_ connection: Connection) {
+        setDeadline(connection, limits.stallSeconds)
+        guard let pace = connection.pace else { return }
+        let seconds =
+            limits.bodySeconds + Double(pace.bytes) / limits.bodyBytesPerSecondMin - Double(pace.waited) / 1e9
+        connection.deadline = min(connection.deadline, connection.waitsSince + UInt64(max(0, seconds) * 1e9))
+        sweepAt = min(sweepAt, connection.deadline)
+    }
+
     /// What the handler makes of a body takes as much memory as the body, also when its client has gone. Small ones
     /// are bounded by the number of connections.
     private func hold(_ connection: Connection) {
@@ -190,6 +201,10 @@ extension HTTPServer {
         connection.consume(used)
         let piece = connection.body
         connection.body = []
+        if let pace = connection.pace {
+            let waited = steadyNanoseconds() - connection.waitsSince
+            connection.pace = (pace.bytes + piece.count, pace.waited + waited)
+        }
         if decoder.isDone, piece.isEmpty {
             connection.stage = .answering
             connection.deadline = .max
@@ -198,6 +213,7 @@ extension HTTPServer {
         }
         guard !piece.isEmpty else {
             connection.stage = .streaming(decoder, paused: false)
+            if connection.pace != nil { setStreamDeadline(connection) }
             return false
         }
         connection.stage = .streaming(decoder, paused: true)
@@ -212,7 +228,7 @@ extension HTTPServer {
             return
         }
         connection.stage = .streaming(decoder, paused: false)
-        setDeadline(connection, limits.stallSeconds)
+        setStreamDeadline(connection)
         advance(connection)
         // What is missing will not come any more.
         guard connection.inputEnded, connections[connection.descriptor] === connection else { return }

@@ -25,9 +25,14 @@ extension Frontend {
                 .unavailable, "\(MediaStore.intakesMax) files are being handed in: try again in a moment", retryAfter: 1
             )
         }
+        let own = uploads.values.count { $0.guest.name == guest.name && $0.guest.home == guest.home }
+        guard own < MediaStore.intakesOfOneMax else {
+            throw APIError(
+                .unavailable, "you hand in \(own) files at once: go on when one of them has ended", retryAfter: 1)
+        }
         uploads[exchange] = Visitor(guest: guest, peer: peer)
         parts.media.begin(exchange, try asker(guest, .uploadMedia, head), query, contentType: head["content-type"])
-        return .stream
+        return .stream(hasLeastRate: true)
     }
 
     func getMedia(_ id: String, _ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest) {

@@ -170,13 +170,13 @@ final class Frontend: HTTPHandler {
                 job.visitor = Visitor(guest: guest, peer: peer)
                 job.keyed = try idempotencyKey(head, guest, .stream).map { KeyedBulk($0) }
                 bulks[exchange] = job
-                return .stream
+                return .stream(hasLeastRate: false)
             case .addRecipients(let text) where isNDJSON(head):
                 var upload = CampaignUpload(
                     try asker(guest, route, head), campaign: try campaignID(text), stream: true, limits: limits)
                 upload.visitor = Visitor(guest: guest, peer: peer)
                 recipientUploads[exchange] = upload
-                return .stream
+                return .stream(hasLeastRate: false)
             case .submitBulk, .addRecipients: return .collect(bytesMax: limits.bulkBytesMax)
             case .uploadMedia: return try planUpload(head, guest, peer, exchange)
             default: return .collect(bytesMax: limits.singleBytesMax)

@@ -15,6 +15,8 @@ import OutboxSystem
 final class MediaStore: Sendable {
     /// Files that may come in at a time.
     static let intakesMax = 16
+    /// Of one caller.
+    static let intakesOfOneMax = 12
     static let pieceBytes = 64 << 10
     /// Files on their way out at a time.
     static let sendingMax = 64

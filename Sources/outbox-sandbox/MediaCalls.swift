@@ -17,7 +17,7 @@ extension Sandbox {
             guard let upload = SandboxUpload(phoneNumberID: nil, boundary: nil) else { return .refuse(noRoom) }
             received[exchange] = head.parameter("type") ?? "image/jpeg"
             uploads[exchange] = upload
-            return .stream
+            return .stream(hasLeastRate: false)
         }
         guard path.count == 3, path[2] == "media" else { return nil }
         if let refusal = unauthorized(head) { return .refuse(refusal) }
@@ -27,7 +27,7 @@ extension Sandbox {
         }
         guard let upload = SandboxUpload(phoneNumberID: path[1], boundary: boundary) else { return .refuse(noRoom) }
         uploads[exchange] = upload
-        return .stream
+        return .stream(hasLeastRate: false)
     }
 
     private var noRoom: HTTPResponse { graphError(status: 500, code: 131_000, message: "no room for the file") }

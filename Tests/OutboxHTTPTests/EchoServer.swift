@@ -27,7 +27,11 @@ private final class Echo: HTTPHandler {
 
     func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
         if head.path == "/refuse" { return .refuse(HTTPResponse(status: 403, body: Array("no".utf8))) }
-        return head.path == "/stream" ? .stream : .collect(bytesMax: bodyBytesMax)
+        switch head.path {
+        case "/stream": return .stream(hasLeastRate: false)
+        case "/file": return .stream(hasLeastRate: true)
+        default: return .collect(bytesMax: bodyBytesMax)
+        }
     }
 
     func received(_ request: HTTPRequest, _ exchange: Exchange) {

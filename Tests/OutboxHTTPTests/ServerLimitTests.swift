@@ -59,6 +59,8 @@ import Testing
     /// Says the rest of a request in drips; it is not waited for longer than the whole may take.
     @Test(arguments: [
         ("GET / HTTP/1.1\r\n", "a: b\r\n"), ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "x"),
+        ("POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "x"),
+        ("POST /file HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
     ])
     func dripsDoNotProlongTheTimeOfTheWhole(start: String, drip: String) throws {
         var limits = HTTPLimits()
@@ -72,6 +74,22 @@ import Testing
             usleep(20_000)
         }
         #expect(client.hear()?.status == 408)
+    }
+
+    /// A body that is produced line by line, and a file that keeps the rate.
+    @Test(arguments: [("/stream", "x"), ("/file", String(repeating: "x", count: 65_536))])
+    func whoeverMaySendSlowlyMay(_ path: String, _ piece: String) throws {
+        var limits = HTTPLimits()
+        limits.bodySeconds = 0.1
+        let running = try EchoServer(limits)
+        let client = RawClient(running.path)
+        let length = 10 * piece.utf8.count
+        client.say("POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: \(length)\r\n\r\n\(piece)")
+        for _ in 1..<10 {
+            usleep(30_000)
+            client.say(piece)
+        }
+        #expect(client.hear()?.status == 200)
     }
 
     @Test func aRefusalAfterAHeadHasItsBody() throws {
