@@ -28,6 +28,8 @@ package enum SkipReason: Int64, NamedCase {
     case alwaysQuiet = 4
     /// The person's data was erased.
     case erased = 5
+    /// Another of the campaign's recipients is an address of the same person.
+    case samePerson = 6
 
     package var name: String {
         switch self {
@@ -37,6 +39,7 @@ package enum SkipReason: Int64, NamedCase {
         case .expired: "expired"
         case .alwaysQuiet: "always_quiet"
         case .erased: "erased"
+        case .samePerson: "same_person"
         }
     }
 }

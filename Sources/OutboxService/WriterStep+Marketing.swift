@@ -191,6 +191,7 @@ extension WriterStep {
         if let expiresAt = campaign.settings.expiresAt, expiresAt <= now { return try skip(.expired) }
         if queue.isAlwaysQuiet(recipient.zone, campaign, now: now) { return try skip(.alwaysQuiet) }
         guard queue.line(campaign.line) != nil else { return .stopped("its line was removed") }
+        if try queue.isSamePerson(recipient, account: campaign.account) { return try skip(.samePerson) }
         guard let to = Recipient(recipient.to), case .success(let draft) = draft(to, recipient.variables, campaign)
         else {
             return try skip(.invalid)

@@ -126,6 +126,15 @@ extension Queue {
         return found.sorted { $0.place < $1.place }
     }
 
+    /// Whether another recipient that has its message, or will have it, is the same person.
+    package func isSamePerson(_ recipient: CampaignRecipient, account: Int64) throws -> Bool {
+        guard memory.knowsAliases else { return false }
+        let person = try person(recipient.to, account: account)
+        return try campaigns.isSamePerson.first(
+            .integer(recipient.campaign.rawValue), .text(person), .text(recipient.to), .integer(account)
+        ) { $0.integer(0) != 0 } ?? false
+    }
+
     /// A recipient has its message, which is in the queue since this transaction.
     package func fed(_ recipient: CampaignRecipient, _ message: MessageID) throws {
         try campaigns.feed.run(

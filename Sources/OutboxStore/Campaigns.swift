@@ -296,6 +296,8 @@ final class CampaignStatements {
     let add: Statement
     /// The first that wait in a zone; index campaign_recipient_pending.
     let pending: Statement
+    /// Whether a campaign has a person under another address; one row by each address: campaign_recipient_once.
+    let isSamePerson: Statement
     /// One row by primary key; so does the next.
     let feed: Statement
     let skip: Statement
@@ -332,6 +334,14 @@ final class CampaignStatements {
             SELECT place, recipient, variables FROM campaign_recipient
             WHERE campaign = :campaign AND zone = :zone AND message IS NULL AND skipped IS NULL
             ORDER BY place LIMIT :limit
+            """)
+        isSamePerson = try prepare(
+            """
+            SELECT EXISTS (SELECT 1 FROM campaign_recipient
+                WHERE campaign = :campaign AND recipient = :person AND recipient <> :address AND skipped IS NULL)
+            OR EXISTS (SELECT 1 FROM alias AS a CROSS JOIN campaign_recipient AS r
+                ON r.campaign = :campaign AND r.recipient = a.address AND r.message IS NOT NULL
+                WHERE a.account = :account AND a.person = :person AND a.address <> :address)
             """)
         feed = try prepare(
             "UPDATE campaign_recipient SET message = :message WHERE campaign = :campaign AND place = :place")

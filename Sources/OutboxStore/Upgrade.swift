@@ -223,7 +223,7 @@ private let steps: [(version: Int64, sql: String)] = [
             variables TEXT    NOT NULL,  -- JSON: texts by name
             zone      TEXT    NOT NULL,  -- RecipientZone
             message   INTEGER,
-            skipped   INTEGER CHECK (skipped BETWEEN 0 AND 5),  -- SkipReason
+            skipped   INTEGER CHECK (skipped BETWEEN 0 AND 15),  -- SkipReason
             PRIMARY KEY (campaign, place),
             CHECK (message IS NULL OR skipped IS NULL)
         ) STRICT, WITHOUT ROWID;

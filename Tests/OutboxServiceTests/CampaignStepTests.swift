@@ -224,6 +224,20 @@ import Testing
         #expect(try desk.campaign(id).state == .completed)
     }
 
+    @Test(arguments: [["US.1349120865530274191", "14155551000"], ["14155551000", "US.1349120865530274191"]])
+    func whoIsKnownByTwoAddressesGetsItOnce(_ addresses: [String]) throws {
+        let desk = try CampaignDesk()
+        for (round, recipients) in [addresses.filter { $0.hasPrefix("US.") }, addresses].enumerated() {
+            let id = try desk.create()
+            try desk.add(recipients, to: id)
+            _ = try desk.order(.launch, id)
+            desk.run { _ in .accepted(wamid: "wamid.\(round)", person: "14155551000") }
+            #expect(desk.counts(id).skipped == (round == 0 ? [:] : [.samePerson: 1]))
+            #expect(desk.counts(id).messages == 1)
+            #expect(try desk.campaign(id).state == .completed)
+        }
+    }
+
     @Test func whatHasNoTimeLeftIsSkipped() throws {
         let desk = try CampaignDesk(perSecond: 1)
         let id = try desk.create(expiresAt: desk.desk.now + .seconds(30))
