@@ -3,11 +3,13 @@ package import OutboxCore
 /// A call of one of the hosted systems whose clients outboxd serves unchanged; see outboxd-compat(7).
 package enum HostedCall: Equatable, Sendable {
     case whatsAPI(WhatsAPICall)
+    case aircall(AircallCall)
 
     /// The least a caller must be to make it.
     package var role: Role {
         switch self {
         case .whatsAPI(let call): call.role
+        case .aircall(let call): call.role
         }
     }
 
@@ -16,6 +18,7 @@ package enum HostedCall: Equatable, Sendable {
         switch self {
         case .whatsAPI(.list): true
         case .whatsAPI: false
+        case .aircall(let call): call.takesParameters
         }
     }
 

@@ -15,7 +15,7 @@ package struct MessageBody: Equatable, Sendable {
 
     private static let ownFields = [
         "line", "to", "sendAt", "expiresAt", "priority", "metadata", "dryRun", "fallback", "order", "whenFull",
-        "onUnknown", "simulate",
+        "onUnknown", "simulate", "closedWindow",
     ]
     // Nearly all messages have the first ones alone.
     private static let fields =
@@ -70,6 +70,7 @@ package struct MessageBody: Equatable, Sendable {
         let anyOrder = reader.choice("order", { ["given": false, "any": true][$0] }, ["given", "any"]) ?? false
         let whenFull = reader.choice("whenFull", WhenFull.self)
         let onUnknown = reader.choice("onUnknown", UnknownPolicy.self)
+        let failsOutside = reader.choice("closedWindow", { ["fail": true][$0] }, ["fail"]) ?? false
         let fallback = fallback(&reader, path)
         let metadata = metadata(&reader)
         let dryRun = reader.bool("dryRun") ?? false
@@ -81,6 +82,7 @@ package struct MessageBody: Equatable, Sendable {
         draft.anyOrder = anyOrder
         draft.whenFull = whenFull
         draft.onUnknown = onUnknown
+        draft.failsOutsideWindow = failsOutside
         draft.mention = content.mention
         draft.media = media?.name
         draft.isChecked = content.isChecked

@@ -32,6 +32,8 @@ package struct Draft: Equatable, Sendable {
     package var whenFull: WhenFull?
     /// What to do when its outcome stays unknown; nil: as the line says.
     package var onUnknown: UnknownPolicy?
+    /// Taken though the person's window is closed, to fail at its turn if it still is.
+    package var failsOutsideWindow = false
     /// The message it answers or reacts to.
     package var mention: Mention?
     /// The file it names.

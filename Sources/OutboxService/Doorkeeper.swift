@@ -103,9 +103,11 @@ final class Doorkeeper: Sendable {
     /// What a local caller without a key may do.
     func role(of peer: Peer) -> Role { state.withLock { $0.access }.standing(of: peer).role }
 
-    /// Who calls. On a socket that is no Unix socket a key is needed for all that is not everybody's.
-    func identify(_ head: RequestHead, _ peer: Peer, now: Timestamp) throws(APIError) -> Guest {
-        var guest = try person(head, peer, now)
+    /// Who calls. On a socket that is no Unix socket a key is needed for all that is not everybody's. `takesLogin`: it
+    /// may come as the password of a Basic login, too, whatever the name (RFC 7617).
+    func identify(_ head: RequestHead, _ peer: Peer, now: Timestamp, takesLogin: Bool = false) throws(APIError) -> Guest
+    {
+        var guest = try person(head, peer, now, takesLogin)
         guard let wanted = head["outboxd-account"] else { return guest }
         let isClear = head.headers.count { $0.name == "outboxd-account" } == 1
         let (account, home) = state.withLock { state in
@@ -121,10 +123,12 @@ final class Doorkeeper: Sendable {
         return guest
     }
 
-    private func person(_ head: RequestHead, _ peer: Peer, _ now: Timestamp) throws(APIError) -> Guest {
+    private func person(
+        _ head: RequestHead, _ peer: Peer, _ now: Timestamp, _ takesLogin: Bool
+    ) throws(APIError) -> Guest {
         if let authorization = head["authorization"] {
             let isClear = head.headers.count { $0.name == "authorization" } == 1
-            guard isClear, let key = key(authorization, now) else {
+            guard isClear, let text = Self.key(in: authorization, takesLogin), let key = key(text, now) else {
                 throw APIError(
                     .unauthorized,
                     "the key is not known: give Authorization: Bearer and a key made by outboxctl key add, or none "
@@ -146,13 +150,24 @@ final class Doorkeeper: Sendable {
         return Guest(name: .user(uid), role: standing.role, home: account, account: account)
     }
 
-    private func key(_ authorization: String, _ now: Timestamp) -> AccessKey? {
+    private static func key(in authorization: String, _ takesLogin: Bool) -> String? {
         let parts = authorization.split(separator: " ", omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer", AccessKey.isKey(String(parts[1])) else {
-            return nil
+        guard parts.count == 2 else { return nil }
+        switch parts[0].lowercased() {
+        case "bearer": return String(parts[1])
+        case "basic" where takesLogin:
+            guard let login = Base64.bytes(parts[1]), let colon = login.firstIndex(of: UInt8(ascii: ":")) else {
+                return nil
+            }
+            return String(validating: login[(colon + 1)...], as: UTF8.self)
+        default: return nil
         }
+    }
+
+    private func key(_ text: String, _ now: Timestamp) -> AccessKey? {
+        guard AccessKey.isKey(text) else { return nil }
         // What is looked up is a hash: how long that takes tells nothing of a key.
-        let hash = sha256(Array(parts[1].utf8))
+        let hash = sha256(Array(text.utf8))
         guard let key = state.withLock({ $0.keys[hash] }) else { return nil }
         if key.hash != hash, key.old.map({ $0.until <= now }) ?? true { return nil }
         return key

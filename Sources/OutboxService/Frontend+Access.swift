@@ -11,7 +11,7 @@ extension Frontend {
     func admit(_ route: Route, _ head: RequestHead, _ peer: Peer) throws(APIError) -> Guest {
         let guest: Guest
         do throws(APIError) {
-            guest = try parts.door.identify(head, peer, now: now)
+            guest = try parts.door.identify(head, peer, now: now, takesLogin: route.dialect?.takesLogin ?? false)
         } catch {
             // What everybody may ask for needs no name, and health checks bring anything along.
             if route.role == .none { return .anybody }

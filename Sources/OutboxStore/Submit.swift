@@ -140,7 +140,9 @@ extension Queue {
         }
         if let refusal = try marketingRefusal(of: draft, to: person, line, later: later, now) { return refusal }
         // Whether a window is open at a later time only that time can tell.
-        if draft.template == nil, draft.fallback == nil, later == nil, line.settings.closedWindow == .refuse {
+        if draft.template == nil, draft.fallback == nil, later == nil, line.settings.closedWindow == .refuse,
+            !draft.failsOutsideWindow
+        {
             let window = try contact(line.id, person)?.windowUntil
             if !GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax) {
                 return .windowClosed(draft.type == "text" ? "message" : draft.type)

@@ -37,6 +37,12 @@ protocol Dialect {
     static func refusal(_ error: APIError) -> HTTPResponse
     /// The headers that tell of a rate limit.
     static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader]
+    /// A key may come as the password of a Basic login.
+    static var takesLogin: Bool { get }
+}
+
+extension Dialect {
+    static var takesLogin: Bool { false }
 }
 
 /// A translated call whose next answer is awaited.
@@ -50,6 +56,7 @@ extension HostedCall {
     var dialect: any Dialect.Type {
         switch self {
         case .whatsAPI: WhatsAPI.self
+        case .aircall: Aircall.self
         }
     }
 }
@@ -70,6 +77,7 @@ extension Frontend {
         let translation =
             switch call {
             case .whatsAPI(let call): try WhatsAPI(front: self, guest: guest).translate(call, request)
+            case .aircall(let call): try Aircall(front: self, guest: guest).translate(call, request)
             }
         carryOn(translation, request, exchange, guest)
     }

@@ -1,0 +1,291 @@
+import OutboxAPI
+import OutboxCore
+import OutboxHTTP
+import OutboxJSON
+import OutboxMeta
+import OutboxStore
+
+/// Aircall's WhatsApp Public API: a line's registration, its health, its templates; `AircallSending` sends.
+///
+/// An answer is the object itself, without an envelope; a refusal is `{"error": "…", "troubleshoot": "…"}`: what is
+/// wrong, and what to do about it.
+struct Aircall: Dialect {
+    let front: Frontend
+    let guest: Guest
+
+    var parser: JSONParser { front.parser }
+
+    static let takesLogin = true
+    /// What a registered line's `callbackUrl` is told.
+    private static let events = ["message.status_updated", "message.received"]
+
+    /// A number of theirs: a line of ours.
+    struct Number {
+        var name: String
+        var wabaID: String?
+    }
+
+    func translate(_ call: AircallCall, _ request: HTTPRequest) throws(APIError) -> Translation {
+        if let plan = front.plan(of: guest), plan.rawValue < Plan.pro.rawValue {
+            throw APIError(
+                .forbidden,
+                "the account's plan is \(plan.name); these calls need pro or above: PUT /v1/accounts/{name} with "
+                    + "\"plan\": \"pro\"")
+        }
+        switch call {
+        case .configuration(let id):
+            return withNumber(id) { number in
+                withRegistration(of: number) { registration in
+                    guard let registration else { return Self.unregistered(number) }
+                    return .answer(.json(200) { Self.write(url: registration.url, token: nil, to: &$0) })
+                }
+            }
+        case .configure(let id): return configure(id, try AircallConfiguration.read(try front.parse(request.body)))
+        case .removeConfiguration(let id):
+            return withNumber(id) { number in
+                withRegistration(of: number) { registration in
+                    guard let registration else { return Self.unregistered(number) }
+                    let path = "/v1/subscriptions/\(registration.id)"
+                    return ask(OwnCall(.deleteSubscription(registration.id), path)) { _, response in .answer(response) }
+                }
+            }
+        case .status(let id): return status(of: id)
+        case .templates(let id): return try templates(of: id, request.head)
+        case .send: return try send(try AircallMessage.read(try front.parse(request.body)), native: false)
+        case .sendNative: return try send(try AircallMessage.read(try front.parse(request.body)), native: true)
+        }
+    }
+
+    // MARK: Words
+
+    static func refusal(_ error: APIError) -> HTTPResponse {
+        let words = error.details.map { "\($0.field): \($0.message)" }.joined(separator: "; ")
+        var response = refused(
+            error.status, reasonPhrase(error.status), words.isEmpty ? error.message : words)
+        response.headers += HTTPResponse.error(error).passedHeaders
+        return response
+    }
+
+    static func refused(_ status: Int, _ error: String, _ troubleshoot: String) -> HTTPResponse {
+        .json(status) {
+            $0.field("error", error)
+            $0.field("troubleshoot", troubleshoot)
+        }
+    }
+
+    /// `X-AircallApi-Reset` is a time, in seconds since 1970.
+    static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] {
+        [
+            HTTPHeader("x-aircallapi-limit", String(quota.limit)),
+            HTTPHeader("x-aircallapi-remaining", String(quota.remaining)),
+            HTTPHeader("x-aircallapi-reset", String(now.milliseconds / 1000 + Int64(quota.reset))),
+        ]
+    }
+
+    private static func unregistered(_ number: Number) -> Translation {
+        .answer(
+            refused(
+                404, reasonPhrase(404),
+                "the line \(number.name) is not registered: call POST /v1/numbers/\(number.name)/messages/configuration"
+            ))
+    }
+
+    /// What refuses is said in its words, and fields by their names there.
+    func ask(
+        _ call: OwnCall, fields: [String: String] = [:],
+        _ then: @escaping (JSONValue, HTTPResponse) -> Translation
+    ) -> Translation {
+        .ask(call) { response in
+            if var error = response.refusal(parser) {
+                error.details = error.details.map { FieldError(fields[$0.field] ?? $0.field, $0.message) }
+                return .answer(Self.refusal(error))
+            }
+            let body = response.body.isEmpty ? Array("{}".utf8) : response.body
+            guard let answer = try? parser.parse(body) else {
+                return .answer(Self.refusal(APIError(.internalError, "outboxd's own answer could not be read")))
+            }
+            return then(answer, response)
+        }
+    }
+
+    // MARK: Lines
+
+    /// The line of this name, or with this `phoneNumberId`.
+    func withNumber(
+        _ id: String, unknown: APIError? = nil, _ then: @escaping (Number) -> Translation
+    ) -> Translation {
+        ask(OwnCall(.lines, "/v1/lines")) { answer, _ in
+            let lines = answer["data"]?.elements.map { $0 } ?? []
+            let line = lines.first { $0["line"]?.string == id } ?? lines.first { $0["phoneNumberId"]?.string == id }
+            guard let line, let name = line["line"]?.string else {
+                return .answer(Self.refusal(unknown ?? APIError(.notFound, "there is no number \(id)")))
+            }
+            return then(Number(name: name, wabaID: line["wabaId"]?.string))
+        }
+    }
+
+    /// The subscription that registers it; nil: it is not registered.
+    func withRegistration(
+        of number: Number, _ then: @escaping ((id: String, url: String?)?) -> Translation
+    ) -> Translation {
+        ask(OwnCall(.subscriptions, "/v1/subscriptions")) { answer, _ in
+            let own = answer["data"]?.elements.first {
+                $0["line"]?.string == number.name && $0["format"]?.string == CallbackFormat.aircall.name
+            }
+            return then(own?["id"]?.integer.map { (String($0), own?["url"]?.string) })
+        }
+    }
+
+    private func configure(_ id: String, _ wanted: AircallConfiguration) -> Translation {
+        withNumber(id) { number in
+            withRegistration(of: number) { registration in
+                let path = "/v1/subscriptions" + (registration.map { "/\($0.id)" } ?? "")
+                let route = registration.map { Route.putSubscription($0.id) } ?? .subscribe
+                let call = OwnCall(route, path) { json in
+                    json.field("url", wanted.callbackURL)
+                    json.field("line", number.name)
+                    json.field("format", CallbackFormat.aircall.name)
+                    json.array("events") { for event in Self.events { $0.value(event) } }
+                }
+                return ask(call, fields: ["url": "callbackUrl"]) { answer, response in
+                    let data = answer["data"]
+                    let secret = data?["secret"]?.string.flatMap { CallbackSecret(text: $0) }
+                    let token = secret.map(AircallCallback.token)
+                    return .answer(
+                        .json(response.status) { Self.write(url: data?["url"]?.string, token: token, to: &$0) })
+                }
+            }
+        }
+    }
+
+    /// The token, which callbacks bring, is told when it is made.
+    private static func write(url: String?, token: String?, to json: inout JSONWriter) {
+        if let token { json.field("token", token) }
+        json.field("callbackUrl", url)
+        json.field("type", AircallConfiguration.type)
+    }
+
+    // MARK: Health
+
+    private func status(of id: String) -> Translation {
+        withNumber(id) { number in
+            ask(OwnCall(.lineHealth(number.name), "/v1/lines/\(number.name)/health")) { answer, _ in
+                ask(OwnCall(.lineWhy(number.name), "/v1/lines/\(number.name)/why")) { why, _ in
+                    let health = answer["data"]
+                    let standing = AircallStanding(
+                        health, pauses: why["data"]?["pauses"], of: number.name, waits: why["data"])
+                    return .answer(
+                        .json(200) {
+                            $0.field("wabaId", number.wabaID)
+                            $0.field("status", standing.status)
+                            $0.field("canSendMessage", standing.canSend.name)
+                            $0.field("qualityRating", health?["qualityRating"]?.string ?? QualityRating.unknown.name)
+                            $0.field("messagingLimitTier", why["data"]?["pool"]?["tier"]?.string)
+                            $0.field("businessVerificationStatus", nil as String?)
+                        })
+                }
+            }
+        }
+    }
+
+    // MARK: Templates
+
+    /// Meta's words its document has others for.
+    private static let statuses = [
+        "IN_APPEAL": "REJECTED", "LIMIT_EXCEEDED": "DISABLED", "ARCHIVED": "DISABLED", "PENDING_DELETION": "DISABLED",
+        "DELETED": "DISABLED",
+    ]
+
+    private func templates(of id: String, _ head: RequestHead) throws(APIError) -> Translation {
+        guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
+        var query: [String] = []
+        for (name, value) in parameters {
+            switch name {
+            case "status":
+                let words = value.uppercased().split(separator: ",").map(String.init)
+                let all = words + Self.statuses.filter { words.contains($0.value) }.map(\.key).sorted()
+                query.append("status=\(percentEncoded(all.joined(separator: ",")))")
+            case "token": query.append("cursor=\(percentEncoded(value))")
+            case "category", "limit": query.append("\(name)=\(percentEncoded(value))")
+            default:
+                throw .validation([
+                    FieldError(name, "is not known here; known are status, category, limit, token")
+                ])
+            }
+        }
+        let parameterText = query.isEmpty ? "" : "?" + query.joined(separator: "&")
+        return withNumber(id) { number in
+            guard number.wabaID != nil else { return Self.noAccount(number) }
+            let path = "/v1/lines/\(number.name)/templates\(parameterText)"
+            return ask(OwnCall(.lineTemplates(number.name), path), fields: ["cursor": "token"]) { answer, _ in
+                .answer(
+                    .json(200) { json in
+                        json.array("templates") { json in
+                            for template in answer["data"]?.elements.map({ $0 }) ?? [] { write(template, to: &json) }
+                        }
+                        json.object("pageInfo") {
+                            $0.field("nextToken", answer["meta"]?["pagination"]?["cursor"]?.string)
+                        }
+                    })
+            }
+        }
+    }
+
+    private func write(_ object: JSONValue, to json: inout JSONWriter) {
+        json.object { json in
+            for name in ["id", "name", "language", "category"] { json.field(name, object[name]?.string) }
+            let status = object["status"]?.string
+            json.field("status", status.map { Self.statuses[$0] ?? $0 })
+            json.field("components", raw: object["components"]?.raw)
+            json.object("variables") { write(template(from: object)?.needs ?? [], to: &$0) }
+        }
+    }
+
+    /// What `templateParams` has to bring, in its form.
+    private func write(_ needs: [TemplateNeed], to json: inout JSONWriter) {
+        func keys(_ variables: TemplateVariables) -> [String] {
+            switch variables {
+            case .positional(let count): (0..<count).map { String($0 + 1) }
+            case .named(let names): names
+            }
+        }
+        func write(_ key: String, _ kind: String, button: Int? = nil, to json: inout JSONWriter) {
+            json.object {
+                $0.field("key", "{{\(key)}}")
+                $0.field("type", kind)
+                if let button { $0.field("index", button) }
+            }
+        }
+        json.array("header") { json in
+            for need in needs {
+                if case .headerText(let variables) = need {
+                    for key in keys(variables) { write(key, "text", to: &json) }
+                } else if case .headerMedia(let media) = need {
+                    write("1", media.rawValue, to: &json)
+                }
+            }
+        }
+        json.array("body") { json in
+            for case .body(let variables) in needs {
+                for key in keys(variables) { write(key, "text", to: &json) }
+            }
+        }
+        json.array("buttons") { json in
+            for case .button(let index, let need) in needs {
+                switch need {
+                case .url, .oneTimePassword: write("1", "url", button: index, to: &json)
+                case .copyCode: write("1", "copy_code", button: index, to: &json)
+                default: break
+                }
+            }
+        }
+    }
+
+    static func noAccount(_ number: Number) -> Translation {
+        .answer(
+            refused(
+                400, "WABA not configured",
+                "the line \(number.name) has no WhatsApp Business Account: set its wabaId with PUT /v1/lines/\(number.name)"
+            ))
+    }
+}
