@@ -19,7 +19,8 @@ package struct AircallConfiguration: Equatable, Sendable {
 /// /v1/messages/send/whatsapp/native`, which does as `externalNumber`; either name is taken by both.
 ///
 ///     {"lineId": 123, "to": "+14155552671", "text": "Hi"}
-///     {"lineId": 123, "to": "+14155552671", "templateParams": {"id": "700001", "body": [{"key": "{{1}}", "value": "Ann"}]}}
+///     {"lineId": 123, "to": "+14155552671",
+///      "templateParams": {"id": "700001", "body": [{"key": "{{1}}", "value": "Ann"}]}}
 package struct AircallMessage: Equatable, Sendable {
     package enum Content: Equatable, Sendable {
         case text(String)
@@ -29,6 +30,12 @@ package struct AircallMessage: Equatable, Sendable {
     package var line: String
     package var to: String
     package var content: Content
+
+    package init(line: String, to: String, content: Content) {
+        self.line = line
+        self.to = to
+        self.content = content
+    }
 
     package static func read(_ value: JSONValue) throws(APIError) -> AircallMessage {
         var reader = ObjectReader(
@@ -73,6 +80,12 @@ package struct AircallTemplate: Equatable, Sendable {
         package var key: String
         package var value: String
         package var index: Int64?
+
+        package init(key: String, value: String, index: Int64? = nil) {
+            self.key = key
+            self.value = value
+            self.index = index
+        }
     }
 
     package var id: String
@@ -81,6 +94,13 @@ package struct AircallTemplate: Equatable, Sendable {
     package var buttons: [Variable] = []
 
     private static let variablesMax = 100
+
+    package init(id: String, header: [Variable] = [], body: [Variable] = [], buttons: [Variable] = []) {
+        self.id = id
+        self.header = header
+        self.body = body
+        self.buttons = buttons
+    }
 
     static func read(_ reader: inout ObjectReader) -> AircallTemplate? {
         let number = reader["id"]?.integer.map { String($0) }
@@ -102,7 +122,8 @@ package struct AircallTemplate: Equatable, Sendable {
         var variables: [Variable] = []
         for (place, item) in items.enumerated() {
             let path = "templateParams.\(name)[\(place)]."
-            var inner = ObjectReader(item, path: path, known: name == "buttons" ? ["key", "value", "index"] : ["key", "value"])
+            var inner = ObjectReader(
+                item, path: path, known: name == "buttons" ? ["key", "value", "index"] : ["key", "value"])
             let key = item.kind == .object ? inner.requiredString("key", example: "\"{{1}}\"") : nil
             let value = item.kind == .object ? inner.requiredString("value", example: "\"Ann\"") : nil
             let index = inner.integer("index", in: 0...9)

@@ -1,4 +1,4 @@
-package import OutboxCore
+import OutboxCore
 
 /// The calls of Aircall's WhatsApp Public API.
 package enum AircallCall: Equatable, Sendable {

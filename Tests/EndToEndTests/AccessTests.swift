@@ -47,7 +47,7 @@ import Testing
             "campaigns": campaign.json?["data"]?["id"]?.string ?? "", "opt-outs": "14155550177",
             "marketing-caps": "line:main", "media": file.json?["data"]?["id"]?.string ?? "", "messages": message,
             "conversations": own["id"]?.string ?? "", "contacts": own["contactId"]?.string ?? "",
-            "lines": "main", "pools": "main", "cursors": "c", "keys": ownKey.id,
+            "lines": "main", "numbers": "main", "pools": "main", "cursors": "c", "keys": ownKey.id,
             "pauses": String(pause.json?["data"]?["id"]?.integer ?? 0),
             "subscriptions": String(subscription.json?["data"]?["id"]?.integer ?? 0),
         ]
@@ -58,6 +58,7 @@ import Testing
             "templates":
                 #"{"name":"a","language":"en","category":"UTILITY","components":[{"type":"BODY","text":"Hi"}]}"#,
             "subscription": #"{"url":"http://127.0.0.1:9/"}"#,
+            "configuration": #"{"callbackUrl":"http://127.0.0.1:9/"}"#,
         ]
         // What there is one of, or what makes one's own.
         let others = ["retention", "accounts"]

@@ -16,6 +16,7 @@ import jsonschema
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+import answers_aircall
 import outboxd
 
 
@@ -489,6 +490,8 @@ def check(path, port):
     mine = {"Authorization": "Bearer " + asked("POST", "/auth/me/rotate-key")["apiKey"]}
     asked("GET", "/auth/me")
     call("POST", "/auth/me/rotate-key", expected=401)
+
+    answers_aircall.check(document, path, url)
 
     # Files.
     png = b"\x89PNG\r\n\x1a\n" + bytes(100)

@@ -18,8 +18,10 @@ enum AircallCallback {
         String(hexadecimal(hmacSHA256(key: secret.bytes, Array("aircall token".utf8))).prefix(tokenLength))
     }
 
-    /// `event` as our own subscribers get it.
-    static func body(_ event: JSONValue, token: String?) -> [UInt8] {
+    /// `own`: the event as our own subscribers get it; with the token of the newest secret.
+    static func body(_ own: [UInt8], _ secrets: [CallbackSecret], _ parser: JSONParser) -> [UInt8] {
+        // What we wrote we can read.
+        guard let event = try? parser.parse(own) else { return own }
         let name = event["event"]?.string ?? ""
         let at = event["timestamp"]?.string
         var json = JSONWriter(capacity: 512)
@@ -27,13 +29,14 @@ enum AircallCallback {
             json.field("resource", "message")
             json.field("event", name)
             json.field("timestamp", at.flatMap { Timestamp(rfc3339: $0) }.map { $0.milliseconds / 1000 })
-            json.field("token", token)
+            json.field("token", secrets.first.map(token))
             json.object("data") { json in
                 guard let data = event["data"] else { return }
-                if name == "message.received" {
-                    write(received: data, to: &json)
-                } else {
-                    write(status: data, at: at, to: &json)
+                switch name {
+                case "message.received": write(received: data, to: &json)
+                case _ where data["messageId"] != nil: write(status: data, at: at, to: &json)
+                // Of no message, such as a test.
+                default: break
                 }
             }
         }

@@ -10,7 +10,8 @@ struct CallbackWords {
     /// `own`: the event as outboxd words it.
     init(_ own: [UInt8], as format: CallbackFormat, _ secrets: [CallbackSecret], _ parser: JSONParser) {
         switch format {
-        case .outboxd, .aircall, .organization: body = own
+        case .aircall: body = AircallCallback.body(own, secrets, parser)
+        case .outboxd, .organization: body = own
         }
     }
 }
