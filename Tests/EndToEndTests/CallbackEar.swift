@@ -34,7 +34,6 @@ final class CallbackEar: Sendable {
         thread = OutboxSystem.Thread("ear") {
             let server = HTTPServer(listeners: [listener], bell: bell)
             server.run(Ear(server: server, state: state))
-            close(listener.descriptor)
         }
     }
 
