@@ -121,8 +121,10 @@ import Testing
         #expect(reply["body"]?.string == "Thanks" && reply["external_number"]?.string == "+14155552671")
         #expect(reply["direction"]?.string == "inbound" && reply["status"]?.string == "received")
         #expect(reply[path: "contact", "name"]?.string == "Ann" && replies()[0]["token"]?.string == token)
-        let text = try lab.call("POST", Self.proxy, #"{"lineId":106,"to":"14155552671","text":"You are welcome"}"#)
+        let text = try lab.call(
+            "POST", Self.proxy, #"{"lineId":106,"to":"+1 (415) 555-2671","text":"You are welcome"}"#)
         #expect(text.status == 200 && text.json?["body"]?.string == "You are welcome", "\(text.text)")
+        #expect(text.json?["external_number"]?.string == "+14155552671")
         let welcome = try #require(text.json?["id"]?.string)
         #expect(eventually { statuses(ear, welcome).last == "read" })
 
@@ -132,7 +134,18 @@ import Testing
         #expect(told(ear, late).last?[path: "data", "error", "code"]?.integer == 63016)
         #expect(try lab.message(late)["errorCode"]?.string == "131047")
 
+        // What it has no words for is told in ours.
+        let number = try lab.call("GET", "/v1/subscriptions").json?["data"]?.list.first?["id"]?.integer ?? 0
+        #expect(try lab.call("POST", "/v1/subscriptions/\(number)/test").status == 200)
+        let test = try #require(ear.calls.last?.json)
+        #expect(test["event"]?.string == "test" && test["resource"]?.string == "test")
+        #expect(test["token"]?.string == token && test[path: "data", "subscription"]?.integer == number)
+
+        // One that was made otherwise registers it as well, and goes with the other.
+        let second = #"{"url":"\#(ear.url)","line":"main","format":"aircall"}"#
+        #expect(try lab.call("POST", "/v1/subscriptions", second).status == 201)
         #expect(try lab.call("DELETE", Self.place).status == 204)
+        #expect(try lab.call("GET", "/v1/subscriptions").json?["data"]?.list.isEmpty == true)
         try refused(lab, 404, "Not Found", "DELETE", Self.place)
         try refused(lab, 404, "Not Found", "GET", Self.place)
     }

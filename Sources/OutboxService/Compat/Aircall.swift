@@ -43,11 +43,7 @@ struct Aircall: Dialect {
         case .configure(let id): return configure(id, try AircallConfiguration.read(try front.parse(request.body)))
         case .removeConfiguration(let id):
             return withNumber(id) { number in
-                withRegistration(of: number) { registration in
-                    guard let registration else { return Self.unregistered(number) }
-                    let path = "/v1/subscriptions/\(registration.id)"
-                    return ask(OwnCall(.deleteSubscription(registration.id), path)) { _, response in .answer(response) }
-                }
+                removeRegistration(of: number, otherwise: Self.unregistered(number))
             }
         case .status(let id): return status(of: id)
         case .templates(let id): return try templates(of: id, request.head)
@@ -133,6 +129,17 @@ struct Aircall: Dialect {
                 $0["line"]?.string == number.name && $0["format"]?.string == CallbackFormat.aircall.name
             }
             return then(own?["id"]?.integer.map { (String($0), own?["url"]?.string) })
+        }
+    }
+
+    /// Nothing is left of it: two that registered it at once made two.
+    private func removeRegistration(of number: Number, otherwise: Translation) -> Translation {
+        withRegistration(of: number) { registration in
+            guard let registration else { return otherwise }
+            let path = "/v1/subscriptions/\(registration.id)"
+            return ask(OwnCall(.deleteSubscription(registration.id), path)) { _, response in
+                removeRegistration(of: number, otherwise: .answer(response))
+            }
         }
     }
 

@@ -26,18 +26,16 @@ enum AircallCallback {
         let at = event["timestamp"]?.string
         var json = JSONWriter(capacity: 512)
         json.object { json in
-            json.field("resource", "message")
+            json.field("resource", String(name.prefix { $0 != "." }))
             json.field("event", name)
             json.field("timestamp", at.flatMap { Timestamp(rfc3339: $0) }.map { $0.milliseconds / 1000 })
             json.field("token", secrets.first.map(token))
-            json.object("data") { json in
-                guard let data = event["data"] else { return }
-                switch name {
-                case "message.received": write(received: data, to: &json)
-                case _ where data["messageId"] != nil: write(status: data, at: at, to: &json)
-                // Of no message, such as a test.
-                default: break
-                }
+            let data = event["data"]
+            switch name {
+            case "message.received": json.object("data") { write(received: data, to: &$0) }
+            case _ where name.hasPrefix("message."): json.object("data") { write(status: data, at: at, to: &$0) }
+            // It has no words for others: they are ours.
+            default: json.field("data", raw: data?.raw)
             }
         }
         return json.bytes
@@ -48,7 +46,9 @@ enum AircallCallback {
     static func write(
         id: String?, isInbound: Bool, status: String, person: String?, to json: inout JSONWriter
     ) {
-        let digits = person.map { $0.allSatisfy(\.isNumber) ? "+\($0)" : $0 }
+        let digits = person.map { text in
+            Recipient(text).map { $0.isUserID ? $0.text : "+\($0.text)" } ?? text
+        }
         json.field("id", id)
         json.field("direct_link", id.map { "/v1/messages/\($0)" })
         json.field("direction", isInbound ? "inbound" : "outbound")
@@ -66,34 +66,34 @@ enum AircallCallback {
         }
     }
 
-    private static func write(status data: JSONValue, at: String?, to json: inout JSONWriter) {
-        let word = data["status"]?.string ?? ""
+    private static func write(status data: JSONValue?, at: String?, to json: inout JSONWriter) {
+        let word = data?["status"]?.string ?? ""
         let status = ["sent", "delivered", "read", "failed", "cancelled"].contains(word) ? word : "pending"
         write(
-            id: data["messageId"]?.string, isInbound: false, status: status, person: data["to"]?.string, to: &json)
+            id: data?["messageId"]?.string, isInbound: false, status: status, person: data?["to"]?.string, to: &json)
         json.field("updated_at", at)
-        json.field("sent_at", data["sentAt"]?.string)
-        write(number: data["line"]?.string, to: &json)
-        guard let code = data["errorCode"]?.string else { return }
+        json.field("sent_at", data?["sentAt"]?.string)
+        write(number: data?["line"]?.string, to: &json)
+        guard let code = data?["errorCode"]?.string else { return }
         json.object("error") {
             let code = Self.code(code)
             if let number = Int64(code) { $0.field("code", number) } else { $0.field("code", code) }
-            $0.field("message", data["errorMessage"]?.string)
+            $0.field("message", data?["errorMessage"]?.string)
         }
     }
 
     /// Its document's number for a closed window; all others are Meta's there, too.
     private static func code(_ code: String) -> String { code == "131047" ? "63016" : code }
 
-    private static func write(received data: JSONValue, to json: inout JSONWriter) {
+    private static func write(received data: JSONValue?, to json: inout JSONWriter) {
         write(
-            id: data["messageId"]?.string, isInbound: true, status: "received",
-            person: data["contactPhone"]?.string ?? data["contactReplyTo"]?.string, to: &json)
-        json.field("type", data["type"]?.string)
-        json.field("body", data["text"]?.string)
+            id: data?["messageId"]?.string, isInbound: true, status: "received",
+            person: data?["contactPhone"]?.string ?? data?["contactReplyTo"]?.string, to: &json)
+        json.field("type", data?["type"]?.string)
+        json.field("body", data?["text"]?.string)
         json.array("media_details") { json in
             // A file's bytes are at `GET /v1/media/{id}`, by Meta's id.
-            guard let content = data["content"], let id = content["id"]?.string, content["mime_type"] != nil else {
+            guard let content = data?["content"], let id = content["id"]?.string, content["mime_type"] != nil else {
                 return
             }
             json.object {
@@ -102,12 +102,12 @@ enum AircallCallback {
                 $0.field("presigned_url", "/v1/media/\(id)")
             }
         }
-        json.field("created_at", data["timestamp"]?.string)
-        json.field("updated_at", data["timestamp"]?.string)
-        write(number: data["line"]?.string, to: &json)
+        json.field("created_at", data?["timestamp"]?.string)
+        json.field("updated_at", data?["timestamp"]?.string)
+        write(number: data?["line"]?.string, to: &json)
         json.object("contact") {
-            $0.field("id", data["contactId"]?.string)
-            $0.field("name", data["contactName"]?.string)
+            $0.field("id", data?["contactId"]?.string)
+            $0.field("name", data?["contactName"]?.string)
         }
     }
 }
