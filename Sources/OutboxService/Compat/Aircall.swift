@@ -2,10 +2,9 @@ import OutboxAPI
 import OutboxCore
 import OutboxHTTP
 import OutboxJSON
-import OutboxMeta
 import OutboxStore
 
-/// Aircall's WhatsApp Public API: a line's registration, its health, its templates; `AircallSending` sends.
+/// Aircall's WhatsApp Public API: a line's registration and its health. Templates and messages have files of their own.
 ///
 /// An answer is the object itself, without an envelope; a refusal is `{"error": "…", "troubleshoot": "…"}`: what is
 /// wrong, and what to do about it.
@@ -195,104 +194,12 @@ struct Aircall: Dialect {
         }
     }
 
-    // MARK: Templates
-
-    /// Meta's words its document has others for.
-    private static let statuses = [
-        "IN_APPEAL": "REJECTED", "LIMIT_EXCEEDED": "DISABLED", "ARCHIVED": "DISABLED", "PENDING_DELETION": "DISABLED",
-        "DELETED": "DISABLED",
-    ]
-
-    private func templates(of id: String, _ head: RequestHead) throws(APIError) -> Translation {
-        guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
-        var query: [String] = []
-        for (name, value) in parameters {
-            switch name {
-            case "status":
-                let words = value.uppercased().split(separator: ",").map(String.init)
-                let all = words + Self.statuses.filter { words.contains($0.value) }.map(\.key).sorted()
-                query.append("status=\(percentEncoded(all.joined(separator: ",")))")
-            case "token": query.append("cursor=\(percentEncoded(value))")
-            case "category", "limit": query.append("\(name)=\(percentEncoded(value))")
-            default:
-                throw .validation([
-                    FieldError(name, "is not known here; known are status, category, limit, token")
-                ])
-            }
-        }
-        let parameterText = query.isEmpty ? "" : "?" + query.joined(separator: "&")
-        return withNumber(id) { number in
-            guard number.wabaID != nil else { return Self.noAccount(number) }
-            let path = "/v1/lines/\(number.name)/templates\(parameterText)"
-            return ask(OwnCall(.lineTemplates(number.name), path), fields: ["cursor": "token"]) { answer, _ in
-                .answer(
-                    .json(200) { json in
-                        json.array("templates") { json in
-                            for template in answer["data"]?.elements.map({ $0 }) ?? [] { write(template, to: &json) }
-                        }
-                        json.object("pageInfo") {
-                            $0.field("nextToken", answer["meta"]?["pagination"]?["cursor"]?.string)
-                        }
-                    })
-            }
-        }
-    }
-
-    private func write(_ object: JSONValue, to json: inout JSONWriter) {
-        json.object { json in
-            for name in ["id", "name", "language", "category"] { json.field(name, object[name]?.string) }
-            let status = object["status"]?.string
-            json.field("status", status.map { Self.statuses[$0] ?? $0 })
-            json.field("components", raw: object["components"]?.raw)
-            json.object("variables") { write(template(from: object)?.needs ?? [], to: &$0) }
-        }
-    }
-
-    /// What `templateParams` has to bring, in its form.
-    private func write(_ needs: [TemplateNeed], to json: inout JSONWriter) {
-        func keys(_ variables: TemplateVariables) -> [String] {
-            switch variables {
-            case .positional(let count): (0..<count).map { String($0 + 1) }
-            case .named(let names): names
-            }
-        }
-        func write(_ key: String, _ kind: String, button: Int? = nil, to json: inout JSONWriter) {
-            json.object {
-                $0.field("key", "{{\(key)}}")
-                $0.field("type", kind)
-                if let button { $0.field("index", button) }
-            }
-        }
-        json.array("header") { json in
-            for need in needs {
-                if case .headerText(let variables) = need {
-                    for key in keys(variables) { write(key, "text", to: &json) }
-                } else if case .headerMedia(let media) = need {
-                    write("1", media.rawValue, to: &json)
-                }
-            }
-        }
-        json.array("body") { json in
-            for case .body(let variables) in needs {
-                for key in keys(variables) { write(key, "text", to: &json) }
-            }
-        }
-        json.array("buttons") { json in
-            for case .button(let index, let need) in needs {
-                switch need {
-                case .url, .oneTimePassword: write("1", "url", button: index, to: &json)
-                case .copyCode: write("1", "copy_code", button: index, to: &json)
-                default: break
-                }
-            }
-        }
-    }
-
     static func noAccount(_ number: Number) -> Translation {
         .answer(
             refused(
                 400, "WABA not configured",
-                "the line \(number.name) has no WhatsApp Business Account: set its wabaId with PUT /v1/lines/\(number.name)"
+                "the line \(number.name) has no WhatsApp Business Account: set its wabaId with PUT "
+                    + "/v1/lines/\(number.name)"
             ))
     }
 }

@@ -11,7 +11,7 @@ struct AircallStanding {
     var status: String
     var canSend: CanSend
 
-    /// Before Meta was asked nothing is known, and nothing is held back. `waits` is the line's `why`, where it is known.
+    /// Before Meta was asked nothing is known, and nothing is held back. `waits`: the line's `why`, where it was read.
     init(_ health: JSONValue?, pauses: JSONValue?, of line: String, waits: JSONValue? = nil) {
         status = health?["status"]?.string ?? LineStatus.online.name
         canSend = health?["canSendMessage"]?.string.flatMap { CanSend(name: $0) } ?? .available
@@ -33,7 +33,6 @@ struct AircallStanding {
 extension Aircall {
     /// Our names of fields as they are called there.
     private static let fields = ["message": "text", "line": "lineId", "template": "templateParams"]
-    private static let templatesAtOnce = 200
 
     func send(_ message: AircallMessage, native: Bool) throws(APIError) -> Translation {
         let unknown = APIError.validation([
@@ -100,114 +99,6 @@ extension Aircall {
                     + "/v1/lines/\(number.name)/why for the reason"))
     }
 
-    // MARK: Templates
-
-    /// The approved template with this id of Meta's, or this `name/language`.
-    private func withTemplate(
-        _ id: String, _ number: Number, after cursor: String? = nil, _ then: @escaping (Template) -> Translation
-    ) -> Translation {
-        let page = cursor.map { "&cursor=\(percentEncoded($0))" } ?? ""
-        let path = "/v1/lines/\(number.name)/templates?limit=\(Self.templatesAtOnce)\(page)"
-        return ask(OwnCall(.lineTemplates(number.name), path)) { answer, _ in
-            for object in answer["data"]?.elements.map({ $0 }) ?? [] {
-                guard let template = template(from: object),
-                    template.id == id || TemplateName(name: template.name, language: template.language).text == id
-                else { continue }
-                guard template.status == .approved else {
-                    return Self.notApproved("\(template.name) is \(template.status.name) with Meta")
-                }
-                return then(template)
-            }
-            if let next = answer["meta"]?["pagination"]?["cursor"]?.string {
-                return withTemplate(id, number, after: next, then)
-            }
-            return Self.notApproved("the line \(number.name) has no template with the id \(id)")
-        }
-    }
-
-    private static func notApproved(_ why: String) -> Translation {
-        .answer(
-            refused(
-                400, "template not approved",
-                "\(why); GET /v1/numbers/{id}/templates lists those that can be sent"))
-    }
-
-    /// As Meta's components, one for each part that was given something.
-    private func write(_ wanted: AircallTemplate, for template: Template, to json: inout JSONWriter) {
-        let isNamed = template.parameterFormat == .named
-        func texts(_ variables: [AircallTemplate.Variable], to json: inout JSONWriter) {
-            json.array("parameters") { json in
-                for variable in isNamed ? variables : variables.sorted(by: Self.comesFirst) {
-                    json.object {
-                        $0.field("type", "text")
-                        if isNamed { $0.field("parameter_name", variable.key) }
-                        $0.field("text", variable.value)
-                    }
-                }
-            }
-        }
-        if !wanted.header.isEmpty {
-            json.object { json in
-                json.field("type", "header")
-                guard let media = template.headerMedia else { return texts(wanted.header, to: &json) }
-                json.array("parameters") { json in
-                    for variable in wanted.header {
-                        json.object { json in
-                            json.field("type", media.rawValue)
-                            json.object(media.rawValue) { $0.field("link", variable.value) }
-                        }
-                    }
-                }
-            }
-        }
-        if !wanted.body.isEmpty {
-            json.object { json in
-                json.field("type", "body")
-                texts(wanted.body, to: &json)
-            }
-        }
-        for (index, variable, isCoupon) in buttons(wanted, template) {
-            json.object { json in
-                json.field("type", "button")
-                json.field("sub_type", isCoupon ? "copy_code" : "url")
-                json.field("index", String(index))
-                json.array("parameters") {
-                    $0.object {
-                        $0.field("type", isCoupon ? "coupon_code" : "text")
-                        $0.field(isCoupon ? "coupon_code" : "text", variable.value)
-                    }
-                }
-            }
-        }
-    }
-
-    /// `{{2}}` comes before `{{10}}`.
-    private static func comesFirst(_ a: AircallTemplate.Variable, _ b: AircallTemplate.Variable) -> Bool {
-        (Int64(a.key) ?? .max) < (Int64(b.key) ?? .max)
-    }
-
-    /// Buttons that take something, with what they take: where none is given, a login code is that of the body.
-    private func buttons(
-        _ wanted: AircallTemplate, _ template: Template
-    ) -> [(index: Int64, AircallTemplate.Variable, isCoupon: Bool)] {
-        var open: [(index: Int64, isCoupon: Bool, isCode: Bool)] = []
-        for case .button(let index, let need) in template.needs {
-            switch need {
-            case .url: open.append((Int64(index), false, false))
-            case .oneTimePassword: open.append((Int64(index), false, true))
-            case .copyCode: open.append((Int64(index), true, false))
-            default: break
-            }
-        }
-        if wanted.buttons.isEmpty, let code = wanted.body.first, let button = open.first(where: \.isCode) {
-            return [(button.index, code, false)]
-        }
-        return wanted.buttons.enumerated().map { place, variable in
-            let index = variable.index ?? (place < open.count ? open[place].index : Int64(place))
-            return (index, variable, open.first { $0.index == index }?.isCoupon ?? false)
-        }
-    }
-
     // MARK: The queue
 
     /// Text outside the person's window is taken, and fails: its callback tells of it. A full tier is told at once.
@@ -260,17 +151,5 @@ extension Aircall {
         case .lineStopped: return refused(400, "line BLOCKED", error.message)
         default: return refusal(error)
         }
-    }
-}
-
-extension Template {
-    fileprivate var headerMedia: HeaderMedia? {
-        for case .headerMedia(let media) in needs { return media }
-        return nil
-    }
-
-    fileprivate func bodyText(_ parser: JSONParser) -> String? {
-        (try? parser.parse(raw))?["components"]?.elements.first { $0["type"]?.string?.uppercased() == "BODY" }?["text"]?
-            .string
     }
 }
