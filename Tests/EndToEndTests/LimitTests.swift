@@ -97,6 +97,13 @@ import Testing
         let text = #"{"to":"14155551000","message":"hi"}"#
         let refused = try lab.call("POST", "/v1/messages", text)
         #expect(refused.status == 400 && refused.json?[path: "error", "code"]?.string == "63016", "\(refused.text)")
+        let taken = try lab.call(
+            "POST", "/v1/messages", #"{"to":"14155551000","message":"hi","closedWindow":"fail"}"#)
+        let failed = try lab.wait(try #require(taken.json?[path: "data", "id"]?.string), for: "failed")
+        #expect(failed["errorCode"]?.string == "131047")
+        let unknown = try lab.call(
+            "POST", "/v1/messages", #"{"to":"14155551000","message":"hi","closedWindow":"leave"}"#)
+        #expect(unknown.status == 400 && unknown.text.contains(#"must be \"fail\""#), "\(unknown.text)")
         let fallback = try lab.call(
             "POST", "/v1/messages", #"{"to":"14155551000","message":"hi","fallback":{\#(template)}}"#)
         let sent = try lab.wait(try #require(fallback.json?[path: "data", "id"]?.string), for: "read")
