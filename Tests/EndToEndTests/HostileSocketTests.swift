@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct HostileSocketTests {
     /// As outboxd(8) has it, under LIMITS; OUTBOXD_MEMORY_FACTOR times that with a sanitizer's shadow memory.
     private static let memoryKilobytesMax =
-        (640 << 10) * (ProcessInfo.processInfo.environment["OUTBOXD_MEMORY_FACTOR"].flatMap { Int($0) } ?? 1)
+        (640 << 10) * memoryFactor
 
     /// A client that asks as it should is served.
     private func expectServed(_ lab: Lab) throws {
@@ -261,3 +261,6 @@ extension Lab {
         return (Int(fields[12]) ?? 0) + (Int(fields[13]) ?? 0)
     }
 }
+
+/// How many times the memory a program needs with a sanitizer, which holds back what was freed and keeps a shadow of all.
+let memoryFactor = ProcessInfo.processInfo.environment["OUTBOXD_MEMORY_FACTOR"].flatMap { Int($0) } ?? 1

@@ -98,7 +98,7 @@ import Testing
         let answer = try lab.call("POST", "/send-message", #"{"to":"14155552671","message":"hi","dry_run":true}"#)
         let id = try #require(answer.json?[path: "data", "id"]?.string, "\(answer.text)")
         try lab.wait(id, for: "delivered")
-        #expect(try lab.sandbox("GET", "ledger")?["messages"]?.list.isEmpty ?? true)
+        #expect(try lab.sandbox("GET", "ledger")?["data"]?.list.isEmpty == true)
         let timeline = try lab.call("GET", "/messages/\(id)").json?[path: "data", "timeline"]?.list
         #expect(timeline?.map { $0["status"]?.string } == ["queued", "processing", "sent", "delivered"])
     }
