@@ -52,13 +52,15 @@ package struct NumbersBody: Equatable, Sendable {
 /// The body of `POST /v1/onboarding/exchange`: what Embedded Signup hands to the page that began it.
 package struct ExchangeBody: Equatable, Sendable {
     package var code: String
-    package var appID: String
+    /// Nil: what the secret `app.NAME.id` holds.
+    package var appID: String?
     /// Whose secret is taken: `app.NAME.secret`.
     package var app: String
     /// The line to make, or to give another token.
     package var line: String
     package var phoneNumberID: String
-    package var wabaID: String
+    /// Nil: the one of the token's accounts that has the number.
+    package var wabaID: String?
     package var redirectURI: String?
 
     package static func read(_ value: JSONValue) throws(APIError) -> ExchangeBody {
@@ -68,15 +70,15 @@ package struct ExchangeBody: Equatable, Sendable {
         if let code, !LineBody.isToken(code) {
             reader.refuse("code", "must be 1 to 4096 printable characters without spaces")
         }
-        let appID = LineBody.metaID(&reader, "appId", required: true)
+        let appID = LineBody.metaID(&reader, "appId", required: false)
         let app = reader.string("app") ?? "default"
         if !isLineName(app) { reader.refuse("app", "must be an app's name here: 1 to 64 of a-z, A-Z, 0-9, _ and -") }
         let line = reader.requiredString("line", example: "\"main\"")
         if let line, !isLineName(line) { reader.refuse("line", lineNameRule) }
         let number = LineBody.metaID(&reader, "phoneNumberId", required: true)
-        let waba = LineBody.metaID(&reader, "wabaId", required: true)
+        let waba = LineBody.metaID(&reader, "wabaId", required: false)
         let redirect = reader.string("redirectUri")
-        guard reader.errors.isEmpty, let code, let appID, let line, let number, let waba else {
+        guard reader.errors.isEmpty, let code, let line, let number else {
             throw .validation(reader.errors)
         }
         return ExchangeBody(

@@ -43,6 +43,10 @@ extension Frontend {
     }
 
     func markRead(_ text: String, _ body: [UInt8]) throws(APIError) -> Errand {
+        if text.hasPrefix(WhatsAppID.prefix) {
+            return .markWhatsAppRead(
+                wamid: text, typing: body.isEmpty ? false : try ReadBody.read(try parse(body)).typing)
+        }
         guard let id = codec.id(text, .inbound) else {
             if let sent = codec.id(text) { return .markSentRead(sent) }
             throw APIError(.notFound, "there is no such message")

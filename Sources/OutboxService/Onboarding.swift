@@ -250,21 +250,41 @@ final class OnboardingWorker {
             throw APIError(
                 .conflict, "there is no secret \(name): give the App Secret of Meta's dashboard as one, see outboxd(8)")
         }
+        guard let appID = body.appID ?? parts.secrets.value("app.\(body.app).id") else {
+            throw APIError.validation([
+                FieldError(
+                    "appId", "is missing: give Meta's id of the app, or keep it as the secret app.\(body.app).id")
+            ])
+        }
         let request = endpoint.exchange(
-            code: body.code, appID: body.appID, secret: secret, redirectURI: body.redirectURI,
+            code: body.code, appID: appID, secret: secret, redirectURI: body.redirectURI,
             timeout: Onboarding.patience)
         let token = try need(
             exchangedToken(of: call(request), parser: parser), "the code was not exchanged; a code lives 30 seconds")
+        let waba = try body.wabaID ?? self.account(having: body.phoneNumberID, token)
         let before = try reader.lines(account: account).first { $0.name == body.line }
         var settings =
             before?.settings
             ?? LineSettings(
-                name: body.line, phoneNumberID: body.phoneNumberID, wabaID: body.wabaID, credential: "",
+                name: body.line, phoneNumberID: body.phoneNumberID, wabaID: waba, credential: "",
                 unknownPolicy: .byKind, unknownGrace: LineSettings.unknownGraceDefault, messagesPerSecond: nil)
         settings.phoneNumberID = body.phoneNumberID
-        settings.wabaID = body.wabaID
+        settings.wabaID = waba
         settings.credential = LineBody.tokenSecretName(line: body.line)
         return LineBody(settings: settings, token: token)
+    }
+
+    private func account(having number: String, _ token: String) throws -> String {
+        let facts = try need(
+            tokenFacts(of: call(endpoint.debugToken(token, timeout: Onboarding.patience)), parser: parser),
+            "the token could not be looked at")
+        for node in try accounts(nil, facts, token)
+        where try numbers(of: node.id, token).contains(where: { $0.id == number }) {
+            return node.id
+        }
+        throw APIError(
+            .metaRefused, "none of the token's accounts has the number \(number): give its wabaId",
+            [FieldError("remedy", "begin Embedded Signup anew: the code has been used")])
     }
 }
 

@@ -44,6 +44,7 @@ enum Question: Sendable {
 /// What takes a look at the store first, and is answered by whoever is asked then.
 enum Errand: Sendable {
     case markRead(MessageID, typing: Bool)
+    case markWhatsAppRead(wamid: String, typing: Bool)
     /// A message of ours: that cannot be.
     case markSentRead(MessageID)
     case catchUp(line: String, since: Timestamp)
@@ -183,6 +184,11 @@ struct Answerer {
     func run(_ errand: Errand, _ exchange: Exchange, _ asker: Asker, _ askers: Askers) throws -> HTTPResponse? {
         switch errand {
         case .markRead(let id, let typing): try markRead(id, typing: typing, exchange, asker, askers.calls)
+        case .markWhatsAppRead(let wamid, let typing):
+            guard let id = try reader.inbound(wamid: wamid, account: account) else {
+                throw APIError(.notFound, "there is no such message")
+            }
+            try markRead(id, typing: typing, exchange, asker, askers.calls)
         case .markSentRead(let id):
             guard try reader.message(id, account: account) != nil else {
                 throw APIError(.notFound, "there is no such message")

@@ -74,6 +74,18 @@ extension QueueReader {
         }
     }
 
+    /// By Meta's id of it. One row for each line of the account at most; index inbound_wamid.
+    package func inbound(wamid: String, account: Int64) throws -> MessageID? {
+        let found = try database.prepare(
+            "SELECT id FROM inbound WHERE line = :line AND wamid = :wamid AND wamid IS NOT NULL")
+        for line in try lines(account: account) {
+            if let id = try found.first(.integer(line.id), .text(wamid), body: { MessageID(rawValue: $0.integer(0)) }) {
+                return id
+            }
+        }
+        return nil
+    }
+
     /// Where a message received is answered or marked: its line, and Meta's id of it.
     package func inboundRoute(_ id: MessageID, account: Int64) throws -> (line: Line, wamid: String?)? {
         let route = try database.prepare("SELECT line, wamid FROM inbound WHERE id = :id AND account = :account")
