@@ -1,3 +1,4 @@
+package import OutboxCore
 package import OutboxJSON
 
 /// One wrong field of a request.
@@ -74,6 +75,8 @@ package struct APIError: Error, Equatable, Sendable {
     package var allow: String?
     /// Seconds, for the Retry-After header.
     package var retryAfter: Int64?
+    /// Of `forbidden`: the role that is missing.
+    package var needs: Role?
 
     package init(
         _ code: Code, _ message: String, _ details: [FieldError] = [], status: Int? = nil, allow: String? = nil,

@@ -4,12 +4,19 @@ package import OutboxCore
 package enum HostedCall: Equatable, Sendable {
     case whatsAPI(WhatsAPICall)
     case aircall(AircallCall)
+    case callMissed(CallMissedCall)
+
+    /// One of the system whose paths begin as this one, at which there is nothing; nil: it is nobody's.
+    package static func near(_ path: some StringProtocol) -> HostedCall? {
+        path.hasPrefix("\(CallMissedCall.base)/") ? .callMissed(.accounts) : nil
+    }
 
     /// The least a caller must be to make it.
     package var role: Role {
         switch self {
         case .whatsAPI(let call): call.role
         case .aircall(let call): call.role
+        case .callMissed(let call): call.role
         }
     }
 
@@ -19,10 +26,17 @@ package enum HostedCall: Equatable, Sendable {
         case .whatsAPI(.list): true
         case .whatsAPI: false
         case .aircall(let call): call.takesParameters
+        case .callMissed(let call): call.takesParameters
         }
     }
 
-    package var isBulk: Bool { self == .whatsAPI(.bulk) }
+    package var isBulk: Bool {
+        switch self {
+        case .whatsAPI(let call): call == .bulk
+        case .aircall: false
+        case .callMissed(let call): call.isBulk
+        }
+    }
 }
 
 /// The calls of WhatsAPI (whatsapi.cc, "Developer Docs").

@@ -8,6 +8,9 @@ package struct MediaQuery: Equatable, Sendable {
     package var filename: String?
     /// For which the file is uploaded at once.
     package var line: String?
+    /// The same, by the id of its number, ours or Meta's: in a form that CallMissed's clients send.
+    package var number: String?
+    package var takesNumber = false
 
     package static let filenameLengthMax = 240
 
@@ -34,6 +37,9 @@ package struct MediaQuery: Equatable, Sendable {
                 return "must be 1 to \(Self.filenameLengthMax) bytes without slashes and control characters"
             }
             filename = value
+        case "phone_id" where takesNumber, "phone_number_id" where takesNumber:
+            if number != nil { return "is one number too many: give phone_id or phone_number_id" }
+            number = value
         case "line": line = value
         // Forms made for Meta's own API have it.
         case "messaging_product": return value == "whatsapp" ? nil : "must be \"whatsapp\""

@@ -209,7 +209,8 @@ package enum Route: Equatable, Sendable {
     }
 
     /// Everything there is, as /openapi.json describes it. Where two match, the first counts.
-    package static let places = ownPlaces + WhatsAPICall.places + AircallCall.places
+    package static let places =
+        ownPlaces + WhatsAPICall.places + AircallCall.places + CallMissedCall.places
 
     private static let ownPlaces: [Place] = [
         Place("/v1/messages", ["GET": { _ in .list }, "POST": { _ in .submit }]),

@@ -68,6 +68,10 @@ package struct HTTPRequest: Sendable {
     package var peer: Peer
     /// Which of the server's sockets it came in by.
     package var listener: Int
+
+    package init(head: RequestHead, body: [UInt8], peer: Peer, listener: Int) {
+        (self.head, self.body, self.peer, self.listener) = (head, body, peer, listener)
+    }
 }
 
 package struct HTTPResponse: Equatable, Sendable {

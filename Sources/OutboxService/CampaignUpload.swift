@@ -84,7 +84,7 @@ extension Frontend {
             recipientUploads[exchange] = nil
             let error = APIError(
                 .tooLarge, "line \(upload.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes")
-            return server.respond(exchange, uploaded(upload, error))
+            return respond(exchange, uploaded(upload, error))
         }
         recipientUploads[exchange] = upload
         if upload.waiting.isEmpty { server.resume(exchange) } else { storeNextRecipients(exchange) }
@@ -120,7 +120,7 @@ extension Frontend {
         else {
             if !upload.bodyEnded { return server.resume(exchange) }
             recipientUploads[exchange] = nil
-            return server.respond(exchange, uploaded(upload, nil))
+            return respond(exchange, uploaded(upload, nil))
         }
         let slice = Array(upload.waiting.prefix(limits.sliceMessages))
         upload.waiting.removeFirst(slice.count)
@@ -134,7 +134,7 @@ extension Frontend {
         upload.isUnderWay = false
         func end(_ error: APIError) {
             recipientUploads[exchange] = nil
-            server.respond(exchange, uploaded(upload, error))
+            respond(exchange, uploaded(upload, error))
         }
         switch reply {
         case .marketing(.added(let added?, let refused, _)):
@@ -149,7 +149,7 @@ extension Frontend {
             recipientUploads[exchange] = upload
             if upload.waiting.isEmpty, upload.bodyEnded {
                 recipientUploads[exchange] = nil
-                return server.respond(exchange, uploaded(upload, nil))
+                return respond(exchange, uploaded(upload, nil))
             }
             storeNextRecipients(exchange)
         case .marketing(.added(nil, _, let state?)):
@@ -189,7 +189,7 @@ extension Frontend {
             guard let visitor = upload.visitor, isMeant(visitor) else { continue }
             recipientUploads[exchange] = nil
             let error = APIError(.unauthorized, "the key has ended, or the role was taken away, while the body came")
-            server.respond(exchange, uploaded(upload, error))
+            respond(exchange, uploaded(upload, error))
         }
     }
 }

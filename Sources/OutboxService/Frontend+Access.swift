@@ -23,11 +23,13 @@ extension Frontend {
                 throw APIError(.unauthorized, "this listener needs a key: Authorization: Bearer sk_live_…")
             }
             writeRefusal("it has the role \(guest.role.name), \(route.role.name) is needed", peer)
-            throw APIError(
+            var refusal = APIError(
                 .forbidden,
                 "this needs the role \(route.role.name); you have \(guest.role.name). Roles are given by the settings "
                     + "readers, senders, admins and send-group, see outboxd(8); root and the service's own user may do "
                     + "everything")
+            refusal.needs = route.role
+            throw refusal
         }
         if route.isOfProcess, guest.home != Account.defaultID {
             throw APIError(

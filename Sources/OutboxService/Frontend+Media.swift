@@ -8,11 +8,12 @@ import OutboxSystem
 /// Files on the socket.
 extension Frontend {
     /// The body of a file, which is written to the disk piece by piece.
-    func planUpload(_ head: RequestHead, _ guest: Guest, _ peer: Peer, _ exchange: Exchange) throws(APIError)
-        -> BodyPlan
-    {
+    func planUpload(
+        _ head: RequestHead, _ guest: Guest, _ peer: Peer, _ exchange: Exchange, takesNumber: Bool = false
+    ) throws(APIError) -> BodyPlan {
         guard let parameters = head.query else { throw APIError(.malformed, "the query holds a broken % escape") }
-        let query = try MediaQuery.read(parameters)
+        var query = try MediaQuery.read(parameters)
+        query.takesNumber = takesNumber
         // A form around the file has some bytes of its own.
         var size: Int64 = 0
         if case .length(let length) = head.body {

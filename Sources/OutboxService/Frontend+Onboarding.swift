@@ -37,7 +37,7 @@ extension Frontend {
         do throws(APIError) {
             try put(try result.get(), asker, exchange)
         } catch {
-            server.respond(exchange, .error(error))
+            respond(exchange, .error(error))
         }
     }
 }

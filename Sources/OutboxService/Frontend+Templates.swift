@@ -42,7 +42,7 @@ extension Frontend {
         if draft["dryRun"]?.bool ?? false {
             let name = TemplateName(
                 name: draft["name"]?.string ?? "", language: draft["language"]?.string ?? "")
-            return server.respond(exchange, .checked(line, name))
+            return respond(exchange, .checked(line, name))
         }
         parts.reader.send(exchange, .makeTemplate(line: line, draft), for: asker)
     }

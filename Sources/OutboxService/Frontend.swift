@@ -179,10 +179,12 @@ final class Frontend: HTTPHandler {
                 return .stream(hasLeastRate: false)
             case .submitBulk, .addRecipients: return .collect(bytesMax: limits.bulkBytesMax)
             case .uploadMedia: return try planUpload(head, guest, peer, exchange)
+            case .hosted(.callMissed(.uploadMedia)):
+                return try planCallMissedUpload(head, guest, peer, listener, exchange)
             default: return .collect(bytesMax: limits.singleBytesMax)
             }
         } catch {
-            return .refuse(refusal(error, known))
+            return .refuse(refusal(error, known ?? HostedCall.near(head.path).map { .hosted($0) }))
         }
     }
 
@@ -280,7 +282,10 @@ final class Frontend: HTTPHandler {
     }
 
     func dropped(_ exchange: Exchange) {
-        if uploads.removeValue(forKey: exchange) != nil { parts.media.dropped(exchange) }
+        if uploads.removeValue(forKey: exchange) != nil {
+            parts.media.dropped(exchange)
+            translations[exchange] = nil
+        }
         bulks[exchange] = nil
         recipientUploads[exchange] = nil
     }

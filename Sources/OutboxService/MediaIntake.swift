@@ -142,6 +142,9 @@ final class MediaIntake {
 
     // MARK: The end
 
+    /// Names the line by the id of its number.
+    var number: String? { query.number }
+
     private var named: MediaType? { query.type.flatMap(MediaType.named) ?? statedType.flatMap(MediaType.named) }
 
     private func type() throws(APIError) -> MediaType {

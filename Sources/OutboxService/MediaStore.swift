@@ -187,11 +187,28 @@ final class MediaStore: Sendable {
 
         private func ended(_ exchange: Exchange) {
             attempt(exchange) { (intake) throws(APIError) in
-                let draft = try intake.finish(in: parts.folder)
+                let line = try line(of: intake)
+                var draft = try intake.finish(in: parts.folder)
+                draft.line = line ?? draft.line
                 intakes[exchange] = nil
                 keeping[exchange] = draft.sha256
                 parts.writer.post(.asked(intake.asker, .keepMedia(exchange, draft)))
             }
+        }
+
+        /// Nil: no number was named.
+        private func line(of intake: MediaIntake) throws(APIError) -> String? {
+            guard let number = intake.number else { return nil }
+            let lines: [Line]
+            do {
+                lines = try reader.lines(account: intake.asker.account)
+            } catch {
+                throw APIError(.internalError, "the lines could not be read: \(error)")
+            }
+            guard
+                let line = lines.first(where: { CallMissedID.names(number, $0.settings.phoneNumberID, line: $0.name) })
+            else { throw CallMissedID.unknownNumber }
+            return line.name
         }
 
         private func refuse(_ exchange: Exchange, _ error: APIError) {

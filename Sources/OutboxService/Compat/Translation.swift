@@ -57,6 +57,7 @@ extension HostedCall {
         switch self {
         case .whatsAPI: WhatsAPI.self
         case .aircall: Aircall.self
+        case .callMissed: CallMissed.self
         }
     }
 }
@@ -78,6 +79,7 @@ extension Frontend {
             switch call {
             case .whatsAPI(let call): try WhatsAPI(front: self, guest: guest).translate(call, request)
             case .aircall(let call): try Aircall(front: self, guest: guest).translate(call, request)
+            case .callMissed(let call): try CallMissed(front: self, guest: guest).translate(call, request)
             }
         carryOn(translation, request, exchange, guest)
     }
