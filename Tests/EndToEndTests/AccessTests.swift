@@ -50,6 +50,7 @@ import Testing
             "lines": "main", "numbers": "main", "pools": "main", "cursors": "c", "keys": ownKey.id,
             "pauses": String(pause.json?["data"]?["id"]?.integer ?? 0),
             "subscriptions": String(subscription.json?["data"]?["id"]?.integer ?? 0),
+            "phone_numbers": "106", "templates": "1001",
         ]
         let bodies = [
             "resolve": #"{"as":"failed"}"#, "replay": #"{"from":1}"#, "pool": #"{"tier":"TIER_250"}"#,
@@ -59,13 +60,14 @@ import Testing
                 #"{"name":"a","language":"en","category":"UTILITY","components":[{"type":"BODY","text":"Hi"}]}"#,
             "subscription": #"{"url":"http://127.0.0.1:9/"}"#,
             "configuration": #"{"callbackUrl":"http://127.0.0.1:9/"}"#,
+            "link-bot": #"{"bot_id":null}"#, "autoreply": #"{"enabled":true}"#,
         ]
         // What there is one of, or what makes one's own.
         let others = ["retention", "accounts"]
         var tried = 0
         for place in Route.places where place.template.contains("{") {
             let parts = place.template.split(separator: "/").map(String.init)
-            let kind = parts[0] == "v1" ? parts[1] : parts[0]
+            let kind = parts[0] == "v1" ? parts[1] : parts[0] == "api" ? parts[3] : parts[0]
             if others.contains(kind) { continue }
             let name = try #require(names[kind], "\(place.template) is tried with nothing")
             let path = "/" + parts.map { $0.hasPrefix("{") ? name : $0 }.joined(separator: "/")

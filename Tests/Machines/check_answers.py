@@ -17,6 +17,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 import answers_aircall
+import answers_callmissed
 import outboxd
 
 
@@ -492,6 +493,7 @@ def check(path, port):
     call("POST", "/auth/me/rotate-key", expected=401)
 
     answers_aircall.check(document, path, url)
+    answers_callmissed.check(path, port, document, call, url)
 
     # Files.
     png = b"\x89PNG\r\n\x1a\n" + bytes(100)
