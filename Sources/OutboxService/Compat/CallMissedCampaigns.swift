@@ -161,7 +161,7 @@ extension CallMissed {
             return Self.done(response) {
                 $0.field("days", days)
                 // Of what comes in no statistics are kept.
-                $0.field("inbound", 0)
+                $0.field("inbound", nil as Int64?)
                 $0.field("outbound", sent)
                 $0.field("sent", sent)
                 $0.field("delivered", delivered)
