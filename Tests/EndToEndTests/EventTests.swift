@@ -238,7 +238,7 @@ import Testing
         }
         #expect(count >= 15_000)
         #expect(slow.allSatisfy { $0.client.wasLeft(withinMilliseconds: 60_000) })
-        #expect(try lab.memoryKilobytes() < before + 40_000)
+        #expect(try lab.memoryKilobytes() < before + 40_000 * memoryFactor)
         #expect(try EventReader(lab, "after=0&limit=1").event() != nil)
     }
 
