@@ -50,6 +50,14 @@ package final class IDCodec {
             UInt64(bitPattern: at.milliseconds) << 16 | 0x7000 | first & 0xFFF, 0b10 << 62 | second >> 2)
     }
 
+    /// The same for the same name, here alone: UUIDv8 (RFC 9562, 5.8) of the name's SHA-256 under this file's key.
+    package func text(naming name: String) -> String {
+        let digest = sha256(Array(name.utf8))
+        func word(_ at: Int) -> UInt64 { digest[at..<at + 8].reduce(0) { $0 << 8 | UInt64($1) } }
+        let (high, low) = cipher.scramble(word(0), word(8))
+        return Self.text(high & ~0xF000 | 0x8000, low >> 2 | 0b10 << 62)
+    }
+
     /// What Meta carries along with an attempt.
     func opaque(_ id: MessageID, _ attempt: Int64) -> String { "\(text(id)).\(attempt)" }
 
