@@ -5,6 +5,7 @@ package enum HostedCall: Equatable, Sendable {
     case whatsAPI(WhatsAPICall)
     case aircall(AircallCall)
     case callMissed(CallMissedCall)
+    case organization(OrganizationCall)
 
     /// One of the system whose paths begin as this one, at which there is nothing; nil: it is nobody's.
     package static func near(_ path: some StringProtocol) -> HostedCall? {
@@ -17,6 +18,7 @@ package enum HostedCall: Equatable, Sendable {
         case .whatsAPI(let call): call.role
         case .aircall(let call): call.role
         case .callMissed(let call): call.role
+        case .organization(let call): call.role
         }
     }
 
@@ -27,6 +29,7 @@ package enum HostedCall: Equatable, Sendable {
         case .whatsAPI: false
         case .aircall(let call): call.takesParameters
         case .callMissed(let call): call.takesParameters
+        case .organization(let call): call.takesParameters
         }
     }
 

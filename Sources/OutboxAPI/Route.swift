@@ -29,6 +29,7 @@ package enum Route: Equatable, Sendable {
     case putLine(String)
     case deleteLine(String)
     case lineHealth(String)
+    case lineMessages(String)
     case lineTemplates(String)
     case makeTemplate(String)
     case syncTemplates(String)
@@ -110,7 +111,8 @@ package enum Route: Equatable, Sendable {
         case .analytics: .read
         case .putAccount: .admin
         case .health, .openAPI, .llms: .none
-        case .list, .message, .lines, .line, .status, .lineHealth, .lineTemplates, .lineWhy, .why, .pools, .pool,
+        case .list, .message, .lines, .line, .status, .lineHealth, .lineMessages, .lineTemplates, .lineWhy, .why,
+            .pools, .pool,
             .pauses, .retention, .events, .cursors, .cursor, .conversations, .conversation, .conversationMessages,
             .contacts, .contact, .subscriptions, .subscription, .deliveries, .queue, .accounts, .template,
             .previewTemplate, .mediaList, .media, .campaigns, .campaign,
@@ -146,7 +148,7 @@ package enum Route: Equatable, Sendable {
         switch self {
         case .hosted(let call): call.takesParameters
         case .list, .health, .events, .conversations, .conversationMessages, .contacts, .deliveries, .lineTemplates,
-            .mediaList, .uploadMedia:
+            .lineHealth, .lineMessages, .mediaList, .uploadMedia:
             true
         case .analytics, .campaigns, .campaignRecipients, .optOuts: true
         default: false
@@ -193,7 +195,7 @@ package enum Route: Equatable, Sendable {
         }
 
         /// The routes get what stands for each part in braces, in their order.
-        fileprivate init(_ template: String, named: KeyValuePairs<String, @Sendable ([String]) -> Route>) {
+        init(_ template: String, named: KeyValuePairs<String, @Sendable ([String]) -> Route>) {
             self.template = template
             parts = template.split(separator: "/").map(String.init)
             routes = named.map { (method: $0.key, route: $0.value) }
@@ -210,7 +212,7 @@ package enum Route: Equatable, Sendable {
 
     /// Everything there is, as /openapi.json describes it. Where two match, the first counts.
     package static let places =
-        ownPlaces + WhatsAPICall.places + AircallCall.places + CallMissedCall.places
+        ownPlaces + WhatsAPICall.places + AircallCall.places + CallMissedCall.places + OrganizationCall.places
 
     private static let ownPlaces: [Place] = [
         Place("/v1/messages", ["GET": { _ in .list }, "POST": { _ in .submit }]),
@@ -230,6 +232,7 @@ package enum Route: Equatable, Sendable {
         Place("/v1/lines", ["GET": { _ in .lines }]),
         Place("/v1/lines/{line}", ["GET": { .line($0) }, "PUT": { .putLine($0) }, "DELETE": { .deleteLine($0) }]),
         Place("/v1/lines/{line}/health", ["GET": { .lineHealth($0) }]),
+        Place("/v1/lines/{line}/messages", ["GET": { .lineMessages($0) }]),
         Place("/v1/lines/{line}/templates", ["GET": { .lineTemplates($0) }, "POST": { .makeTemplate($0) }]),
         Place("/v1/lines/{line}/template-sync", ["POST": { .syncTemplates($0) }]),
         Place("/v1/lines/{line}/templates/{name}", named: ["DELETE": { .removeTemplates($0[0], name: $0[1]) }]),

@@ -14,10 +14,10 @@ package struct SubscriptionBody: Equatable, Sendable {
         let url = reader.requiredString("url", example: "\"https://example.com/outbox\"")
         if let url, let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP) { reader.refuse("url", problem) }
         let line = reader.string("line")
-        let events = events(&reader)
-        let active = reader.bool("active") ?? true
         let format = reader.choice("format", CallbackFormat.self) ?? .outboxd
-        let secret = secret(&reader)
+        let events = events(&reader, format)
+        let active = reader.bool("active") ?? true
+        let secret = secret(&reader, isAny: format.takesAnySecret)
         let after = reader.integer("after", in: 0...Int64.max)
         guard reader.errors.isEmpty, let url else { throw .validation(reader.errors) }
         return SubscriptionBody(
@@ -25,35 +25,36 @@ package struct SubscriptionBody: Equatable, Sendable {
             secret: secret, after: after)
     }
 
-    /// The body of `POST …/rotate`: a secret, if not one is to be made.
+    /// The body of `POST …/rotate`: a secret, if not one is to be made; whether the format takes it is not looked at.
     package static func readSecret(_ value: JSONValue) throws(APIError) -> CallbackSecret? {
         var reader = ObjectReader(value, path: "", known: ["secret"])
-        let secret = secret(&reader)
+        let secret = secret(&reader, isAny: true)
         guard reader.errors.isEmpty else { throw .validation(reader.errors) }
         return secret
     }
 
-    private static func secret(_ reader: inout ObjectReader) -> CallbackSecret? {
+    private static func secret(_ reader: inout ObjectReader, isAny: Bool) -> CallbackSecret? {
         guard let text = reader.string("secret") else { return nil }
-        let secret = CallbackSecret(text: text)
-        if secret == nil { reader.refuse("secret", CallbackSecret.rule) }
+        let secret = CallbackSecret(text: text) ?? (isAny ? CallbackSecret(plain: text) : nil)
+        if secret == nil { reader.refuse("secret", isAny ? CallbackSecret.plainRule : CallbackSecret.rule) }
         return secret
     }
 
     /// In the order of the table; nil: all.
-    private static func events(_ reader: inout ObjectReader) -> [String]? {
+    private static func events(_ reader: inout ObjectReader, _ format: CallbackFormat) -> [String]? {
         guard let value = reader["events"] else { return nil }
         let names = value.elements.map { $0.string ?? "" }
         guard value.kind == .array, !names.isEmpty else {
             reader.refuse("events", "must be an array of names of events; leave it out for all of them")
             return nil
         }
-        for name in Set(names).sorted() where !EventKind.publicNames.contains(name) {
-            let known = EventKind.publicNames.joined(separator: ", ")
+        let all = format.eventNames
+        for name in Set(names).sorted() where !all.contains(name) {
+            let known = all.joined(separator: ", ")
             reader.refuse("events", "\"\(beginning(of: name))\" is no event; there are \(known)")
             return nil
         }
-        return EventKind.publicNames.filter { names.contains($0) }
+        return all.filter { names.contains($0) }
     }
 }
 

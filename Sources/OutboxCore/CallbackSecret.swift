@@ -1,12 +1,21 @@
-/// A key that signs calls, written as Standard Webhooks has it: `whsec_` and Base64 of 24 to 64 bytes.
+/// A key that signs calls: written as Standard Webhooks has it, `whsec_` and Base64 of 24 to 64 bytes, or, where the
+/// format of the calls has it so, any text, whose bytes are the key.
 package struct CallbackSecret: Equatable, Sendable {
     package let bytes: [UInt8]
+    /// The text, where it is not written as the standard has it.
+    private var plain: String?
 
     package static let sizes = 24...64
     /// Of one that is made here.
     package static let sizeMade = 32
+    /// Characters of any text.
+    private static let plainLengths = 16...256
     private static let prefix = "whsec_"
+    /// Before any text in a file.
+    private static let plainMark = "text:"
     package static let rule = "must be whsec_ and the Base64 of 24 to 64 random bytes"
+    package static let plainRule =
+        "must have 16 to 256 characters, none of them a control character, no space at an end"
 
     /// Nil for a size that is not allowed.
     package init?(bytes: [UInt8]) {
@@ -21,10 +30,35 @@ package struct CallbackSecret: Equatable, Sendable {
         self.init(bytes: bytes)
     }
 
-    package var text: String { Self.prefix + Base64.text(bytes) }
+    /// Nil for a text that is too short, too long, or would not be found again in its file.
+    package init?(plain text: some StringProtocol) {
+        let scalars = text.unicodeScalars
+        guard Self.plainLengths.contains(scalars.count), text.first?.isWhitespace == false,
+            text.last?.isWhitespace == false,
+            scalars.allSatisfy({ $0.properties.generalCategory != .control && !$0.properties.isNewline })
+        else { return nil }
+        bytes = Array(text.utf8)
+        plain = String(text)
+    }
+
+    package var text: String { plain ?? Self.prefix + Base64.text(bytes) }
+
+    /// It is written as the standard has it.
+    package var isStandard: Bool { plain == nil }
+
+    /// As it stands in a file.
+    package var line: String { plain.map { Self.plainMark + $0 } ?? text }
 
     /// The one or two in a file, a line each, the newest first.
     package static func all(in file: String) -> [CallbackSecret] {
-        file.split(whereSeparator: \.isNewline).compactMap { CallbackSecret(text: $0) }
+        file.split(whereSeparator: \.isNewline).compactMap { line in
+            line.hasPrefix(plainMark)
+                ? CallbackSecret(plain: line.dropFirst(plainMark.count)) : CallbackSecret(text: line)
+        }
     }
+}
+
+extension Unicode.Scalar.Properties {
+    /// The line and paragraph separators, besides those that are control characters.
+    fileprivate var isNewline: Bool { generalCategory == .lineSeparator || generalCategory == .paragraphSeparator }
 }

@@ -43,7 +43,7 @@ package struct SubscriptionSettings: Equatable, Sendable {
     package var url: String
     /// Its name; nil: all.
     package var line: String?
-    /// Public names of events; nil: all but what operators do, those of later versions included.
+    /// Names of events as the format has them; nil: all but what operators do, those of later versions included.
     package var events: [String]?
     package var isActive: Bool
     package var format: CallbackFormat
@@ -63,8 +63,9 @@ package struct SubscriptionSettings: Equatable, Sendable {
     package var kindsMask: Int64 {
         EventKind.allCases.reduce(0) { mask, kind in
             // Programs are told of messages; who changed what is for those who name it.
-            guard let name = kind.publicName, events?.contains(name) ?? (kind != .operatorChange) else { return mask }
-            return mask | 1 << kind.rawValue
+            let names = format.names(of: kind)
+            let isWanted = events.map { names.contains(where: $0.contains) } ?? (kind != .operatorChange)
+            return names.isEmpty || !isWanted ? mask : mask | 1 << kind.rawValue
         }
     }
 }

@@ -76,7 +76,7 @@ extension CallerStep {
         var json = JSONWriter(capacity: 512)
         let name = logged.write(to: &json, codec, parser)
         let question = try question(logged, to: subscription)
-        let words = CallbackWords(json.bytes, as: subscription.settings.format, secrets, parser)
+        let words = try words(json.bytes, logged.kind, for: subscription, secrets)
         // One more than may be, so that one too many is seen.
         let request = CallbackSigning.request(
             to: url, id: name, words, secrets: secrets,

@@ -41,8 +41,14 @@ extension CallerStep {
             $0.field("timestamp", now.rfc3339)
             $0.object("data") { $0.field("subscription", id) }
         }
+        let words: CallbackWords
+        do {
+            words = try self.words(json.bytes, nil, for: subscription, secrets)
+        } catch {
+            outputs.log.append(LogLine(.error, .readFailed, "a test could not be put into words: \(error)"))
+            return refuse(APIError(.internalError, "the database could not be read; the journal says why"))
+        }
         tests += 1
-        let words = CallbackWords(json.bytes, as: subscription.settings.format, secrets, parser)
         let request = CallbackSigning.request(to: url, id: name, words, secrets: secrets, now: now)
         outputs.calls.append(
             (request, CallbackCall(subscription: id, event: nil, exchange: exchange, startedAt: tick)))

@@ -82,6 +82,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
 
     let reader: CallbackReader
     let log: LogReader
+    let store: QueueReader
     let codec: IDCodec
     let secret: (String) -> String?
     let allowsHTTP: () -> Bool
@@ -101,6 +102,7 @@ final class CallerStep<Chance: RandomNumberGenerator> {
     ) throws {
         reader = try CallbackReader(queueReader)
         log = try LogReader(queueReader)
+        store = queueReader
         codec = queueReader.codec
         self.chance = chance
         self.secret = secret

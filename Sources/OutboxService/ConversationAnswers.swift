@@ -6,11 +6,23 @@ import OutboxMeta
 import OutboxStore
 import OutboxSystem
 
+/// Which messages of a list: those before one, or a page by its number.
+struct PagePlace: Sendable {
+    var before: MessageID?
+    /// Counted from 1.
+    var page: Int?
+    var offset = 0
+    var limit: Int
+}
+
 /// Answers about people and what they and the lines wrote to each other.
 extension Answerer {
-    func conversations(_ filter: ConversationFilter) throws -> HTTPResponse {
+    /// `page` is its number; nil: nobody counts.
+    func conversations(_ filter: ConversationFilter, page number: Int?) throws -> HTTPResponse {
         let page = try reader.conversations(filter, account: account)
-        return .page(limit: filter.limit, cursor: page.next.map { reader.codec.text($0, .inbound) }) {
+        let total = try number.map { _ in try reader.conversationCount(filter, account: account) }
+        let cursor = page.next.map { reader.codec.text($0, .inbound) }
+        return .page(limit: filter.limit, page: number, total: total, cursor: cursor) {
             for conversation in page.items { write(conversation, to: &$0) }
         }
     }
@@ -20,10 +32,26 @@ extension Answerer {
         return .json(200) { write(conversation, to: &$0, name: "data") }
     }
 
-    func conversationMessages(_ id: MessageID, before: MessageID?, limit: Int) throws -> HTTPResponse {
-        let page = try reader.messages(of: found(id), before: before, limit: limit, account: account)
-        let next = page.next.flatMap { next in page.items.last { $0.id == next } }
-        return .page(limit: limit, cursor: next.map(idText)) { json in
+    func conversationMessages(_ id: MessageID, _ place: PagePlace) throws -> HTTPResponse {
+        let conversation = try found(id)
+        let page = try reader.messages(
+            of: conversation, before: place.before, offset: place.offset, limit: place.limit, account: account)
+        let total = try place.page.map { _ in try reader.messageCount(of: conversation, account: account) }
+        return answer(page, place, total)
+    }
+
+    func lineMessages(_ name: String, _ place: PagePlace) throws -> HTTPResponse {
+        let line = try line(name)
+        let page = try reader.messages(of: line, before: place.before, offset: place.offset, limit: place.limit)
+        let total = try place.page.map { _ in try reader.messageCount(of: line) }
+        return answer(page, place, total)
+    }
+
+    private func answer(_ page: Page<ConversationEntry>, _ place: PagePlace, _ total: Int?) -> HTTPResponse {
+        let cursor = page.next.map { next in
+            page.items.last { $0.id == next }.map(idText) ?? reader.codec.text(next)
+        }
+        return .page(limit: place.limit, page: place.page, total: total, cursor: cursor) { json in
             for entry in page.items {
                 switch entry {
                 case .received(let message): write(message, to: &json, payload: false)

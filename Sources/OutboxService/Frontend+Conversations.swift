@@ -6,22 +6,47 @@ import OutboxStore
 /// Requests about people and what they wrote.
 extension Frontend {
     func conversations(_ head: RequestHead) throws(APIError) -> Question {
-        let query = try PageQuery.read(try parameters(head), filters: ["line", "contact"])
+        let query = try PageQuery.read(try parameters(head), filters: ["line", "contact"], isCounted: true)
         var filter = ConversationFilter()
         filter.line = query.filters["line"]
         filter.limit = query.limit
+        filter.offset = query.offset
         if let text = query.filters["contact"] {
             guard let contact = codec.id(text, .contact) else { throw APIError(.notFound, "there is no such contact") }
             filter.contact = contact
         }
         filter.before = try cursor(query.cursor, .inbound)
-        return .conversations(filter)
+        return .conversations(filter, page: query.page)
     }
 
     func conversationMessages(_ text: String, _ head: RequestHead) throws(APIError) -> Question {
-        let query = try PageQuery.read(try parameters(head))
-        return .conversationMessages(
-            try conversationID(text), before: try cursor(query.cursor, .inbound, .message), limit: query.limit)
+        .conversationMessages(try conversationID(text), try place(head))
+    }
+
+    func lineMessages(_ name: String, _ head: RequestHead) throws(APIError) -> Question {
+        .lineMessages(name, try place(head))
+    }
+
+    private func place(_ head: RequestHead) throws(APIError) -> PagePlace {
+        let query = try PageQuery.read(try parameters(head), isCounted: true)
+        return PagePlace(
+            before: try cursor(query.cursor, .inbound, .message), page: query.page, offset: query.offset,
+            limit: query.limit)
+    }
+
+    /// Whether Meta is asked anew though what is known is not old.
+    func asksAnew(_ head: RequestHead) throws(APIError) -> Bool {
+        var anew = false
+        for (name, value) in try parameters(head) {
+            guard name == "refresh" else {
+                throw .validation([FieldError(name, "is not known here; known is refresh")])
+            }
+            guard ["true", "false"].contains(value) else {
+                throw .validation([FieldError(name, "must be true or false")])
+            }
+            anew = value == "true"
+        }
+        return anew
     }
 
     func contacts(_ head: RequestHead) throws(APIError) -> Question {

@@ -55,8 +55,9 @@ extension Frontend {
         case .lineWhy(let name): parts.reader.ask(exchange, .lineWhy(name), account: account)
         case .lineHealth(let name):
             // What is stored is answered; if it is old, Meta is asked for the next one.
-            post(asker, .lookedAt(line: name))
+            post(asker, .lookedAt(line: name, anew: try asksAnew(request.head)))
             parts.reader.ask(exchange, .health(name), account: account)
+        case .lineMessages(let name): parts.reader.ask(exchange, try lineMessages(name, request.head), account: account)
         case .lineTemplates, .makeTemplate, .syncTemplates, .removeTemplates, .template, .editTemplate, .removeTemplate,
             .previewTemplate:
             try handleTemplates(route, request, exchange, asker)

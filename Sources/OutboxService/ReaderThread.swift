@@ -11,9 +11,10 @@ enum Question: Sendable {
     case message(MessageID)
     case list(ListFilter)
     case inbound(MessageID)
-    case conversations(ConversationFilter)
+    case conversations(ConversationFilter, page: Int?)
     case conversation(MessageID)
-    case conversationMessages(MessageID, before: MessageID?, limit: Int)
+    case conversationMessages(MessageID, PagePlace)
+    case lineMessages(String, PagePlace)
     case contacts(ContactFilter)
     case contact(MessageID)
     case lines
@@ -214,10 +215,10 @@ struct Answerer {
         case .message(let id): return try message(id)
         case .list(let filter): return try list(filter)
         case .inbound(let id): return try inbound(id)
-        case .conversations(let filter): return try conversations(filter)
+        case .conversations(let filter, let page): return try conversations(filter, page: page)
         case .conversation(let id): return try conversation(id)
-        case .conversationMessages(let id, let before, let limit):
-            return try conversationMessages(id, before: before, limit: limit)
+        case .conversationMessages(let id, let place): return try conversationMessages(id, place)
+        case .lineMessages(let name, let place): return try lineMessages(name, place)
         case .contacts(let filter): return try contacts(filter)
         case .contact(let id): return try contact(id)
         case .lines:

@@ -9,12 +9,14 @@ struct Refreshes {
     private static let often = Duration.seconds(900)
     private static let oftenWhileWaiting = Duration.seconds(60)
     private static let oldAtALook = Duration.seconds(60)
+    /// Asked for by name: Meta counts its calls.
+    private static let oldWhenAsked = Duration.seconds(1)
 
     mutating func forget(_ line: Int64) { askedAt[line] = nil }
     mutating func forgetAll() { askedAt = [:] }
 
-    mutating func lookedAt(_ line: Int64, _ now: Timestamp) {
-        if let at = askedAt[line], at + Self.oldAtALook <= now { askedAt[line] = nil }
+    mutating func lookedAt(_ line: Int64, anew: Bool, _ now: Timestamp) {
+        if let at = askedAt[line], at + (anew ? Self.oldWhenAsked : Self.oldAtALook) <= now { askedAt[line] = nil }
     }
 
     /// The lines to be asked about now; they count as asked.

@@ -12,9 +12,10 @@ extension HTTPResponse {
         return HTTPResponse(status: status, headers: [jsonType], body: json.bytes + [0x0A])
     }
 
-    /// A page of a list; `page` is its number where pages are counted, `cursor` leads to the next one, nil on the last.
+    /// A page of a list; `page` is its number where pages are counted, `total` how many items all of them have, `cursor`
+    /// leads to the next one, nil on the last.
     static func page(
-        limit: Int, page: Int? = nil, cursor: String?, _ items: (inout JSONWriter) -> Void
+        limit: Int, page: Int? = nil, total: Int? = nil, cursor: String?, _ items: (inout JSONWriter) -> Void
     ) -> HTTPResponse {
         .json(200) { json in
             json.array("data") { items(&$0) }
@@ -22,6 +23,7 @@ extension HTTPResponse {
                 $0.object("pagination") {
                     $0.field("limit", limit)
                     if let page { $0.field("page", page) }
+                    if let total { $0.field("total", total) }
                     $0.field("hasMore", cursor != nil)
                     $0.field("cursor", cursor)
                 }

@@ -11,6 +11,7 @@ struct SubscriptionSecrets: Sendable {
     let log: @Sendable (LogLine) -> Void
 
     private static let prefix = "subscription."
+    static let sameWords = "is the one there is; give another, or none to have one made"
     private static let tagBytes = 8
 
     /// A secret's file, for a row that is not there yet.
@@ -49,9 +50,10 @@ struct SubscriptionSecrets: Sendable {
                     + "/v1/subscriptions/\(subscription.id)/old-secret")
         }
         let secret = given ?? Self.drawn()
-        guard !known.contains(secret) else {
-            throw .validation([FieldError("secret", "is the one there is; give another, or none to have one made")])
+        guard secret.isStandard || subscription.settings.format.takesAnySecret else {
+            throw .validation([FieldError("secret", CallbackSecret.rule)])
         }
+        guard !known.contains(secret) else { throw .validation([FieldError("secret", Self.sameWords)]) }
         try store([secret] + known, subscription.secret)
         log(
             LogLine(
@@ -95,7 +97,7 @@ struct SubscriptionSecrets: Sendable {
     /// One to a line, the newest first.
     private func store(_ list: [CallbackSecret], _ name: String) throws(APIError) {
         do {
-            try files.store(name, list.map { $0.text + "\n" }.joined())
+            try files.store(name, list.map { $0.line + "\n" }.joined())
         } catch {
             log(LogLine(.error, .secretNotKept, "\(error)"))
             throw APIError(.internalError, "the secret could not be stored; the journal says why")

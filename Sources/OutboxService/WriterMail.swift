@@ -85,8 +85,8 @@ enum WriterInput: Sendable {
     /// Something was mended: lines that are held may try at once.
     case releaseLines
     case limitIntake(IntakeLimits)
-    /// Somebody looked at a line: what is known of it shall not be old.
-    case lookedAt(line: String)
+    /// Somebody looked at a line: what is known of it shall not be old; `anew`: Meta is to be asked anyway.
+    case lookedAt(line: String, anew: Bool)
     case ping(UInt64)
     /// What is counted; answered behind the turn.
     case measure(Exchange)

@@ -44,8 +44,10 @@ extension WriterStep {
             case .releaseLines:
                 gates.release()
                 refreshes.forgetAll()
-            case .lookedAt(let name):
-                if let line = queue.line(named: name, account: input.asker.account) { refreshes.lookedAt(line.id, now) }
+            case .lookedAt(let name, let anew):
+                if let line = queue.line(named: name, account: input.asker.account) {
+                    refreshes.lookedAt(line.id, anew: anew, now)
+                }
             case .barrier(let reached): outputs.barriers.append(reached)
             case .ping(let number):
                 outputs.pong = WriterPong(number: number, waiting: queue.waiting, underWay: underWay)

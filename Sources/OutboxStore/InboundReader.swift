@@ -7,6 +7,7 @@ package struct ConversationFilter: Equatable, Sendable {
     /// Only those whose last message is older.
     package var before: MessageID?
     package var limit = 20
+    package var offset = 0
 
     package init() {}
 }
@@ -55,7 +56,7 @@ extension QueueReader {
         try inbound("i.id = :id AND i.account = :account", [.integer(id.rawValue), .integer(account)]).first
     }
 
-    private func inbound(_ condition: String, _ values: [SQLValue]) throws -> [StoredInbound] {
+    func inbound(_ condition: String, _ values: [SQLValue]) throws -> [StoredInbound] {
         try database.prepare(
             """
             SELECT \(Self.people), i.id, l.name, i.conversation, i.wamid, i.type, i.text, i.at, i.group_id, i.body,
@@ -145,6 +146,23 @@ extension QueueReader {
     }
 
     package func conversations(_ filter: ConversationFilter, account: Int64) throws -> Page<Conversation> {
+        let (condition, values) = try condition(filter, account)
+        let list = try conversations(
+            condition + " ORDER BY c.last_received DESC LIMIT :limit OFFSET :offset",
+            values + [.integer(Int64(filter.limit + 1)), .integer(Int64(filter.offset))])
+        return Page(list, limit: filter.limit) { $0.lastReceived }
+    }
+
+    /// How many there are, `rowsExaminedMax` at most.
+    package func conversationCount(_ filter: ConversationFilter, account: Int64) throws -> Int {
+        let (condition, values) = try condition(filter, account)
+        let counts = try database.prepare(
+            "SELECT count(*) FROM (SELECT 1 FROM conversation AS c WHERE \(condition) LIMIT \(Self.rowsExaminedMax))"
+        ).all(list: values) { Int($0.integer(0)) }
+        return counts.first ?? 0
+    }
+
+    private func condition(_ filter: ConversationFilter, _ account: Int64) throws -> (String, [SQLValue]) {
         var conditions = ["c.merged_into IS NULL"]
         var values: [SQLValue] = []
         func require(_ condition: String, _ value: SQLValue) {
@@ -160,10 +178,7 @@ extension QueueReader {
         }
         if filter.line == nil || filter.contact != nil { require("c.account = :account", .integer(account)) }
         if let before = filter.before { require("c.last_received < :before", .integer(before.rawValue)) }
-        values.append(.integer(Int64(filter.limit + 1)))
-        let list = try conversations(
-            conditions.joined(separator: " AND ") + " ORDER BY c.last_received DESC LIMIT :limit", values)
-        return Page(list, limit: filter.limit) { $0.lastReceived }
+        return (conditions.joined(separator: " AND "), values)
     }
 
     private func conversations(_ condition: String, _ values: [SQLValue]) throws -> [Conversation] {
@@ -194,33 +209,5 @@ extension QueueReader {
             conversation.windowUntil = (until ?? nil).map(Timestamp.init(milliseconds:))
             return conversation
         }
-    }
-
-    /// What both sides wrote, newest first: what was received by the time it came, what was sent by the time it was
-    /// accepted here.
-    package func messages(of conversation: Conversation, before: MessageID?, limit: Int, account: Int64) throws
-        -> Page<ConversationEntry>
-    {
-        let before = before?.rawValue ?? .max
-        let count = SQLValue.integer(Int64(limit + 1))
-        var entries = try inbound(
-            "i.conversation = :conversation AND i.id < :before ORDER BY i.id DESC LIMIT :limit",
-            [.integer(conversation.id.rawValue), .integer(before), count]
-        ).map { ConversationEntry.received($0) }
-        let sent = try database.prepare(
-            """
-            SELECT \(StoredMessage.columns) FROM message AS m
-            WHERE m.id IN (SELECT value FROM json_each(:ids)) AND m.account = :account
-                AND m.line = (SELECT line FROM conversation WHERE id = :conversation)
-            ORDER BY m.id DESC LIMIT :limit
-            """)
-        for address in try addresses(of: conversation.correspondent.id) where Recipient(address) != nil {
-            let ids = try recipients.ids(to: address, below: before, limit: QueueReader.rowsExaminedMax)
-            entries += try sent.all(
-                .text(jsonNumbers(ids)), .integer(account), .integer(conversation.id.rawValue), count
-            ) { .sent(StoredMessage($0)) }
-        }
-        entries.sort { $0.id > $1.id }
-        return Page(entries, limit: limit) { $0.id }
     }
 }

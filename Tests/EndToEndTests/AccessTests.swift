@@ -43,6 +43,9 @@ import Testing
         #expect(campaign.status == 201, "\(campaign.text)")
         #expect(try lab.call("PUT", "/v1/opt-outs/14155550177", "{}").status < 300)
         #expect(try lab.call("PUT", "/v1/marketing-caps/line:main", #"{"messages":5,"days":7}"#).status < 300)
+        let phone = try lab.call("GET", "/v1/phones")
+        let webhook = try lab.call("POST", "/v1/outgoing-webhooks", #"{"url":"http://127.0.0.1:9/","events":["*"]}"#)
+        #expect(webhook.status == 201, "\(webhook.text)")
         let names = [
             "campaigns": campaign.json?["data"]?["id"]?.string ?? "", "opt-outs": "14155550177",
             "marketing-caps": "line:main", "media": file.json?["data"]?["id"]?.string ?? "", "messages": message,
@@ -51,6 +54,8 @@ import Testing
             "pauses": String(pause.json?["data"]?["id"]?.integer ?? 0),
             "subscriptions": String(subscription.json?["data"]?["id"]?.integer ?? 0),
             "phone_numbers": "106", "templates": "1001",
+            "phones": phone.json?["data"]?.elements.first { _ in true }?["id"]?.string ?? "",
+            "outgoing-webhooks": webhook.json?["data"]?["id"]?.string ?? "",
         ]
         let bodies = [
             "resolve": #"{"as":"failed"}"#, "replay": #"{"from":1}"#, "pool": #"{"tier":"TIER_250"}"#,

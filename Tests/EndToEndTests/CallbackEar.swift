@@ -11,6 +11,8 @@ final class CallbackEar: Sendable {
         var timestamp: String
         var signatures: [String]
         var body: [UInt8]
+        /// All of them, by name in lower case.
+        var headers: [String: String] = [:]
 
         var json: JSONValue? { try? JSONParser().parse(body) }
         var sequence: Int64 { json?["seq"]?.integer ?? 0 }
@@ -65,7 +67,8 @@ final class CallbackEar: Sendable {
             let call = Call(
                 id: request.head["webhook-id"] ?? "", timestamp: request.head["webhook-timestamp"] ?? "",
                 signatures: (request.head["webhook-signature"] ?? "").split(separator: " ").map(String.init),
-                body: request.body)
+                body: request.body,
+                headers: Dictionary(request.head.headers.map { ($0.name, $0.value) }) { first, _ in first })
             let answer = state.withLock { state in
                 state.calls.append(call)
                 return state.answer

@@ -96,7 +96,7 @@ private func memoryEndsOneByOne(_ path: String) throws -> [String] {
             [.webhook(nil, ReceivedWebhook(app: "default", body: [1], statuses: [status]))], now: now, tick: ticks(now))
         // The turn itself has nothing else to write, and nothing to sync.
         fault_arm(UInt32(FAULT_SYNC), 0, 1, 1)
-        let outputs = step.turn([.lookedAt(line: "main")], now: now, tick: ticks(now))
+        let outputs = step.turn([.lookedAt(line: "main", anew: false)], now: now, tick: ticks(now))
         guard fault_sync_hits() == 1 else { return ["\(fault_seen()) syncs"] }
         return outputs.fatal == nil ? ["the writer goes on"] : []
     }

@@ -18,6 +18,7 @@ from referencing.jsonschema import DRAFT202012
 
 import answers_aircall
 import answers_callmissed
+import answers_organization
 import outboxd
 
 
@@ -355,6 +356,15 @@ def check(path, port):
     status, known, text = outboxd.exchange(path, "POST", f"/v1/messages/{inbound['id']}/read")
     document.check("POST", f"/v1/messages/{inbound['id']}/read", status, known, text)
     outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": []})
+    call("GET", "/v1/conversations?page=1&limit=1")
+    call("GET", "/v1/conversations?page=1&cursor=x", expected=400)
+    call("GET", f"/v1/conversations/{conversation['id']}/messages?page=2&limit=1")
+    assert call("GET", "/v1/lines/main/messages?page=1")
+    assert call("GET", "/v1/lines/main/messages?limit=1")
+    call("GET", "/v1/lines/main/messages?page=0", expected=400)
+    call("GET", "/v1/lines/none/messages", expected=404)
+    call("GET", "/v1/lines/main/health?refresh=true")
+    call("GET", "/v1/lines/main/health?refresh=1", expected=400)
     call("GET", "/v1/contacts?phone=14155550120")
     call("GET", "/v1/contacts?phone=14155550120&userId=US.1", expected=400)
     call("GET", f"/v1/contacts/{conversation['contactId']}")
@@ -494,6 +504,7 @@ def check(path, port):
 
     answers_aircall.check(document, path, url)
     answers_callmissed.check(path, port, document, call, url)
+    answers_organization.organization(call, port, url)
 
     # Files.
     png = b"\x89PNG\r\n\x1a\n" + bytes(100)

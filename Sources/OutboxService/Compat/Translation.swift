@@ -58,6 +58,7 @@ extension HostedCall {
         case .whatsAPI: WhatsAPI.self
         case .aircall: Aircall.self
         case .callMissed: CallMissed.self
+        case .organization: Organization.self
         }
     }
 }
@@ -80,6 +81,7 @@ extension Frontend {
             case .whatsAPI(let call): try WhatsAPI(front: self, guest: guest).translate(call, request)
             case .aircall(let call): try Aircall(front: self, guest: guest).translate(call, request)
             case .callMissed(let call): try CallMissed(front: self, guest: guest).translate(call, request)
+            case .organization(let call): try Organization(front: self, guest: guest).translate(call, request)
             }
         carryOn(translation, request, exchange, guest)
     }
