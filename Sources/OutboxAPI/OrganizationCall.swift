@@ -114,6 +114,8 @@ package struct OrganizationPage: Equatable, Sendable {
     package var number = 1
     package var limit = 50
 
+    package init() {}
+
     /// How many stand before it.
     package var offset: Int { (number - 1) * limit }
 

@@ -110,6 +110,37 @@ import Testing
         #expect(CallbackAddress.host("https://example.com:8/secret/path") == "example.com:8")
     }
 
+    @Test func anyTextMaySignWhereTheFormatHasItSo() throws {
+        let key = "whsec_your_secret_key"
+        #expect(CallbackSecret(text: key) == nil)
+        let plain = try #require(CallbackSecret(plain: key))
+        #expect(plain.text == key && plain.bytes == Array(key.utf8) && !plain.isStandard)
+        let standard = try #require(CallbackSecret(text: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+        #expect(CallbackSecret.all(in: "\(plain.line)\n\(standard.line)\n") == [plain, standard])
+        // What is neither is no secret: a damaged file signs nothing.
+        #expect(CallbackSecret.all(in: "\(key)\ntext:short\n") == [])
+        for wrong in [
+            "fifteen letters", "", String(repeating: "x", count: 257), " a space before it", "a space behind it ",
+            "a line\nand another one", "a line\u{2028}and another one", "a zero\u{0} in its middle",
+        ] { #expect(CallbackSecret(plain: wrong) == nil, "\(wrong)") }
+        #expect(CallbackSecret(plain: String(repeating: "ü", count: 256)) != nil)
+    }
+
+    @Test func aFormatHasEventsOfItsOwn() {
+        func mask(_ format: CallbackFormat, _ events: [String]?) -> [EventKind] {
+            let mask = SubscriptionSettings(url: "", events: events, format: format).kindsMask
+            return EventKind.allCases.filter { mask >> $0.rawValue & 1 == 1 }
+        }
+        #expect(mask(.organization, ["message.sent"]) == [.sent])
+        #expect(mask(.organization, ["message.status_updated"]) == [.delivered, .read, .failed])
+        #expect(mask(.organization, ["message.received", "message.read"]) == [.read, .received])
+        #expect(mask(.organization, nil) == [.sent, .delivered, .read, .failed, .received])
+        #expect(mask(.outboxd, ["message.status_updated"]).contains(.accepted))
+        #expect(!mask(.outboxd, nil).contains(.operatorChange) && mask(.outboxd, nil).contains(.lineUpdated))
+        #expect(mask(.outboxd, ["message.sent"]) == [])
+        #expect(CallbackFormat.organization.names(of: .read) == ["message.status_updated", "message.read"])
+    }
+
     @Test func secretsAreReadAsTheyAreWritten() throws {
         for size in 0...80 {
             let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 * 37 + size) }

@@ -111,7 +111,7 @@ extension Organization {
         let name = percentEncoded(line["line"]?.string ?? "")
         return ask(OwnCall(.conversations, "/v1/conversations?line=\(name)&\(query(page))")) { answer, _ in
             list(answer, page) { json in
-                for conversation in answer["data"]?.elements.map({ $0 }) ?? [] { write(conversation, to: &json) }
+                for conversation in answer["data"]?.elements.map({ $0 }) ?? [] { write(conversation: conversation, to: &json) }
             }
         }
     }
@@ -130,7 +130,7 @@ extension Organization {
     }
 
     func answer(conversation: JSONValue) -> Translation {
-        .answer(.json(200) { write(conversation, to: &$0, "data") })
+        .answer(.json(200) { write(conversation: conversation, to: &$0, "data") })
     }
 
     func messages(of conversation: JSONValue, _ id: String, _ page: OrganizationPage) -> Translation {
@@ -169,7 +169,7 @@ extension Organization {
         }
     }
 
-    private func write(_ conversation: JSONValue, to json: inout JSONWriter, _ name: String? = nil) {
+    private func write(conversation: JSONValue, to json: inout JSONWriter, _ name: String? = nil) {
         json.object(name) {
             $0.field("id", raw: conversation["id"]?.raw)
             $0.field("phoneNumberId", ids.phone(conversation["line"]?.string ?? ""))
