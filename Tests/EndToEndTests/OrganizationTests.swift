@@ -56,6 +56,19 @@ import Testing
             #"{"url":"\#(ear.url)","events":["message.received","message.sent"],"secret":"\#(secret)"}"#)
         #expect(webhook.status == 201, "\(webhook.text)")
         #expect(webhook.json?[path: "data", "secret"]?.string == secret)
+        let asWritten = """
+            {
+                "url": "https://yourapp.com/webhooks/whatsapp",
+                "events": ["message.received", "message.sent"],
+                "secret": "whsec_your_secret_key"
+              }
+            """
+        let other = try client.call("POST", "/v1/outgoing-webhooks", asWritten)
+        #expect(
+            other.status == 201
+                && other.json?[path: "data", "events"]?.list.map(\.string) == ["message.received", "message.sent"])
+        let otherID = try #require(other.json?[path: "data", "id"]?.string)
+        #expect(try client.call("DELETE", "/v1/outgoing-webhooks/\(otherID)").status == 200)
         let listed = try #require(try client.call("GET", "/v1/phones").json)
         #expect(
             keys(listed) == ["data", "meta"]
@@ -132,7 +145,7 @@ import Testing
                 "POST", "inbound", #"{"phoneNumberId":"106","from":"1415555010\#(number)","text":"hello \#(number)"}"#)
             #expect(
                 try eventually {
-                    try client.call("GET", "/v1/phones/\(id)/conversations").text.contains("1010\(number)")
+                    try client.call("GET", "/v1/phones/\(id)/conversations").text.contains("1415555010\(number)")
                 })
         }
         let sent = try client.call(
@@ -209,7 +222,8 @@ import Testing
         for content in contents {
             let sent = try client.call("POST", "/v1/phones/106/messages", #"{"to":"14155550100",\#(content)}"#)
             let id = try #require(sent.json?[path: "data", "id"]?.string, "\(content): \(sent.text)")
-            let message = try lab.wait(id, for: "read")
+            // Of a reaction nobody hears that it was read.
+            let message = try lab.wait(id, for: content.contains("reaction") ? "sent" : "read")
             #expect(message["type"]?.string == sent.json?[path: "data", "type"]?.string)
         }
         let listed = try client.call("GET", "/v1/phones/106/messages?limit=200").json?["data"]?.list ?? []
@@ -324,6 +338,11 @@ import Testing
             "/v1/phones/106/conversations/550e8400-e29b-41d4-a716-446655440000",
             "/v1/outgoing-webhooks/550e8400-e29b-41d4-a716-446655440000",
         ] { try refused(404, "NOT_FOUND", "GET", path) }
+        // A secret that cannot be kept.
+        try FileManager.default.moveItem(atPath: "\(lab.state)/secrets", toPath: "\(lab.state)/elsewhere")
+        try refused(
+            500, "INTERNAL_ERROR", "POST", "/v1/outgoing-webhooks", #"{"url":"http://127.0.0.1:9/","events":["*"]}"#)
+        try FileManager.default.moveItem(atPath: "\(lab.state)/elsewhere", toPath: "\(lab.state)/secrets")
         // A phone of another account is none.
         #expect(try lab.call("POST", "/v1/accounts", #"{"name":"shop"}"#).status == 201)
         let id = try #require(try phone(client)["id"]?.string)

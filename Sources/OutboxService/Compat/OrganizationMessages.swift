@@ -111,7 +111,9 @@ extension Organization {
         let name = percentEncoded(line["line"]?.string ?? "")
         return ask(OwnCall(.conversations, "/v1/conversations?line=\(name)&\(query(page))")) { answer, _ in
             list(answer, page) { json in
-                for conversation in answer["data"]?.elements.map({ $0 }) ?? [] { write(conversation: conversation, to: &json) }
+                for conversation in answer["data"]?.elements.map({ $0 }) ?? [] {
+                    write(conversation: conversation, to: &json)
+                }
             }
         }
     }
