@@ -15,7 +15,7 @@ package struct CallbackSecret: Equatable, Sendable {
     private static let plainMark = "text:"
     package static let rule = "must be whsec_ and the Base64 of 24 to 64 random bytes"
     package static let plainRule =
-        "must have 16 to 256 characters, none of them a control character, no space at an end"
+        "must have 16 to 256 characters, none of them a control character"
 
     /// Nil for a size that is not allowed.
     package init?(bytes: [UInt8]) {
@@ -30,15 +30,14 @@ package struct CallbackSecret: Equatable, Sendable {
         self.init(bytes: bytes)
     }
 
-    /// Nil for a text that is too short, too long, or would not be found again in its file.
-    package init?(plain text: some StringProtocol) {
+    /// Nil for a text that is too short or too long, or nobody can read.
+    package init?(plain text: String) {
         let scalars = text.unicodeScalars
-        guard Self.plainLengths.contains(scalars.count), text.first?.isWhitespace == false,
-            text.last?.isWhitespace == false,
-            scalars.allSatisfy({ $0.properties.generalCategory != .control && !$0.properties.isNewline })
+        guard Self.plainLengths.contains(scalars.count),
+            scalars.allSatisfy({ $0.properties.generalCategory != .control })
         else { return nil }
         bytes = Array(text.utf8)
-        plain = String(text)
+        plain = text
     }
 
     package var text: String { plain ?? Self.prefix + Base64.text(bytes) }
@@ -46,19 +45,15 @@ package struct CallbackSecret: Equatable, Sendable {
     /// It is written as the standard has it.
     package var isStandard: Bool { plain == nil }
 
-    /// As it stands in a file.
-    package var line: String { plain.map { Self.plainMark + $0 } ?? text }
+    /// As it stands in a file: any text as its Base64, so that it is found again whatever it holds.
+    package var line: String { isStandard ? text : Self.plainMark + Base64.text(bytes) }
 
     /// The one or two in a file, a line each, the newest first.
     package static func all(in file: String) -> [CallbackSecret] {
         file.split(whereSeparator: \.isNewline).compactMap { line in
-            line.hasPrefix(plainMark)
-                ? CallbackSecret(plain: line.dropFirst(plainMark.count)) : CallbackSecret(text: line)
+            guard line.hasPrefix(plainMark) else { return CallbackSecret(text: line) }
+            return Base64.bytes(line.dropFirst(plainMark.count))
+                .flatMap { String(validating: $0, as: UTF8.self) }.flatMap { CallbackSecret(plain: $0) }
         }
     }
-}
-
-extension Unicode.Scalar.Properties {
-    /// The line and paragraph separators, besides those that are control characters.
-    fileprivate var isNewline: Bool { generalCategory == .lineSeparator || generalCategory == .paragraphSeparator }
 }

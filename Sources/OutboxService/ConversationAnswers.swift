@@ -42,8 +42,10 @@ extension Answerer {
 
     func lineMessages(_ name: String, _ place: PagePlace) throws -> HTTPResponse {
         let line = try line(name)
-        let page = try reader.messages(of: line, before: place.before, offset: place.offset, limit: place.limit)
+        var page = try reader.messages(of: line, before: place.before, offset: place.offset, limit: place.limit)
         let total = try place.page.map { _ in try reader.messageCount(of: line) }
+        // Pages are of what is counted; a cursor leads on.
+        if let total, place.offset + page.items.count >= total { page.next = nil }
         return answer(page, place, total)
     }
 

@@ -120,12 +120,17 @@ func fuzzBody(_ bytes: [UInt8]) {
         attempt { () throws(APIError) in
             let body = try SubscriptionBody.read(value, isNew: first == UInt8(ascii: "s"), allowsHTTP: false)
             precondition(CallbackAddress.problem(body.settings.url, allowsHTTP: false) == nil)
-            if let secret = body.secret { precondition(CallbackSecret(text: secret.text) == secret) }
+            if let secret = body.secret { precondition(CallbackSecret.all(in: "\(secret.line)\n") == [secret]) }
         }
     case UInt8(ascii: "o"):
         attempt { () throws(APIError) in
             guard let secret = try SubscriptionBody.readSecret(value) else { return }
-            precondition(CallbackSecret.all(in: "\(secret.text)\n") == [secret])
+            precondition(CallbackSecret.all(in: "\(secret.line)\n") == [secret])
+        }
+    case UInt8(ascii: "w"), UInt8(ascii: "W"):
+        attempt { () throws(APIError) in
+            let body = try OrganizationWebhookBody.read(value, isNew: first == UInt8(ascii: "w"))
+            precondition(first != UInt8(ascii: "w") || body.url != nil && body.events?.isEmpty == false)
         }
     case UInt8(ascii: "y"):
         attempt { () throws(APIError) in

@@ -101,7 +101,14 @@ func fuzzQuery(_ bytes: [UInt8]) {
         }
     }
     attempt { () throws(APIError) in _ = try DeliveryQuery.read(parameters) }
-    attempt { () throws(APIError) in _ = try PageQuery.read(parameters, filters: ["line", "contact", "phone"]) }
+    attempt { () throws(APIError) in
+        let query = try PageQuery.read(parameters, filters: ["line", "contact", "phone"], isCounted: true)
+        precondition((0...ListQuery.offsetMax).contains(query.offset))
+    }
+    attempt { () throws(APIError) in
+        let page = try OrganizationPage.read(parameters)
+        precondition((0...ListQuery.offsetMax).contains(page.offset))
+    }
 }
 
 func attempt(_ body: () throws(APIError) -> Void) {
