@@ -36,7 +36,7 @@ package enum HostedCall: Equatable, Sendable {
     package var isBulk: Bool {
         switch self {
         case .whatsAPI(let call): call == .bulk
-        case .aircall: false
+        case .aircall, .organization: false
         case .callMissed(let call): call.isBulk
         }
     }
