@@ -725,6 +725,39 @@ CREATE TABLE marketing_use (
 
 CREATE INDEX marketing_use_age ON marketing_use (at);
 
+-- Links by which somebody without a key connects a number, once. Of a link's token only its SHA-256 is kept.
+CREATE TABLE onboarding_link (
+    id           INTEGER PRIMARY KEY,
+    account      INTEGER NOT NULL REFERENCES account (id),
+    name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    redirect_url TEXT,
+    role         INTEGER NOT NULL CHECK (role BETWEEN 1 AND 3),  -- Role, of the key it ends with
+    hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    created_at   INTEGER NOT NULL,
+    created_by   TEXT    NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    completed_at INTEGER,
+    line         INTEGER REFERENCES line (id),  -- that was connected
+    revoked_at   INTEGER,
+    CHECK ((completed_at IS NULL) = (line IS NULL))
+) STRICT;
+
+-- Links by which somebody without a key works in the inbox of a line.
+CREATE TABLE shared_inbox_link (
+    id          INTEGER PRIMARY KEY,
+    account     INTEGER NOT NULL REFERENCES account (id),
+    line        INTEGER NOT NULL REFERENCES line (id),
+    name        TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    permissions INTEGER NOT NULL CHECK (permissions BETWEEN 0 AND 127),  -- InboxPermissions
+    hash        BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    created_at  INTEGER NOT NULL,
+    created_by  TEXT    NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    expires_at  INTEGER,  -- null: never
+    rotated_at  INTEGER,  -- when it last got another token
+    revoked_at  INTEGER
+) STRICT;
+
 -- For people: sqlite3 outboxd.db 'SELECT * FROM message_in_words ORDER BY id DESC LIMIT 10'
 CREATE VIEW message_in_words AS
 SELECT m.id, l.name AS line, m.recipient,

@@ -23,7 +23,7 @@ extension Queue {
             try remove(campaign)
             return PruneStep(removed: 1)
         }
-        return go(to: .space)
+        return go(to: .links)
     }
 
     private func isWithoutMessages(_ id: MessageID) throws -> Bool {

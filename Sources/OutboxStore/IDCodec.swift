@@ -14,6 +14,8 @@ package final class IDCodec {
         case contact = 11
         case conversation = 12
         case media = 13
+        case onboardingLink = 20
+        case sharedInboxLink = 21
     }
 
     private let cipher: BlockCipher

@@ -184,6 +184,7 @@ extension Queue {
         _ = try removeMarketingCap(line: line.id, account: account)
         _ = try resume(account) { $0.line == line.id }
         try forgetUploads(line.id)
+        try removeSharedInboxLinks(ofLine: line.id)
         try database.prepare("UPDATE line SET deleted_at = :now WHERE id = :id")
             .run(.integer(now.milliseconds), .integer(line.id))
         memory.lines[line.id] = nil

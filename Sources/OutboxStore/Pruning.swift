@@ -9,7 +9,7 @@ package struct PruneStep: Equatable, Sendable {
 
 /// Where a pass over the file stands.
 struct PrunePass {
-    enum Phase { case messages, events, received, webhooks, cohorts, files, campaigns, space }
+    enum Phase { case messages, events, received, webhooks, cohorts, files, campaigns, links, space }
 
     var phase = Phase.messages
     var after: Int64 = 0
@@ -74,6 +74,7 @@ extension Queue {
             return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .files)
         case .files: return try pruneFiles(now)
         case .campaigns: return try pruneCampaigns(now)
+        case .links: return try pruneLinks(now)
         case .space: return try giveBackSpace()
         }
     }

@@ -163,7 +163,9 @@ package final class Queue {
         let lastMessage = try database.integer("SELECT max(id) FROM message")
         let lastBatch = try database.integer("SELECT max(id) FROM batch")
         let lastWebhook = try database.integer("SELECT max(id) FROM webhook")
-        let lastOfPeople = try ["inbound", "correspondent", "conversation", "media"].map {
+        let lastOfPeople = try [
+            "inbound", "correspondent", "conversation", "media", "onboarding_link", "shared_inbox_link",
+        ].map {
             try database.integer("SELECT max(id) FROM \($0)")
         }
         memory.lastID = MessageID(rawValue: ([lastMessage, lastBatch, lastWebhook] + lastOfPeople).max() ?? 0)
