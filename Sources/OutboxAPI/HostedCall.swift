@@ -6,6 +6,7 @@ package enum HostedCall: Equatable, Sendable {
     case aircall(AircallCall)
     case callMissed(CallMissedCall)
     case organization(OrganizationCall)
+    case links(LinkCall)
 
     /// One of the system whose paths begin as this one, at which there is nothing; nil: it is nobody's.
     package static func near(_ path: some StringProtocol) -> HostedCall? {
@@ -19,6 +20,7 @@ package enum HostedCall: Equatable, Sendable {
         case .aircall(let call): call.role
         case .callMissed(let call): call.role
         case .organization(let call): call.role
+        case .links(let call): call.role
         }
     }
 
@@ -30,13 +32,14 @@ package enum HostedCall: Equatable, Sendable {
         case .aircall(let call): call.takesParameters
         case .callMissed(let call): call.takesParameters
         case .organization(let call): call.takesParameters
+        case .links(let call): call.takesParameters
         }
     }
 
     package var isBulk: Bool {
         switch self {
         case .whatsAPI(let call): call == .bulk
-        case .aircall, .organization: false
+        case .aircall, .organization, .links: false
         case .callMissed(let call): call.isBulk
         }
     }

@@ -63,6 +63,19 @@ package struct ExchangeBody: Equatable, Sendable {
     package var wabaID: String?
     package var redirectURI: String?
 
+    package init(
+        code: String, appID: String?, app: String, line: String, phoneNumberID: String, wabaID: String?,
+        redirectURI: String? = nil
+    ) {
+        self.code = code
+        self.appID = appID
+        self.app = app
+        self.line = line
+        self.phoneNumberID = phoneNumberID
+        self.wabaID = wabaID
+        self.redirectURI = redirectURI
+    }
+
     package static func read(_ value: JSONValue) throws(APIError) -> ExchangeBody {
         let known = ["code", "appId", "app", "line", "phoneNumberId", "wabaId", "redirectUri"]
         var reader = ObjectReader(value, path: "", known: known)
@@ -108,5 +121,24 @@ extension TokenHealth {
             $0.field("checkedAt", checkedAt.rfc3339)
             $0.field("reason", reason)
         }
+    }
+}
+
+/// What the page behind an onboarding link tells of an Embedded Signup that came to its end.
+package struct SignupBody: Equatable, Sendable {
+    package var code: String
+    package var phoneNumberID: String
+    package var wabaID: String
+
+    package static func read(_ value: JSONValue) throws(APIError) -> SignupBody {
+        var reader = ObjectReader(value, path: "", known: ["code", "phoneNumberId", "wabaId"])
+        let code = reader.requiredString("code", example: "\"AQD…\"")
+        if let code, !LineBody.isToken(code) {
+            reader.refuse("code", "must be 1 to 4096 printable characters without spaces")
+        }
+        let number = LineBody.metaID(&reader, "phoneNumberId", required: true)
+        let waba = LineBody.metaID(&reader, "wabaId", required: true)
+        guard reader.errors.isEmpty, let code, let number, let waba else { throw .validation(reader.errors) }
+        return SignupBody(code: code, phoneNumberID: number, wabaID: waba)
     }
 }

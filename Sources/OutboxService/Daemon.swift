@@ -81,6 +81,8 @@ package final class Daemon: Sendable {
         let needsKeys = listeners.contains { $0.tag == Door.keyed.rawValue }
         let known = try queue.accessDirectory()
         if needsKeys, known.keys.isEmpty { throw NoKeys() }
+        let links = try directory.opening { try queue.linkDirectory() }
+        let pages = PageSettings(settings, isOpen: listeners.contains { $0.tag == Door.pages.rawValue })
         let rateLimit = Lock(settings.rateLimit)
         self.rateLimit = rateLimit
         frontBell = Bell()
@@ -152,7 +154,7 @@ package final class Daemon: Sendable {
                 subscriptionSecrets: subscriptionSecrets, journal: journal,
                 idKey: queue.idKey,
                 clock: queue.clock,
-                door: door, needsKeys: needsKeys, limits: rateLimit,
+                door: door, needsKeys: needsKeys, limits: rateLimit, pages: pages, links: links,
                 pong: { number in pulse.withLock { $0.front = number } },
                 reload: { [secrets, rates] who in
                     try reloadParts(

@@ -57,8 +57,11 @@ func openListeners(_ settings: Settings) throws -> [Listener] {
     // An administrator who has systemd hold it says where others may connect.
     var keyed = (given["keyed"] ?? []).map { Listener(descriptor: $0, tag: Door.keyed.rawValue) }
     if keyed.isEmpty, let address = settings.listen { keyed = [try .tcp(address, tag: Door.keyed.rawValue)] }
+    // The proxy in front of it may be elsewhere, too.
+    var pages = (given["pages"] ?? []).map { Listener(descriptor: $0, tag: Door.pages.rawValue) }
+    if pages.isEmpty, let address = settings.pages { pages = [try .tcp(address, tag: Door.pages.rawValue)] }
     return try listeners("api", .api, settings.socket)
-        + listeners("webhook", .webhook, settings.webhookSocket) + metrics + keyed
+        + listeners("webhook", .webhook, settings.webhookSocket) + metrics + keyed + pages
 }
 
 /// Each socket has its share of the descriptors, so that a crowd on one keeps nobody from the other, and enough is

@@ -9,6 +9,8 @@ struct Guest: Equatable, Sendable {
     enum Name: Hashable, Sendable {
         case user(UInt32)
         case key(Int64, String)
+        /// Whoever has the link.
+        case link(MessageID, String)
         case nobody
     }
 
@@ -27,6 +29,7 @@ struct Guest: Equatable, Sendable {
         switch name {
         case .user(let uid): userName(uid)
         case .key(let id, let label): "key \(id) (\(label))"
+        case .link(_, let label): label
         case .nobody: "unknown"
         }
     }
@@ -36,7 +39,7 @@ struct Guest: Equatable, Sendable {
         switch name {
         case .user(let uid): Int64(uid)
         case .key(let id, _): -id
-        case .nobody: nil
+        case .link, .nobody: nil
         }
     }
 }
@@ -92,6 +95,8 @@ final class Doorkeeper: Sendable {
         switch guest.name {
         case .key(let id, _): directory.keys.contains { $0.id == id && $0.role >= guest.role }
         case .user: role(of: peer) >= guest.role
+        // A link's end is told elsewhere.
+        case .link: true
         case .nobody: false
         }
     }

@@ -71,6 +71,8 @@ extension Frontend {
             forget(exchange)
             respond(exchange, .error(error))
         case .begin(let exchange, let head, let endless):
+            // What streams is handed on as it is.
+            translations[exchange] = nil
             if !server.begin(exchange, head, endless: endless) { cutOff(exchange) }
         case .piece(let exchange, let bytes): server.write(exchange, bytes)
         case .end(let exchange):

@@ -22,7 +22,7 @@ extension Frontend {
             let body = try ExchangeBody.read(try parse(request.body))
             exchanging[exchange] = asker
             do throws(APIError) {
-                try parts.onboarding.run(exchange, .exchange(body), account: asker.account)
+                try parts.onboarding.run(exchange, .exchange(body, proves: false), account: asker.account)
             } catch {
                 exchanging[exchange] = nil
                 throw error

@@ -14,6 +14,8 @@ enum Door: Int {
     case metrics = 2
     /// For callers with keys, over TCP.
     case keyed = 3
+    /// For people with links: their pages, and nothing else.
+    case pages = 4
 }
 
 /// The daemon's word on the sockets: knows every route, asks the writer or the reader, and puts what they say into
@@ -49,6 +51,7 @@ final class Frontend: HTTPHandler {
         var strangersConnectionsMax = 256
         var callerConnectionsMax = 512
         var webhookConnectionsMax = 256
+        var pageConnectionsMax = 256
     }
     let limits = Limits()
 
@@ -77,6 +80,15 @@ final class Frontend: HTTPHandler {
     var rates = RateLimits()
     /// Calls of hosted systems' APIs that go on when the answer to one of ours is there.
     var translations: [Exchange: Translating] = [:]
+
+    /// Links for people without keys.
+    var links: LinkDirectory
+    /// Tokens of links whose hash the writer has, and keys made with them.
+    var linksMade: [Exchange: String] = [:]
+    var linkKeysMade: [Exchange: String] = [:]
+    /// Onboarding links by which a number is being connected.
+    var connecting: Set<MessageID> = []
+    var pageRates = RateLimits()
 
     /// Subscriptions the writer is asked about.
     var secretsChanging: [Exchange: SecretChange] = [:]
@@ -130,6 +142,9 @@ final class Frontend: HTTPHandler {
         var needsKeys: Bool
         /// Calls a minute of one caller; 0: any number.
         var limits: Lock<Int>
+        var pages: PageSettings
+        /// As they were at the start.
+        var links: LinkDirectory
         /// A sign of life.
         var pong: @Sendable (UInt64) -> Void
         var reload: @Sendable (_ who: String) throws -> Void
@@ -140,6 +155,7 @@ final class Frontend: HTTPHandler {
         self.mailbox = mailbox
         self.parts = parts
         codec = IDCodec(key: parts.idKey)
+        links = parts.links
         words = ReplyWords(codec: codec, clock: parts.clock)
         startedAt = Self.now
     }
@@ -155,6 +171,7 @@ final class Frontend: HTTPHandler {
 
     func plan(_ head: RequestHead, peer: Peer, listener: Int, _ exchange: Exchange) -> BodyPlan {
         if listener == Door.webhook.rawValue { return .collect(bytesMax: limits.webhookBytesMax) }
+        if listener == Door.pages.rawValue { return planPage(head, peer, exchange) }
         var known: Route?
         do throws(APIError) {
             let route = try route(head)
@@ -164,7 +181,15 @@ final class Frontend: HTTPHandler {
             try count(guest, route, exchange)
             if !route.takesParameters { try refuseParameters(head) }
             switch route {
-            case .hosted(let call) where call.isBulk: return .collect(bytesMax: limits.bulkBytesMax)
+            case .hosted(.callMissed(.uploadMedia)):
+                return try planCallMissedUpload(head, guest, peer, listener, exchange)
+            case .hosted(let call):
+                let most = call.isBulk ? limits.bulkBytesMax : limits.singleBytesMax
+                // Here it is said in its own words.
+                if case .length(let length) = head.body, length > most {
+                    throw APIError(.tooLarge, "the body is longer than the \(most) bytes allowed here")
+                }
+                return .collect(bytesMax: most)
             case .submitBulk where isNDJSON(head):
                 var job = BulkJob(Asker(account: guest.account), stream: true, limits: limits)
                 job.visitor = Visitor(guest: guest, peer: peer)
@@ -179,8 +204,6 @@ final class Frontend: HTTPHandler {
                 return .stream(hasLeastRate: false)
             case .submitBulk, .addRecipients: return .collect(bytesMax: limits.bulkBytesMax)
             case .uploadMedia: return try planUpload(head, guest, peer, exchange)
-            case .hosted(.callMissed(.uploadMedia)):
-                return try planCallMissedUpload(head, guest, peer, listener, exchange)
             default: return .collect(bytesMax: limits.singleBytesMax)
             }
         } catch {
@@ -228,6 +251,7 @@ final class Frontend: HTTPHandler {
 
     func received(_ request: HTTPRequest, _ exchange: Exchange) {
         if request.listener == Door.webhook.rawValue { return receivedWebhook(request, exchange) }
+        if request.listener == Door.pages.rawValue { return receivedPage(request, exchange) }
         var known: Route?
         do throws(APIError) {
             if let planned, planned.exchange == exchange {
@@ -295,6 +319,7 @@ final class Frontend: HTTPHandler {
         switch Door(rawValue: listener) {
         case .webhook: return limits.webhookConnectionsMax
         case .keyed: return limits.callerConnectionsMax
+        case .pages: return limits.pageConnectionsMax
         default: break
         }
         switch parts.door.role(of: peer) {
@@ -352,6 +377,7 @@ final class Frontend: HTTPHandler {
             parts.media.kept(exchange)
         }
         if let response = accessReply(reply, exchange) { return respond(exchange, response) }
+        if let response = linkResponse(to: reply, exchange) { return respond(exchange, response) }
         if bulks[exchange] != nil { return bulkReply(reply, exchange) }
         if recipientUploads[exchange] != nil { return uploadReply(reply, exchange) }
         if let change = secretsChanging.removeValue(forKey: exchange) {
@@ -361,7 +387,10 @@ final class Frontend: HTTPHandler {
         let change = linesChanging.removeValue(forKey: exchange)
         if let change { takeBack(change, unlessDone: reply) }
         if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
-        if case .lineRemoved(.done, let name) = reply, let change { removeToken(ofLine: name, change.account) }
+        if case .lineRemoved(.done, let name) = reply, let change {
+            removeToken(ofLine: name, change.account)
+            links.removeInbox(ofLine: name, account: change.account)
+        }
         respond(exchange, words.response(to: reply, draft: draftsToTell.removeValue(forKey: exchange)))
     }
 }

@@ -15,8 +15,8 @@ final class Onboarding: Sendable {
         case verify(line: String)
         /// The accounts and numbers a token may use.
         case numbers(NumbersBody)
-        /// An Embedded Signup code for a token, and the line with it.
-        case exchange(ExchangeBody)
+        /// An Embedded Signup code for a token, and the line with it. `proves`: only if the token may use the number.
+        case exchange(ExchangeBody, proves: Bool)
     }
 
     /// What it works with; all of it is shared with other threads.
@@ -114,7 +114,8 @@ final class OnboardingWorker {
             switch job {
             case .verify(let name): parts.answers([(exchange, try verify(try line(name, account)))])
             case .numbers(let body): parts.answers([(exchange, try numbers(body, account))])
-            case .exchange(let body): parts.exchanged(exchange, .success(try exchanged(body, account)))
+            case .exchange(let body, let proves):
+                parts.exchanged(exchange, .success(try exchanged(body, account, proves: proves)))
             }
         } catch {
             let refusal =
@@ -244,7 +245,7 @@ final class OnboardingWorker {
 
     // MARK: Embedded Signup
 
-    private func exchanged(_ body: ExchangeBody, _ account: Int64) throws -> LineBody {
+    private func exchanged(_ body: ExchangeBody, _ account: Int64, proves: Bool) throws -> LineBody {
         let name = "app.\(body.app).secret"
         guard let secret = parts.secrets.value(name) else {
             throw APIError(
@@ -262,6 +263,10 @@ final class OnboardingWorker {
         let token = try need(
             exchangedToken(of: call(request), parser: parser), "the code was not exchanged; a code lives 30 seconds")
         let waba = try body.wabaID ?? self.account(having: body.phoneNumberID, token)
+        if proves, try !numbers(of: waba, token).contains(where: { $0.id == body.phoneNumberID }) {
+            throw APIError(
+                .forbidden, "the account \(waba) has no number \(body.phoneNumberID), as far as Meta tells")
+        }
         let before = try reader.lines(account: account).first { $0.name == body.line }
         var settings =
             before?.settings

@@ -86,6 +86,7 @@ struct ReplyWords {
             return .error(APIError(.internalError, "a key was made and nobody waits for it"))
         case .keyRotated(nil, _), .keyRemoved(nil, _): return .error(APIError(.notFound, "there is no such key"))
         case .keyRemoved(.some, _): return HTTPResponse(status: 204)
+        case .link(let reply): return .error(reply.refusal)
         case .media(let kept): return self.response(to: kept)
         case .mediaRemoved(let removal): return self.response(to: removal)
         case .measured: return .error(APIError(.internalError, "the metrics have no page"))

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import OutboxAPI
+import OutboxCore
 package import OutboxHTTP
 package import OutboxMeta
 
@@ -30,6 +31,13 @@ package struct Settings: Equatable, Sendable {
     package var listen: TCPAddress?
     /// Calls of one caller in a minute; 0: any number.
     package var rateLimit = 0
+    /// A TCP address for the pages of links; nil: none.
+    package var pages: TCPAddress?
+    /// Where people reach those pages, without a slash at the end; nil: no links are made.
+    package var publicURL: String?
+    /// Of Meta's Embedded Signup, which onboarding links begin.
+    package var signupAppID: String?
+    package var signupConfigID: String?
     /// Messages that may wait; 0: any number.
     package var queueMax = 0
     /// Of the disk, kept free of new messages; nil: 64 or a sixteenth of it, whichever is less.
@@ -68,6 +76,10 @@ package struct Settings: Equatable, Sendable {
         ("senders", "LIST", "who may send, besides the members of send-group *"),
         ("admins", "LIST", "who may do everything, besides root and the service's own user *"),
         ("listen", "ADDRESS:PORT", "also serve callers with a key on this loopback TCP address (default: none)"),
+        ("pages", "ADDRESS:PORT", "serve the pages of links on this loopback TCP address (default: none)"),
+        ("public-url", "URL", "where people reach those pages, by way of a proxy (default: none, and no links)"),
+        ("signup-app-id", "ID", "Meta's app for Embedded Signup by onboarding links (default: none)"),
+        ("signup-config-id", "ID", "its Facebook Login for Business configuration (default: none)"),
         ("rate-limit", "N", "calls a minute of one caller that is no admin; 0 (default): any number *"),
         ("queue-max", "N", "no new messages while so many wait; 0 (default): any number *"),
         ("free-disk-min", "MIB", "no new messages when less of the disk is free (default: 64, or 1/16 of it) *"),
@@ -128,6 +140,25 @@ package struct Settings: Equatable, Sendable {
                         + "proxy with TLS before it")
             }
             listen = address
+        case "pages":
+            guard let address = TCPAddress(value), address.isLoopback else {
+                throw wrong(
+                    "a loopback address and a port, such as 127.0.0.1:8088 or [::1]:8088; for other machines put a "
+                        + "proxy with TLS before it")
+            }
+            pages = address
+        case "public-url":
+            var url = value
+            while url.hasSuffix("/") { url.removeLast() }
+            guard isHTTPSOrLocal(url), CallbackAddress.problem(url, allowsHTTP: false) == nil, !url.contains("?") else {
+                throw wrong("an https URL (or http to this machine itself) without a query")
+            }
+            publicURL = url
+        case "signup-app-id", "signup-config-id":
+            guard (1...32).contains(value.utf8.count), value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+                throw wrong("one of Meta's ids: 1 to 32 digits")
+            }
+            if name == "signup-app-id" { signupAppID = value } else { signupConfigID = value }
         case "rate-limit": rateLimit = try number(0...1_000_000)
         case "queue-max": queueMax = try number(0...1_000_000_000)
         case "free-disk-min": freeDiskMebibytes = try number(1...1_048_576)
@@ -147,6 +178,9 @@ package struct Settings: Equatable, Sendable {
             ("webhook-socket", webhookSocket != other.webhookSocket), ("connections", connections != other.connections),
             ("request-timeout", requestTimeout != other.requestTimeout),
             ("stop-timeout", stopTimeout != other.stopTimeout), ("listen", listen != other.listen),
+            ("pages", pages != other.pages), ("public-url", publicURL != other.publicURL),
+            ("signup-app-id", signupAppID != other.signupAppID),
+            ("signup-config-id", signupConfigID != other.signupConfigID),
             ("idempotency-hours", idempotencyHours != other.idempotencyHours),
         ].filter(\.1).map(\.0)
     }

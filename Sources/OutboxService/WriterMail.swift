@@ -62,6 +62,7 @@ enum WriterInput: Sendable {
     case rotateKey(Exchange, Int64, hash: [UInt8], oldUntil: Timestamp)
     case removeKey(Exchange, Int64)
     case keyUsed(Int64, at: Timestamp)
+    case link(Exchange, LinkWish)
     /// Answered when it is done, some turns later.
     case erase(Exchange, ErasureBody)
     /// An operator changed what is no part of the queue.
@@ -187,6 +188,7 @@ enum WriterReply: Sendable {
     case keyRotated(AccessKey?, AccessDirectory)
     case keyRemoved(AccessKey?, AccessDirectory)
     case marketing(MarketingReply)
+    case link(LinkReply)
     case erased(ErasureReport)
     case template(Template, line: String, isNew: Bool)
     case templatesRemoved(line: String, name: String, languages: [String])

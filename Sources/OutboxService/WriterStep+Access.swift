@@ -94,6 +94,7 @@ extension WriterStep {
             return OperatorChange(action: "cap.changed", line: line, target: "\(cap.messages)/\(cap.days)")
         case (.marketing(_, .removeCap(let line)), .marketing(.capRemoved(true))):
             return OperatorChange(action: "cap.removed", line: line)
+        case (.link(_, let wish), .link(let reply)): return self.change(of: wish, reply)
         case (.findSubscription, _): return nil
         case (_, .subscription(let subscription, let isNew)):
             let action = isNew ? "subscription.added" : "subscription.changed"

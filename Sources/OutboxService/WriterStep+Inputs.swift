@@ -77,6 +77,7 @@ extension WriterStep {
         case .addAccount, .setAccount, .addKey, .rotateKey, .removeKey, .keyUsed:
             return try performForAccess(input, now)
         case .marketing(let exchange, let wish): return try perform(wish, exchange, now)
+        case .link(let exchange, let wish): return try perform(wish, exchange, now)
         case .changed: return Effect()
         case .lineNews(let news): return try learn(news, now)
         case .templateChanged(let exchange, let line, let change):
@@ -167,7 +168,7 @@ extension WriterInput {
             .setAccount(let exchange, _),
             .addKey(let exchange, _, _), .rotateKey(let exchange, _, _, _), .removeKey(let exchange, _),
             .erase(let exchange, _), .templateChanged(let exchange, _, _), .keepMedia(let exchange, _),
-            .removeMedia(let exchange, _), .marketing(let exchange, _):
+            .removeMedia(let exchange, _), .marketing(let exchange, _), .link(let exchange, _):
             exchange
         case .lineNews(let news): news.exchange
         case .webhook(let exchange, _): exchange

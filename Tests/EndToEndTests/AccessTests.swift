@@ -20,7 +20,10 @@ import Testing
 
     /// Every route there is, with what belongs to somebody else.
     @Test func whatBelongsToAnotherAccountIsNotFound() throws {
-        let lab = try Lab()
+        let pages = "127.0.0.1:\(try freePort())"
+        let lab = try Lab(daemon: [
+            "--pages", pages, "--public-url", "http://\(pages)", "--signup-app-id", "7", "--signup-config-id", "8",
+        ])
         let message = try lab.submit()
         try lab.wait(message, for: "read")
         try lab.sandbox("POST", "inbound", #"{"phoneNumberId":"106","from":"14155550199","text":"hello"}"#)
@@ -46,7 +49,14 @@ import Testing
         let phone = try lab.call("GET", "/v1/phones")
         let webhook = try lab.call("POST", "/v1/outgoing-webhooks", #"{"url":"http://127.0.0.1:9/","events":["*"]}"#)
         #expect(webhook.status == 201, "\(webhook.text)")
+        let onboarding = try lab.call("POST", "/v1/onboarding-links", #"{"name":"own"}"#)
+        let inbox = try lab.call(
+            "POST", "/v1/shared-inbox-links",
+            #"{"phoneNumberId":"main","name":"own","permissions":{"readInbox":true}}"#)
+        #expect(onboarding.status == 201 && inbox.status == 201, "\(onboarding.text) \(inbox.text)")
         let names = [
+            "onboarding-links": onboarding.json?["data"]?["id"]?.string ?? "",
+            "shared-inbox-links": inbox.json?["data"]?["id"]?.string ?? "",
             "campaigns": campaign.json?["data"]?["id"]?.string ?? "", "opt-outs": "14155550177",
             "marketing-caps": "line:main", "media": file.json?["data"]?["id"]?.string ?? "", "messages": message,
             "conversations": own["id"]?.string ?? "", "contacts": own["contactId"]?.string ?? "",
@@ -94,7 +104,7 @@ import Testing
         #expect(tried > 25)
         for path in [
             "messages", "conversations", "contacts", "lines", "pools", "pauses", "cursors", "subscriptions", "media",
-            "campaigns", "opt-outs", "marketing-caps",
+            "campaigns", "opt-outs", "marketing-caps", "onboarding-links", "shared-inbox-links",
         ] {
             #expect(
                 try lab.call("GET", "/v1/\(path)", headers: [bearer]).json?["data"]?.list.isEmpty == true, "\(path)")
@@ -291,7 +301,7 @@ import Testing
 }
 
 /// A port nobody has at the moment.
-private func freePort() throws -> UInt16 {
+func freePort() throws -> UInt16 {
     let listener = try Listener.loopback(port: 0, tag: 0)
     defer { close(listener.descriptor) }
     return try #require(listener.port)

@@ -19,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 import answers_aircall
 import answers_callmissed
 import answers_organization
+import answers_links
 import outboxd
 
 
@@ -200,6 +201,7 @@ def check(path, port):
     outboxd.until(lambda: call("GET", "/v1/lines/main/health")["templatesReadAt"])
     templates(call, port)
     onboarding(call)
+    answers_links.check(call)
     call("GET", "/v1/pools")
     call("PUT", "/v1/pools/small", {"tier": "TIER_50", "used": 50, "keptForHigh": 10})
     call("GET", "/v1/pools/small")

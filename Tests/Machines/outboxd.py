@@ -19,7 +19,8 @@ from unix_http import Endpoint, UnixConnection  # noqa: E402, F401
 
 
 class Machine:
-    """A daemon with an empty queue beside a sandbox that posts webhooks to it; `metrics` is its port for the metrics."""
+    """A daemon with an empty queue beside a sandbox that posts webhooks to it; `metrics` is its port for the metrics,
+    `pages` the one for the pages of links."""
 
     def __init__(self, programs, folder):
         self.folder = pathlib.Path(folder)
@@ -30,8 +31,8 @@ class Machine:
         secrets.parent.mkdir(0o700)
         secrets.mkdir(0o700)
         (secrets / "app.default.secret").write_text(self.secret)
-        listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-        self.metrics = listener.getsockname()[1]
+        listeners = [socket.create_server(("127.0.0.1", 0), backlog=16) for _ in range(2)]
+        self.metrics, self.pages = (listener.getsockname()[1] for listener in listeners)
         port = self.folder / "port"
         self.processes = []
         self.start(
@@ -39,15 +40,18 @@ class Machine:
             "--webhook-url", "http://localhost/webhooks/default", "--webhook-socket", self.webhooks,
         )
         self.sandbox = int(until(lambda: port.exists() and port.read_text()))
-        # As systemd hands sockets in; the shell keeps its number when it becomes the daemon.
-        os.set_inheritable(listener.fileno(), True)
-        hand_in = f'exec 3<&{listener.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=metrics; exec "$@"'
+        # As systemd hands sockets in, from number 3 on; the process keeps its own number when it becomes the daemon.
+        numbers = [listener.fileno() for listener in listeners]
+        variables = 'os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES="metrics:pages")'
+        hand_in = f"{take_places(numbers)}; {variables}; os.execv(sys.argv[1], sys.argv[1:])"
         self.start(
             programs, "outboxd", "--state-dir", str(self.folder / "state"), "--socket", self.socket,
             "--webhook-socket", self.webhooks, "--graph-url", f"http://127.0.0.1:{self.sandbox}",
-            through=["sh", "-c", hand_in, "sh"], keeps=[listener.fileno()],
+            "--public-url", f"http://127.0.0.1:{self.pages}", "--signup-app-id", "7", "--signup-config-id", "8",
+            through=[sys.executable, "-c", hand_in], keeps=numbers,
         )
-        listener.close()
+        for listener in listeners:
+            listener.close()
         until(self.answers)
 
     def start(self, programs, name, *words, through=(), keeps=()):
@@ -68,6 +72,15 @@ class Machine:
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
             process.wait(60)
+
+
+def take_places(numbers):
+    """Python that gives these descriptors the numbers from 3 on."""
+    return (
+        "import fcntl, os, sys; "
+        f"high = [fcntl.fcntl(number, fcntl.F_DUPFD, 64) for number in {list(numbers)}]; "
+        "[os.dup2(number, 3 + place) for place, number in enumerate(high)]"
+    )
 
 
 @contextlib.contextmanager
@@ -100,7 +113,9 @@ def data(path, method, target, body=None):
 
 def sandbox(port, method, target, body=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request(method, target, json.dumps(body) if body is not None else None)
+    if body is not None and not isinstance(body, bytes):
+        body = json.dumps(body)
+    connection.request(method, target, body)
     answer = connection.getresponse()
     text = answer.read()
     connection.close()

@@ -6,3 +6,5 @@ struct ob_document { const unsigned char *start; size_t length; };
 
 struct ob_document ob_openapi(void);
 struct ob_document ob_llms(void);
+struct ob_document ob_onboarding_page(void);
+struct ob_document ob_inbox_page(void);

@@ -7,6 +7,8 @@ import OutboxStore
 /// How a hosted system's call is answered: by calls of our own, one after another, and a word at the end.
 indirect enum Translation {
     case ask(OwnCall, then: (HTTPResponse) -> Translation)
+    /// Something that is no call of `/v1` and answers as one does.
+    case perform((Frontend, Exchange) throws(APIError) -> Void, then: (HTTPResponse) -> Translation)
     case answer(HTTPResponse)
 }
 
@@ -59,6 +61,7 @@ extension HostedCall {
         case .aircall: Aircall.self
         case .callMissed: CallMissed.self
         case .organization: Organization.self
+        case .links: Links.self
         }
     }
 }
@@ -82,6 +85,7 @@ extension Frontend {
             case .aircall(let call): try Aircall(front: self, guest: guest).translate(call, request)
             case .callMissed(let call): try CallMissed(front: self, guest: guest).translate(call, request)
             case .organization(let call): try Organization(front: self, guest: guest).translate(call, request)
+            case .links(let call): try Links(front: self, guest: guest).translate(call, request)
             }
         carryOn(translation, request, exchange, guest)
     }
@@ -94,11 +98,14 @@ extension Frontend {
         carryOn(translating.then(response), translating.request, exchange, translating.guest)
     }
 
-    private func carryOn(
+    func carryOn(
         _ translation: Translation, _ request: HTTPRequest, _ exchange: Exchange, _ guest: Guest
     ) {
         switch translation {
         case .answer(let response): server.respond(exchange, response)
+        case .perform(let deed, let then):
+            translations[exchange] = Translating(request: request, guest: guest, then: then)
+            perform(deed, exchange)
         case .ask(let call, let then):
             var guest = guest
             if let name = call.account {
@@ -117,6 +124,14 @@ extension Frontend {
             } catch {
                 respond(exchange, .error(error))
             }
+        }
+    }
+
+    private func perform(_ deed: (Frontend, Exchange) throws(APIError) -> Void, _ exchange: Exchange) {
+        do throws(APIError) {
+            try deed(self, exchange)
+        } catch {
+            respond(exchange, .error(error))
         }
     }
 
