@@ -212,7 +212,8 @@ package enum Route: Equatable, Sendable {
 
     /// Everything there is, as /openapi.json describes it. Where two match, the first counts.
     package static let places =
-        ownPlaces + WhatsAPICall.places + AircallCall.places + CallMissedCall.places + OrganizationCall.places + LinkCall.places
+        ownPlaces + WhatsAPICall.places + AircallCall.places + CallMissedCall.places + OrganizationCall.places
+        + LinkCall.places
 
     private static let ownPlaces: [Place] = [
         Place("/v1/messages", ["GET": { _ in .list }, "POST": { _ in .submit }]),

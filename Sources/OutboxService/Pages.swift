@@ -4,7 +4,7 @@ import OutboxHTTP
 import OutboxSystem
 
 /// A page with its style and script in it, and what its browser may do.
-struct Page {
+struct WebPage {
     let body: [UInt8]
     let policy: String
 
@@ -34,10 +34,10 @@ struct Page {
 
 enum Pages {
     /// Meta's script (developers.facebook.com/docs/facebook-login/web) opens a window and listens to its frames.
-    static let onboarding = Page(
+    static let onboarding = WebPage(
         Documents.onboardingPage, script: "https://connect.facebook.net",
         "connect-src 'self' https://*.facebook.com; frame-src https://*.facebook.com; img-src https://*.facebook.com")
-    static let inbox = Page(
+    static let inbox = WebPage(
         Documents.inboxPage, "connect-src 'self'; img-src 'self'; media-src 'self'; require-trusted-types-for 'script'")
 }
 
