@@ -94,30 +94,6 @@ private enum LinkFields {
     }
 }
 
-/// What stands behind the `?` of the organization-key API's lists.
-package struct LinkQuery: Equatable, Sendable {
-    package var page = 1
-    package var limit = 50
-
-    package static let limitMax = 100
-
-    package static func read(_ parameters: [(name: String, value: String)]) throws(APIError) -> LinkQuery {
-        var query = LinkQuery()
-        var errors: [FieldError] = []
-        for (name, value) in parameters {
-            switch (name, Int(value)) {
-            case ("page", let number?) where (1...1_000_000).contains(number): query.page = number
-            case ("limit", let number?) where (1...limitMax).contains(number): query.limit = number
-            case ("page", _): errors.append(FieldError(name, "must be a whole number from 1 on"))
-            case ("limit", _): errors.append(FieldError(name, "must be a whole number from 1 to \(limitMax)"))
-            default: errors.append(FieldError(beginning(of: name), "is not known here; known are page, limit"))
-            }
-        }
-        guard errors.isEmpty else { throw .validation(errors) }
-        return query
-    }
-}
-
 extension OnboardingLink {
     /// `address` is the whole of it: known when it is made, and never again. `phone` is the connected number's id.
     package func write(

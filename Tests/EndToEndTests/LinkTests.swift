@@ -325,7 +325,7 @@ private final class LinkLab {
             let wrong = try lab.call("POST", "/v1/\(kind)-links", #"{"name":7,"colour":"red"}"#)
             #expect(wrong.status == 400 && wrong.json?[path: "error", "code"]?.string == "VALIDATION_ERROR")
             #expect(wrong.text.contains("colour") && keys(wrong.json?["error"]) == ["message", "code"])
-            let list = try lab.call("GET", "/v1/\(kind)-links?limit=101")
+            let list = try lab.call("GET", "/v1/\(kind)-links?limit=201")
             #expect(list.json?[path: "error", "code"]?.string == "VALIDATION_ERROR")
             let key = try lab.call("GET", "/v1/\(kind)-links", headers: ["Authorization: Bearer sk_org_x"])
             #expect(key.status == 401 && key.json?[path: "error", "code"]?.string == "UNAUTHORIZED")

@@ -12,8 +12,6 @@ struct Aircall: Dialect {
     let front: Frontend
     let guest: Guest
 
-    var parser: JSONParser { front.parser }
-
     static let takesLogin = true
     /// What a registered line's `callbackUrl` is told.
     private static let events = ["message.status_updated", "message.received"]
@@ -85,24 +83,6 @@ struct Aircall: Dialect {
             ))
     }
 
-    /// What refuses is said in its words, and fields by their names there.
-    func ask(
-        _ call: OwnCall, fields: [String: String] = [:],
-        _ then: @escaping (JSONValue, HTTPResponse) -> Translation
-    ) -> Translation {
-        .ask(call) { response in
-            if var error = response.refusal(parser) {
-                error.details = error.details.map { FieldError(fields[$0.field] ?? $0.field, $0.message) }
-                return .answer(Self.refusal(error))
-            }
-            let body = response.body.isEmpty ? Array("{}".utf8) : response.body
-            guard let answer = try? parser.parse(body) else {
-                return .answer(Self.refusal(APIError(.internalError, "outboxd's own answer could not be read")))
-            }
-            return then(answer, response)
-        }
-    }
-
     // MARK: Lines
 
     /// The line of this name, or with this `phoneNumberId`.
@@ -153,7 +133,7 @@ struct Aircall: Dialect {
                     json.field("format", CallbackFormat.aircall.name)
                     json.array("events") { for event in Self.events { $0.value(event) } }
                 }
-                return ask(call, fields: ["url": "callbackUrl"]) { answer, response in
+                return ask(call, names: ["url": "callbackUrl"]) { answer, response in
                     let data = answer["data"]
                     let secret = data?["secret"]?.string.flatMap { CallbackSecret(text: $0) }
                     let token = secret.map(AircallCallback.token)

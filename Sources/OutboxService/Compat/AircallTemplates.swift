@@ -37,7 +37,7 @@ extension Aircall {
         return withNumber(id) { number in
             guard number.wabaID != nil else { return Self.noAccount(number) }
             let path = "/v1/lines/\(number.name)/templates\(parameterText)"
-            return ask(OwnCall(.lineTemplates(number.name), path), fields: ["cursor": "token"]) { answer, _ in
+            return ask(OwnCall(.lineTemplates(number.name), path), names: ["cursor": "token"]) { answer, _ in
                 .answer(
                     .json(200) { json in
                         json.array("templates") { json in

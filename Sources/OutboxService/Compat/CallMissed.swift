@@ -11,8 +11,6 @@ struct CallMissed: Dialect {
     let front: Frontend
     let guest: Guest
 
-    var parser: JSONParser { front.parser }
-
     func translate(_ call: CallMissedCall, _ request: HTTPRequest) throws(APIError) -> Translation {
         switch call {
         case .exchange: connect(try .read(try front.parse(request.body), isCode: true))
@@ -43,27 +41,6 @@ struct CallMissed: Dialect {
     }
 
     // MARK: Own calls
-
-    /// What refuses is said in its words.
-    func ask(_ call: OwnCall, _ then: @escaping (JSONValue, HTTPResponse) -> Translation) -> Translation {
-        ask(call, refused: { Self.refuse($0) }, then)
-    }
-
-    func ask(
-        _ call: OwnCall, refused: @escaping (APIError) -> Translation,
-        _ then: @escaping (JSONValue, HTTPResponse) -> Translation
-    ) -> Translation {
-        .ask(call) { response in
-            if let error = response.refusal(parser) { return refused(error) }
-            let body = response.body.isEmpty ? Array("{}".utf8) : response.body
-            guard let answer = try? parser.parse(body) else {
-                return Self.refuse(APIError(.internalError, "outboxd's own answer could not be read"))
-            }
-            return then(answer, response)
-        }
-    }
-
-    static func refuse(_ error: APIError) -> Translation { .answer(refusal(error)) }
 
     /// `own` is the answer of ours it is made of.
     static func done(_ own: HTTPResponse? = nil, status: Int = 200, _ body: (inout JSONWriter) -> Void) -> Translation {

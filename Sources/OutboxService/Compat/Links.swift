@@ -36,32 +36,7 @@ struct Links: Dialect {
 
     // MARK: Words
 
-    /// Its clients read one sentence and a code; those it has no word for have the nearest.
-    static func refusal(_ error: APIError) -> HTTPResponse {
-        let code =
-            switch error.status {
-            case 401: "UNAUTHORIZED"
-            case 403: "FORBIDDEN"
-            case 404: "NOT_FOUND"
-            case 409: "CONFLICT"
-            case 429: "RATE_LIMITED"
-            case 500...: "INTERNAL_ERROR"
-            default: "VALIDATION_ERROR"
-            }
-        let details = error.details.prefix(detailsMax).map { "\($0.field) \($0.message)" }
-        let words = ([error.message] + (details.isEmpty ? [] : [details.joined(separator: "; ")]))
-        var response = HTTPResponse.json(error.status) { json in
-            json.object("error") {
-                $0.field("message", words.joined(separator: ": "))
-                $0.field("code", code)
-            }
-        }
-        response.headers += HTTPResponse.error(error).passedHeaders
-        return response
-    }
-
-    /// Wrong fields that are named in a refusal.
-    private static let detailsMax = 5
+    static func refusal(_ error: APIError) -> HTTPResponse { Organization.refusal(error) }
 
     static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] { quota.headers }
 
@@ -169,22 +144,12 @@ struct Links: Dialect {
     private func list<Link>(_ head: RequestHead, _ links: [Link], _ write: (Link, inout JSONWriter) -> Void)
         throws(APIError) -> Translation
     {
-        let query = try LinkQuery.read(try front.parameters(head))
-        let first = (query.page - 1) * query.limit
-        return .answer(
-            .json(200) { json in
-                json.array("data") { json in
-                    for link in links.dropFirst(first).prefix(query.limit) { write(link, &json) }
-                }
-                json.object("meta") {
-                    $0.object("pagination") {
-                        $0.field("page", query.page)
-                        $0.field("limit", query.limit)
-                        $0.field("total", links.count)
-                        $0.field("hasMore", first + query.limit < links.count)
-                    }
-                }
-            })
+        let page = try OrganizationPage.read(try front.parameters(head))
+        let some = links.dropFirst(page.offset).prefix(page.limit)
+        return Organization(front: front, guest: guest)
+            .list(page, total: Int64(links.count), hasMore: page.offset + page.limit < links.count) { json in
+                for link in some { write(link, &json) }
+            }
     }
 }
 

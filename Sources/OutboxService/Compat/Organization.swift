@@ -12,7 +12,6 @@ struct Organization: Dialect {
     let front: Frontend
     let guest: Guest
 
-    var parser: JSONParser { front.parser }
     var ids: OrganizationIDs { OrganizationIDs(codec: front.codec, account: guest.account) }
 
     func translate(_ call: OrganizationCall, _ request: HTTPRequest) throws(APIError) -> Translation {
@@ -98,25 +97,6 @@ struct Organization: Dialect {
         }
     }
 
-    /// Refusals of ours are said in its words; `names` are its names of fields that have others here.
-    func ask(
-        _ call: OwnCall, names: [String: String] = [:], _ then: @escaping (JSONValue, HTTPResponse) -> Translation
-    ) -> Translation {
-        .ask(call) { response in
-            if var error = response.refusal(parser) {
-                error.details = error.details.map { FieldError(names[$0.field] ?? $0.field, $0.message) }
-                return .answer(Self.refusal(error))
-            }
-            let body = response.body.isEmpty ? Array("{}".utf8) : response.body
-            guard let answer = try? parser.parse(body) else {
-                return refuse(APIError(.internalError, "outboxd's own answer could not be read"))
-            }
-            return then(answer, response)
-        }
-    }
-
-    func refuse(_ error: APIError) -> Translation { .answer(Self.refusal(error)) }
-
     /// The caller's lines, by name.
     func withLines(_ then: @escaping ([JSONValue]) -> Translation) -> Translation {
         ask(OwnCall(.lines, "/v1/lines")) { answer, _ in then(answer["data"]?.elements.map { $0 } ?? []) }
@@ -128,7 +108,7 @@ struct Organization: Dialect {
             let line = lines.first {
                 ids.names(text, line: $0["line"]?.string ?? "", phoneNumberID: $0["phoneNumberId"]?.string)
             }
-            guard let line else { return refuse(APIError(.notFound, "there is no such phone")) }
+            guard let line else { return Self.refuse(APIError(.notFound, "there is no such phone")) }
             return then(line)
         }
     }

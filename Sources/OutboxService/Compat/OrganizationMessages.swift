@@ -23,7 +23,7 @@ extension Organization {
         return ask(OwnCall(.contact(to), "/v1/contacts/\(percentEncoded(to))")) { answer, _ in
             guard let address = answer["data"]?["contactReplyTo"]?.string else {
                 let words = "is a contact of whom neither a phone number nor a BSUID is known"
-                return refuse(.validation([FieldError("to", words)]))
+                return Self.refuse(.validation([FieldError("to", words)]))
             }
             return then(address)
         }
@@ -32,7 +32,7 @@ extension Organization {
     private func submit(_ body: JSONValue, to: String?, _ line: JSONValue) -> Translation {
         let name = line["line"]?.string ?? ""
         guard body["line"] == nil else {
-            return refuse(.validation([FieldError("line", "is not known here: the path says which phone sends")]))
+            return Self.refuse(.validation([FieldError("line", "is not known here: the path says which phone sends")]))
         }
         let isPlain = body["text"]?.kind == .string
         let call = OwnCall(.submit, "/v1/messages") { json in
@@ -124,7 +124,7 @@ extension Organization {
         withPhone(phone) { line in
             ask(OwnCall(.conversation(id), "/v1/conversations/\(percentEncoded(id))")) { answer, _ in
                 guard let conversation = answer["data"], conversation["line"]?.string == line["line"]?.string else {
-                    return refuse(APIError(.notFound, "there is no such conversation of this phone"))
+                    return Self.refuse(APIError(.notFound, "there is no such conversation of this phone"))
                 }
                 return then(conversation)
             }

@@ -20,7 +20,7 @@ extension Organization {
     func withWebhook(_ id: String, _ then: @escaping (JSONValue) -> Translation) -> Translation {
         withWebhooks { webhooks in
             let found = webhooks.first { $0["id"]?.integer.map(ids.webhook) == id.lowercased() }
-            guard let found else { return refuse(APIError(.notFound, "there is no such webhook")) }
+            guard let found else { return Self.refuse(APIError(.notFound, "there is no such webhook")) }
             return then(found)
         }
     }
@@ -58,7 +58,7 @@ extension Organization {
                     return .ask(rotate) { response in
                         guard let error = response.refusal(parser) else { return endOldSecret(number) { done } }
                         let isSame = error.details == [FieldError("secret", SubscriptionSecrets.sameWords)]
-                        return isSame ? done : refuse(error)
+                        return isSame ? done : Self.refuse(error)
                     }
                 }
             }
@@ -68,7 +68,7 @@ extension Organization {
     private func endOldSecret(_ number: String, _ then: @escaping () -> Translation) -> Translation {
         .ask(OwnCall(.deleteOldSecret(number), "/v1/subscriptions/\(number)/old-secret")) { response in
             guard let error = response.refusal(parser), error.code != .notFound else { return then() }
-            return refuse(error)
+            return Self.refuse(error)
         }
     }
 

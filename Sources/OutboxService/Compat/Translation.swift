@@ -35,6 +35,7 @@ struct OwnCall {
 
 /// What a hosted system's API is like.
 protocol Dialect {
+    var front: Frontend { get }
     /// Its own words for a refusal of ours.
     static func refusal(_ error: APIError) -> HTTPResponse
     /// The headers that tell of a rate limit.
@@ -45,6 +46,29 @@ protocol Dialect {
 
 extension Dialect {
     static var takesLogin: Bool { false }
+
+    var parser: JSONParser { front.parser }
+
+    static func refuse(_ error: APIError) -> Translation { .answer(refusal(error)) }
+
+    /// Goes on with what a call of ours answers. What refuses is said in the dialect, if `refused` does not know better;
+    /// `names` are its names of fields that have others here.
+    func ask(
+        _ call: OwnCall, names: [String: String] = [:], refused: @escaping (APIError) -> Translation = Self.refuse,
+        _ then: @escaping (JSONValue, HTTPResponse) -> Translation
+    ) -> Translation {
+        .ask(call) { response in
+            if var error = response.refusal(parser) {
+                error.details = error.details.map { FieldError(names[$0.field] ?? $0.field, $0.message) }
+                return refused(error)
+            }
+            let body = response.body.isEmpty ? Array("{}".utf8) : response.body
+            guard let answer = try? parser.parse(body) else {
+                return Self.refuse(APIError(.internalError, "outboxd's own answer could not be read"))
+            }
+            return then(answer, response)
+        }
+    }
 }
 
 /// A translated call whose next answer is awaited.

@@ -13,8 +13,6 @@ struct WhatsAPI: Dialect {
     let front: Frontend
     let guest: Guest
 
-    var parser: JSONParser { front.parser }
-
     func translate(_ call: WhatsAPICall, _ request: HTTPRequest) throws(APIError) -> Translation {
         switch call {
         case .send: send(try own(message: try front.parse(request.body)))
@@ -102,19 +100,6 @@ struct WhatsAPI: Dialect {
             var own = HTTPResponse.json(response.status == 204 ? 200 : response.status) { write(answer, &$0) }
             own.headers += response.passedHeaders
             return .answer(own)
-        }
-    }
-
-    func ask(
-        _ call: OwnCall, _ then: @escaping (JSONValue, HTTPResponse) -> Translation
-    ) -> Translation {
-        .ask(call) { response in
-            if let error = response.refusal(parser) { return .answer(Self.refusal(error)) }
-            let body = response.body.isEmpty ? Array("{}".utf8) : response.body
-            guard let answer = try? parser.parse(body) else {
-                return .answer(Self.refusal(APIError(.internalError, "outboxd's own answer could not be read")))
-            }
-            return then(answer, response)
         }
     }
 
