@@ -15,7 +15,7 @@ extension Frontend {
         }
         return IdempotencyKey(
             caller: caller, text: text, form: form,
-            digest: form == .stream ? IdempotencyKey.noDigest : IdempotencyKey.digest(body))
+            digest: form == .stream ? IdempotencyKey.noDigest : IdempotencyKey.digest(ofJSON: body))
     }
 
     /// What the writer says of a bulk with a key.

@@ -19,7 +19,7 @@ struct KeyedBulk {
     mutating func take(_ index: Int, _ item: Result<Draft, APIError>, line: ArraySlice<UInt8>) {
         var digest = IdempotencyKey.noDigest
         if key.form == .stream {
-            digest = IdempotencyKey.digest(line)
+            digest = IdempotencyKey.digest(ofJSON: line)
             key.digest = IdempotencyKey.digest(key.digest + digest)
         }
         switch item {
@@ -53,4 +53,22 @@ struct KeyedBulk {
 
 extension IdempotencyKey {
     static func digest(_ bytes: some Collection<UInt8>) -> [UInt8] { Array(sha256(bytes).prefix(digestBytes)) }
+
+    /// Without the white space between its tokens: one call's JSON is written in several ways.
+    static func digest(ofJSON text: some Collection<UInt8>) -> [UInt8] {
+        var plain: [UInt8] = []
+        plain.reserveCapacity(text.count)
+        var (isString, isEscape) = (false, false)
+        for byte in text {
+            switch byte {
+            case _ where isEscape: isEscape = false
+            case UInt8(ascii: "\\") where isString: isEscape = true
+            case UInt8(ascii: "\""): isString.toggle()
+            case _ where !isString && [0x20, 0x09, 0x0A, 0x0D].contains(byte): continue
+            default: break
+            }
+            plain.append(byte)
+        }
+        return digest(plain)
+    }
 }

@@ -51,6 +51,10 @@ import Testing
         let id = try #require(sent.json?[path: "data", "id"]?.string)
         let again = try call("POST", "/send-message", text, ["Idempotency-Key: order-1"])
         #expect(again.json?[path: "data", "id"]?.string == id)
+        // As another language's client writes it.
+        let spaced = text.replacing(":", with: ": ").replacing(",", with: ", ")
+        let third = try call("POST", "/send-message", spaced, ["Idempotency-Key: order-1"])
+        #expect(third.json?[path: "data", "id"]?.string == id, "\(third.text)")
         #expect(
             try call("POST", "/send-message", #"{"to":"14155552671","message":"x"}"#, ["Idempotency-Key: order-1"])
                 .status == 409)

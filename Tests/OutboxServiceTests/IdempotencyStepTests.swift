@@ -56,6 +56,18 @@ extension Desk {
 
 private let people = (0..<6).map { "1415555000\($0)" }
 
+@Suite struct IdempotencyDigestTests {
+    private func digest(_ text: String) -> [UInt8] { IdempotencyKey.digest(ofJSON: Array(text.utf8)) }
+
+    @Test func whiteSpaceBetweenTokensDoesNotCount() {
+        let plain = digest(#"{"a":"b c","d":["\"\\",1]}"#)
+        #expect(plain == digest("{ \"a\" : \"b c\",\r\n\t\"d\": [\"\\\"\\\\\", 1] }\n"))
+        for other in [#"{"a":"bc","d":["\"\\",1]}"#, #"{"a":"b  c","d":["\"\\",1]}"#, #"{"a":"b c","d":["\"\\ ",1]}"#] {
+            #expect(plain != digest(other))
+        }
+    }
+}
+
 @Suite struct IdempotencyStepTests {
     @Test func twoSubmitsOfOneTurnAreOneMessage() throws {
         let desk = try Desk()
