@@ -103,13 +103,3 @@ struct HostedOnboarding {
         }
     }
 }
-
-/// Lower-case letters and digits, everything else as one `-`.
-private func slugged(_ label: String) -> String {
-    var slug = ""
-    for byte in label.lowercased().utf8 {
-        let isWord = (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-        if isWord { slug.unicodeScalars.append(Unicode.Scalar(byte)) } else if slug.last != "-" { slug += "-" }
-    }
-    return String(slug.drop { $0 == "-" }.reversed().drop { $0 == "-" }.reversed())
-}

@@ -188,3 +188,13 @@ extension HTTPResponse {
             allow: headers.first { $0.name == "allow" }?.value, retryAfter: seconds)
     }
 }
+
+/// `Your Name` is `your-name`: lower-case letters and digits, everything else as one `-`.
+func slugged(_ label: String) -> String {
+    var slug = ""
+    for byte in label.lowercased().utf8 {
+        let isWord = (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
+        if isWord { slug.unicodeScalars.append(Unicode.Scalar(byte)) } else if slug.last != "-" { slug += "-" }
+    }
+    return String(slug.drop { $0 == "-" }.reversed().drop { $0 == "-" }.reversed())
+}

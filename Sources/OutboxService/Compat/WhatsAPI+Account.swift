@@ -47,15 +47,9 @@ extension WhatsAPI {
         }
     }
 
-    /// `Your Name` is `your-name`.
     private static func slug(_ label: String) -> String {
-        var slug = ""
-        for byte in label.lowercased().utf8 {
-            let isWord = (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-            if isWord { slug.unicodeScalars.append(Unicode.Scalar(byte)) } else if slug.last != "-" { slug += "-" }
-        }
-        let trimmed = slug.drop { $0 == "-" }.prefix(32)
-        return trimmed.isEmpty ? "account" : String(trimmed.last == "-" ? trimmed.dropLast() : trimmed)
+        let slug = slugged(label).prefix(32)
+        return slug.isEmpty ? "account" : String(slug.last == "-" ? slug.dropLast() : slug)
     }
 
     func me() -> Translation {
