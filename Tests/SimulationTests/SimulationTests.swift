@@ -9,7 +9,7 @@ import Testing
     private static let seeds: Range<UInt64> = {
         let text = ProcessInfo.processInfo.environment["OUTBOXD_SEEDS"] ?? ""
         let ends = text.components(separatedBy: "..<").compactMap { UInt64($0) }
-        return ends.count == 2 && ends[0] < ends[1] ? ends[0]..<ends[1] : 1..<13
+        return ends.count == 2 && ends[0] < ends[1] ? ends[0]..<ends[1] : 1..<8
     }()
 
     private static let days = Double(ProcessInfo.processInfo.environment["OUTBOXD_DAYS"] ?? "") ?? 31
