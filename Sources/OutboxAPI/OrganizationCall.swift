@@ -92,6 +92,10 @@ package struct OrganizationWebhookBody: Equatable, Sendable {
             ? reader.requiredString("url", example: "\"https://yourapp.com/webhooks/whatsapp\"")
             : reader.string("url")
         body.secret = reader.string("secret")
+        // Before anything is changed.
+        if let secret = body.secret, CallbackSecret(text: secret) == nil, CallbackSecret(plain: secret) == nil {
+            reader.refuse("secret", CallbackSecret.plainRule)
+        }
         body.isActive = reader.bool("isActive")
         let known = CallbackFormat.organization.eventNames
         if let value = reader["events"] {

@@ -32,6 +32,7 @@ extension Frontend {
 
     func cutOff(_ exchange: Exchange) {
         followers[exchange] = nil
+        translations[exchange] = nil
         if downloads.remove(exchange) != nil {
             parts.media.gone(exchange)
         } else if backups.remove(exchange) != nil {

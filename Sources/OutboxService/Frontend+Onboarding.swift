@@ -2,6 +2,7 @@ import OutboxAPI
 import OutboxCore
 import OutboxHTTP
 import OutboxJSON
+import OutboxStore
 
 /// Requests that connect numbers.
 extension Frontend {
@@ -35,7 +36,13 @@ extension Frontend {
     func exchanged(_ exchange: Exchange, _ result: Result<LineBody, APIError>) {
         guard let asker = exchanging.removeValue(forKey: exchange) else { return }
         do throws(APIError) {
-            try put(try result.get(), asker, exchange)
+            let line = try result.get()
+            if let link = connecting.first(where: { $0.value.exchange == exchange })?.key,
+                links.onboarding[link]?.status(now) != .active
+            {
+                throw LinkReply.over.refusal
+            }
+            try put(line, asker, exchange)
         } catch {
             respond(exchange, .error(error))
         }

@@ -138,6 +138,22 @@ extension Frontend {
         }
     }
 
+    /// A link that has come into wrong hands does not fill the disk.
+    private func countBytes(_ count: Int, of link: SharedInboxLink) throws(APIError) {
+        let now = steadyNanoseconds()
+        linkBytes = linkBytes.filter { now - $0.value.since < Self.hour }
+        let known = linkBytes[link.id] ?? (0, now)
+        guard known.bytes + count <= Self.fileBytesAnHourMax else {
+            throw APIError(
+                .limitReached, "\(Self.fileBytesAnHourMax >> 20) MiB an hour are allowed with one link",
+                retryAfter: Int64((Self.hour - (now - known.since)) / 1_000_000_000) + 1)
+        }
+        linkBytes[link.id] = (known.bytes + count, known.since)
+    }
+
+    private static let hour: UInt64 = 3_600_000_000_000
+    private static let fileBytesAnHourMax = 512 << 20
+
     /// A file goes to the disk piece by piece, as on the other sockets.
     private func planPageUpload(
         _ link: SharedInboxLink, _ head: RequestHead, _ guest: Guest, _ peer: Peer, _ exchange: Exchange
@@ -148,6 +164,7 @@ extension Frontend {
                 .tooLarge, "a file may have \(Self.pageFileBytesMax >> 20) MiB here, and must say its length")
         }
         try checkFiles(of: link, among: uploads.values)
+        try countBytes(length, of: link)
         let given = try parameters(head)
         var own = head
         own.headers = head.headers.filter { $0.name == "content-type" }

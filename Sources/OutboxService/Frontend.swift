@@ -87,7 +87,11 @@ final class Frontend: HTTPHandler {
     var linksMade: [Exchange: String] = [:]
     var linkKeysMade: [Exchange: String] = [:]
     /// Onboarding links by which a number is being connected.
-    var connecting: Set<MessageID> = []
+    var connecting: [MessageID: ConnectingNumber] = [:]
+    /// Shared inbox links that are being changed.
+    var linksChanging: Set<MessageID> = []
+    /// Bytes handed in by links lately.
+    var linkBytes: [MessageID: (bytes: Int, since: UInt64)] = [:]
     var pageRates = RateLimits()
 
     /// Subscriptions the writer is asked about.

@@ -268,6 +268,9 @@ final class OnboardingWorker {
                 .forbidden, "the account \(waba) has no number \(body.phoneNumberID), as far as Meta tells")
         }
         let before = try reader.lines(account: account).first { $0.name == body.line }
+        if proves, let before, before.settings.phoneNumberID != body.phoneNumberID {
+            throw APIError(.conflict, "the line \(body.line) has another number by now: try once more")
+        }
         var settings =
             before?.settings
             ?? LineSettings(

@@ -29,7 +29,13 @@ struct PageSettings: Sendable {
     var origin: String? {
         publicURL.map { url in
             let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-            return parts.prefix(3).joined(separator: "/").lowercased()
+            let origin = parts.prefix(3).joined(separator: "/").lowercased()
+            // The usual port is left out there (RFC 6454, 6.1).
+            for (scheme, port) in [("https://", ":443"), ("http://", ":80")]
+            where origin.hasPrefix(scheme) && origin.hasSuffix(port) {
+                return String(origin.dropLast(port.count))
+            }
+            return origin
         }
     }
 }

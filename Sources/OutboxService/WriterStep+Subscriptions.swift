@@ -20,6 +20,10 @@ extension WriterStep {
         case .changeSubscription(let exchange, let id, let settings):
             let line = settings.line.flatMap { queue.line(named: $0, account: account) }
             if let wrong = wrongLine(settings, line) { return Effect(reply: (exchange, .wrong(wrong))) }
+            if let before = try queue.subscription(id, account: account)?.settings.format, before != settings.format {
+                let words = "is \(before.name) and stays so, as its secret does; make another subscription"
+                return Effect(reply: (exchange, .wrong(FieldError("format", words))))
+            }
             let subscription = try queue.change(id, settings, line: line?.id, account: account, now: now)
             guard let subscription else { return Effect(reply: (exchange, .noSubscription)) }
             return changed(subscription, exchange, "subscription changed")

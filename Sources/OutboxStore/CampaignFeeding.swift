@@ -126,7 +126,7 @@ extension Queue {
         return found.sorted { $0.place < $1.place }
     }
 
-    /// Whether another recipient that has its message, or will have it, is the same person.
+    /// Whether another recipient that has its message is the same person.
     package func isSamePerson(_ recipient: CampaignRecipient, account: Int64) throws -> Bool {
         guard memory.knowsAliases else { return false }
         let person = try person(recipient.to, account: account)

@@ -338,7 +338,7 @@ final class CampaignStatements {
         isSamePerson = try prepare(
             """
             SELECT EXISTS (SELECT 1 FROM campaign_recipient
-                WHERE campaign = :campaign AND recipient = :person AND recipient <> :address AND skipped IS NULL)
+                WHERE campaign = :campaign AND recipient = :person AND recipient <> :address AND message IS NOT NULL)
             OR EXISTS (SELECT 1 FROM alias AS a CROSS JOIN campaign_recipient AS r
                 ON r.campaign = :campaign AND r.recipient = a.address AND r.message IS NOT NULL
                 WHERE a.account = :account AND a.person = :person AND a.address <> :address)

@@ -84,7 +84,8 @@ extension SharedInboxLink {
 /// Links for people without keys. Each change answers the link as it is then; nil: the account has no such link.
 extension Queue {
     /// Of each kind, those that have ended included.
-    package static let linksMax = 10_000
+    /// Of one kind, of one account.
+    package static let linksMax = 2000
     /// How long one that has ended is still shown.
     package static let linkKept = Duration.seconds(30 * 86_400)
 
@@ -98,6 +99,12 @@ extension Queue {
             })
     }
 
+    private func count(_ table: String, of account: Int64) throws -> Int {
+        try database.prepare("SELECT count(*) FROM \(table) WHERE account = :account").first(.integer(account)) {
+            Int($0.integer(0))
+        } ?? 0
+    }
+
     // MARK: Onboarding
 
     /// `.exists` does not come: names need not differ.
@@ -105,7 +112,7 @@ extension Queue {
         _ name: String, redirectURL: String?, role: Role, hash: [UInt8], expiresAt: Timestamp, account: Int64,
         by who: String, now: Timestamp
     ) throws -> Making<OnboardingLink> {
-        guard try database.integer("SELECT count(*) FROM onboarding_link") < Self.linksMax else {
+        guard try count("onboarding_link", of: account) < Self.linksMax else {
             return .tooMany(Self.linksMax)
         }
         let link = OnboardingLink(
@@ -167,7 +174,7 @@ extension Queue {
     package func addSharedInboxLink(
         _ settings: SharedInboxLink.Settings, line: Line, hash: [UInt8], by who: String, now: Timestamp
     ) throws -> Making<SharedInboxLink> {
-        guard try database.integer("SELECT count(*) FROM shared_inbox_link") < Self.linksMax else {
+        guard try count("shared_inbox_link", of: line.account) < Self.linksMax else {
             return .tooMany(Self.linksMax)
         }
         let link = SharedInboxLink(

@@ -51,7 +51,7 @@ extension Queue {
         case .refused(let failure, let refused):
             if let slot = attempt.slot { try giveBack(slot) }
             try giveBackMarketing(record, attempt: attempt.number)
-            if let media = attempt.media, mayReupload(attempt.message),
+            if let media = attempt.media, failure.saysMediaIsUnknown, mayReupload(attempt.message),
                 try isForgotten(media, line: attempt.line, failure, now)
             {
                 // It goes again with a new upload, and the try does not count.

@@ -100,7 +100,10 @@ extension Queue {
         if let media { try used(media, by: person, isOfCampaign: campaign != nil, now) }
         let id = nextID(now)
         let state: MessageState = later == nil ? .queued : .scheduled
-        let gate = later == nil && !draft.isSimulated ? try gateOnEntry(line.id, draft.priority, person) : .none
+        // What is to fail takes no place it would wait for.
+        let failsAtOnce = try draft.failsOutsideWindow && isOutsideWindow(draft, person, line)
+        let waits = later == nil && !draft.isSimulated && !failsAtOnce
+        let gate = waits ? try gateOnEntry(line.id, draft.priority, person) : .none
         let turn = later == nil ? nextTurn(line.id, draft.priority, batch) : 0
         let expiresAt = draft.expiresAt ?? line.settings.ageMax.map { (later ?? now) + $0 }
         // What never goes to Meta is no part of what is told of sending.
@@ -140,14 +143,11 @@ extension Queue {
         }
         if let refusal = try marketingRefusal(of: draft, to: person, line, later: later, now) { return refusal }
         // Whether a window is open at a later time only that time can tell.
-        if draft.template == nil, draft.fallback == nil, later == nil, line.settings.closedWindow == .refuse,
-            !draft.failsOutsideWindow
-        {
-            let window = try contact(line.id, person)?.windowUntil
-            if !GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax) {
-                return .windowClosed(draft.type == "text" ? "message" : draft.type)
-            }
+        let isOutside = try later == nil && isOutsideWindow(draft, person, line)
+        if isOutside, line.settings.closedWindow == .refuse, !draft.failsOutsideWindow {
+            return .windowClosed(draft.type == "text" ? "message" : draft.type)
         }
+        if isOutside, draft.failsOutsideWindow { return nil }
         if (draft.whenFull ?? line.settings.whenFull) == .refuse, later == nil, let pool = memory.pools[line.pool],
             try gateOnEntry(line.id, draft.priority, person) == .tier
         {
@@ -155,6 +155,13 @@ extension Queue {
             return .poolFull(pool.name, pool.tier, until: forecast.leavesBy)
         }
         return nil
+    }
+
+    /// Whether it would be held back for its person's window, were its turn now.
+    private func isOutsideWindow(_ draft: Draft, _ person: String, _ line: Line) throws -> Bool {
+        guard draft.template == nil, draft.fallback == nil, line.settings.closedWindow != .leave else { return false }
+        let window = try contact(line.id, person)?.windowUntil
+        return !GateFacts.windowIsOpen(window, now: limitsNow, deadline: attemptMax)
     }
 
     /// What speaks against marketing to a person, now or at a later time.

@@ -111,6 +111,15 @@ import Testing
         _ = try lab.sandbox("POST", "inbound", #"{"phoneNumberId":"106","from":"14155551000","text":"hi"}"#)
         let open = try eventually { try lab.call("POST", "/v1/messages", text).status == 202 }
         #expect(open)
+        // What fails takes no place in the tier, and waits for none.
+        let full = try lab.call("PUT", "/v1/pools/main", #"{"tier":"TIER_250","used":250}"#)
+        #expect(full.status < 300, "\(full.text)")
+        let outside = try lab.call(
+            "POST", "/v1/messages",
+            #"{"to":"14155551009","message":"hi","closedWindow":"fail","whenFull":"refuse"}"#)
+        let ended = try lab.wait(
+            try #require(outside.json?[path: "data", "id"]?.string, "\(outside.text)"), for: "failed")
+        #expect(ended["errorCode"]?.string == "131047")
         #expect(try violations(lab) == Self.none)
     }
 

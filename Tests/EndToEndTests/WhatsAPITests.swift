@@ -97,6 +97,39 @@ import Testing
         #expect(try lab.call("GET", "/auth/me", headers: ["Authorization: Bearer \(next)"]).status == 200)
     }
 
+    @Test func otherCredentialsLeaveTheLineAsItIs() throws {
+        let line = """
+            {"phoneNumberId":"106","token":"t","wabaId":"102","pool":"shared","messagesPerSecond":7,
+             "optOutKeywords":["stop"],"closedWindow":"refuse"}
+            """
+        let lab = try Lab(line: nil)
+        let made = try lab.call("PUT", "/v1/lines/main", line)
+        #expect(made.status == 201, "\(made.text)")
+        let before = try lab.call("GET", "/v1/lines").json?["data"]?.list.first
+        let credentials = #"{"whatsappAccessToken":"EAAc...","whatsappPhoneNumberId":"106"}"#
+        #expect(try lab.call("PUT", "/auth/me/credentials", credentials).status == 200)
+        let after = try #require(try lab.call("GET", "/v1/lines").json?["data"]?.list.first)
+        for (name, value) in before?.members.map({ ($0.name, $0.value) }) ?? [] where name != "updatedAt" {
+            #expect(after[name].map { Array($0.raw) } == Array(value.raw), "\(name)")
+        }
+        #expect(after["pool"]?.string == "shared")
+        let wrong = try lab.call(
+            "PUT", "/auth/me/credentials", #"{"whatsappAccessToken":"t","whatsappPhoneNumberId":"1/2"}"#)
+        #expect(wrong.status == 400 && wrong.text.contains("whatsappPhoneNumberId"), "\(wrong.text)")
+    }
+
+    @Test func anotherFormatsWebhookIsNotItsOwn() throws {
+        let lab = try Lab()
+        let own = #"{"url":"http://127.0.0.1:9/","events":["message.status_updated"],"format":"organization"}"#
+        #expect(try lab.call("POST", "/v1/subscriptions", own).status == 201)
+        let url = #"{"url":"http://127.0.0.1:9/webhooks/whatsapi"}"#
+        #expect(try lab.call("PUT", "/auth/me/webhook", url).status == 200)
+        let all = try lab.call("GET", "/v1/subscriptions").json?["data"]?.list ?? []
+        #expect(all.map { $0["format"]?.string } == ["organization", "outboxd"])
+        let changed = try lab.call("PUT", "/v1/subscriptions/1", url)
+        #expect(changed.status == 400 && changed.text.contains("\"format\""), "\(changed.text)")
+    }
+
     @Test func aSimulatedMessageGoesThroughEveryStatusAndNotToMeta() throws {
         let lab = try Lab()
         let answer = try lab.call("POST", "/send-message", #"{"to":"14155552671","message":"hi","dry_run":true}"#)

@@ -44,6 +44,8 @@ import Testing
         try settings.set("public-url", "https://Wa.example.com:8443/links/")
         #expect(settings.publicURL == "https://Wa.example.com:8443/links")
         #expect(PageSettings(settings, isOpen: true).origin == "https://wa.example.com:8443")
+        try settings.set("public-url", "https://wa.example.com:443/links")
+        #expect(PageSettings(settings, isOpen: true).origin == "https://wa.example.com")
         for wrong in ["http://wa.example.com", "wa.example.com", "https://", "https://a.example/?x=1", "ftp://a"] {
             #expect(throws: Settings.Problem.self, "\(wrong)") { try settings.set("public-url", wrong) }
         }

@@ -194,6 +194,22 @@ import Testing
         #expect(try bench.message(id).failure?.code == "131009")
     }
 
+    @Test func otherRefusalsAreNoUploads() throws {
+        let id = try submit(try keep())
+        #expect(try bench.claim(1).isEmpty)
+        try end(try #require(try due().first), .taken(metaID: "77"))
+        let busy = Failure(code: "130429", message: "Rate limit hit")
+        for _ in 0..<8 {
+            try bench.tick(.seconds(3600))
+            let attempt = try #require(try bench.claim(1).first)
+            try bench.record(.refused(busy, .throttled(askedFor: nil)), attempt)
+        }
+        try bench.tick(.seconds(3600))
+        try bench.record(.refused(unknown, .forGood), try #require(try bench.claim(1).first))
+        #expect(try bench.message(id).state == .retrying)
+        #expect(try due().count == 1)
+    }
+
     @Test func oneMessageDoesNotHaveItUploadedForEverWhileOthersGetThrough() throws {
         let file = try keep()
         let wrong = try submit(file)

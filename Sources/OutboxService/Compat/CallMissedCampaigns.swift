@@ -101,9 +101,10 @@ extension CallMissed {
             .ask(OwnCall(.cancelCampaign(id), "/v1/campaigns/\(id)/cancel")) { _ in Self.refuse(error) }
         }
         return ask(add, refused: takeBack) { added, response in
-            ask(OwnCall(.campaign(id), "/v1/campaigns/\(id)")) { answer, _ in
+            .ask(OwnCall(.campaign(id), "/v1/campaigns/\(id)")) { shown in
                 Self.done(response, status: 201) { json in
-                    let campaign = answer["data"] ?? made
+                    // It is made, whether it can be shown or not.
+                    let campaign = data(of: shown) ?? made
                     Self.write(campaign, [line], to: &json)
                     json.object("recipients") { Self.write(added: added, total: campaign, to: &$0) }
                 }
@@ -114,10 +115,14 @@ extension CallMissed {
     func addRecipients(_ id: String, _ recipients: [UInt8]) -> Translation {
         let place = "/v1/campaigns/\(percentEncoded(id))"
         return ask(OwnCall(.addRecipients(id), "\(place)/recipients", body: recipients)) { added, response in
-            ask(OwnCall(.campaign(id), place)) { answer, _ in
-                Self.done(response) { Self.write(added: added, total: answer["data"], to: &$0) }
+            .ask(OwnCall(.campaign(id), place)) { shown in
+                Self.done(response) { Self.write(added: added, total: data(of: shown), to: &$0) }
             }
         }
+    }
+
+    private func data(of response: HTTPResponse) -> JSONValue? {
+        response.isDone ? (try? parser.parse(response.body))?["data"] : nil
     }
 
     private static func write(added: JSONValue, total campaign: JSONValue?, to json: inout JSONWriter) {

@@ -132,7 +132,7 @@ extension CallMissed {
     func linkBot(_ phone: String, _ bot: String?) -> Translation {
         withLine(phone) { line in
             withBot(bot) { id in
-                let call = change(line, "bot") { $0.field("bot", id) }
+                let call = OwnCall.change(line, "bot") { $0.field("bot", id) }
                 return ask(call) { answer, response in self.answer(answer["data"] ?? line, response) }
             }
         }
@@ -150,25 +150,13 @@ extension CallMissed {
 
     func setAutoReply(_ phone: String, _ enabled: Bool) -> Translation {
         withLine(phone) { line in
-            let call = change(line, "autoReply") {
+            let call = OwnCall.change(line, "autoReply") {
                 $0.object("autoReply") {
                     $0.field("enabled", enabled)
                     $0.field("text", line["autoReply"]?["text"]?.string)
                 }
             }
             return ask(call) { answer, response in self.answer(answer["data"] ?? line, response) }
-        }
-    }
-
-    /// `PUT /v1/lines/{line}` with everything as it is but for some fields.
-    func change(_ line: JSONValue, _ names: String..., write: (inout JSONWriter) -> Void) -> OwnCall {
-        let name = line["line"]?.string ?? ""
-        let told = ["line", "createdAt", "updatedAt"] + names
-        return OwnCall(.putLine(name), "/v1/lines/\(name)") { json in
-            for (name, value) in line.members where !told.contains(name) && !value.isNull {
-                json.field(name, raw: value.raw)
-            }
-            write(&json)
         }
     }
 
@@ -201,7 +189,7 @@ extension CallMissed {
                     }
                     return ask(call, refused: Self.connected) { answer, _ in
                         guard let bot, let line = answer["data"] else { return provision(name, connection, answer) }
-                        return ask(change(line, "bot") { $0.field("bot", bot) }) { answer, _ in
+                        return ask(OwnCall.change(line, "bot") { $0.field("bot", bot) }) { answer, _ in
                             provision(name, connection, answer)
                         }
                     }
@@ -226,8 +214,8 @@ extension CallMissed {
         }
         if let known {
             return bot == nil
-                ? change(known, "wabaId", "tokenSecret", write: write)
-                : change(known, "wabaId", "tokenSecret", "bot", write: write)
+                ? OwnCall.change(known, "wabaId", "tokenSecret", write: write)
+                : OwnCall.change(known, "wabaId", "tokenSecret", "bot", write: write)
         }
         return OwnCall(.putLine(name), "/v1/lines/\(name)") {
             $0.field("phoneNumberId", connection.phoneNumberID)

@@ -35,9 +35,10 @@ struct HostedOnboarding {
                 })
         case .connect:
             let body = try SignupBody.read(try front.parse(request.body))
-            guard front.connecting.insert(link.id).inserted else {
+            guard front.connecting[link.id] == nil else {
                 throw APIError(.conflict, "a number is being connected by this link just now")
             }
+            front.connecting[link.id] = ConnectingNumber(account: link.account)
             return connect(body, signup)
         default: throw APIError(.notFound, "there is nothing here")
         }
@@ -47,7 +48,7 @@ struct HostedOnboarding {
 
     /// The last word: the link may be tried again if it was not used up.
     private func end(_ response: HTTPResponse) -> Translation {
-        front.connecting.remove(link.id)
+        front.connecting[link.id] = nil
         guard let error = response.refusal(front.parser) else { return .answer(response) }
         return .answer(Links.refusal(error))
     }
@@ -58,7 +59,10 @@ struct HostedOnboarding {
             let lines = answer["data"]?.elements.map { $0 } ?? []
             // A number that is here already gets another token.
             let known = lines.first { $0["phoneNumberId"]?.string == body.phoneNumberID }?["line"]?.string
-            return exchange(body, signup, line: known ?? name(besides: lines.compactMap { $0["line"]?.string }))
+            let others = front.connecting.values.compactMap { $0.account == link.account ? $0.line : nil }
+            let line = known ?? name(besides: lines.compactMap { $0["line"]?.string } + others)
+            front.connecting[link.id]?.line = line
+            return exchange(body, signup, line: line)
         }
     }
 
@@ -76,6 +80,7 @@ struct HostedOnboarding {
             wabaID: body.wabaID)
         return .perform { (front, call) throws(APIError) in
             front.exchanging[call] = asker
+            front.connecting[link.id]?.exchange = call
             do throws(APIError) {
                 // The page says which number it is; the token says whether that is true.
                 try front.parts.onboarding.run(call, .exchange(exchange, proves: true), account: asker.account)
@@ -102,4 +107,12 @@ struct HostedOnboarding {
             }
         }
     }
+}
+
+/// A number that is being connected by a link, and the line it will be, whose name nobody else is given.
+struct ConnectingNumber {
+    var account: Int64
+    var line: String?
+    /// While its code is exchanged.
+    var exchange: Exchange?
 }

@@ -41,12 +41,15 @@ struct Links: Dialect {
     static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] { quota.headers }
 
     /// What the writer answers, or why nothing comes of it. `token` is shown once, in the link's address.
-    private func wish(_ wish: LinkWish, _ asker: Asker, token: String? = nil) -> Translation {
+    private func wish(
+        _ wish: LinkWish, _ asker: Asker, token: String? = nil, ended: @escaping () -> Void = {}
+    ) -> Translation {
         .perform { (front, exchange) throws(APIError) in
             front.linksMade[exchange] = token
             front.post(asker, .link(exchange, wish))
         } then: { response in
-            .answer(response.refusal(front.parser).map { Self.refusal($0) } ?? response)
+            ended()
+            return .answer(response.refusal(front.parser).map { Self.refusal($0) } ?? response)
         }
     }
 
@@ -75,6 +78,12 @@ struct Links: Dialect {
     private func addOnboarding(_ bytes: [UInt8], _ asker: Asker) throws(APIError) -> Translation {
         let body = try OnboardingLinkBody.read(try front.parse(bytes), now: front.now)
         try checkAddress(isSignup: true)
+        if body.role == .admin, asker.account == Account.defaultID {
+            let words =
+                "may not be admin in the account default, whose admins look after the whole process: make the link in an "
+                + "account of its own"
+            throw .validation([FieldError("role", words)])
+        }
         let token = Self.token()
         return wish(.addOnboarding(body, hash: sha256(Array(token.utf8))), asker, token: token)
     }
@@ -106,7 +115,11 @@ struct Links: Dialect {
     {
         let body = try SharedInboxLinkBody.read(
             try front.parse(bytes), before: isWhole ? nil : link.settings, isNew: false, now: front.now)
-        return wish(.changeInbox(link.id, body.settings), asker)
+        // What it leaves as it is was read before: one change at a time.
+        guard front.linksChanging.insert(link.id).inserted else {
+            throw APIError(.conflict, "another change of the link is under way; try again")
+        }
+        return wish(.changeInbox(link.id, body.settings), asker) { front.linksChanging.remove(link.id) }
     }
 
     // MARK: Looking

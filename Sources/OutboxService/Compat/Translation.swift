@@ -33,6 +33,20 @@ struct OwnCall {
     }
 }
 
+extension OwnCall {
+    /// `PUT /v1/lines/{line}` with everything as it is but for the fields of these names, which `write` may write.
+    static func change(_ line: JSONValue, _ names: String..., write: (inout JSONWriter) -> Void) -> OwnCall {
+        let name = line["line"]?.string ?? ""
+        let told = ["line", "createdAt", "updatedAt"] + names
+        return OwnCall(.putLine(name), "/v1/lines/\(percentEncoded(name))") { json in
+            for (name, value) in line.members where !told.contains(name) && !value.isNull {
+                json.field(name, raw: value.raw)
+            }
+            write(&json)
+        }
+    }
+}
+
 /// What a hosted system's API is like.
 protocol Dialect {
     var front: Frontend { get }

@@ -20,7 +20,9 @@ extension WhatsAPI {
 
     /// Its names need not be unique: ours get a number.
     private func add(account slug: String, try number: Int, label: String, email: String) -> Translation {
-        let name = number == 1 ? slug : "\(slug.prefix(27))-\(number)"
+        func name(_ number: Int) -> String { number == 1 ? slug : "\(slug.prefix(27))-\(number)" }
+        let number = (number..<1000).first { !front.parts.door.hasAccount(name($0)) } ?? number
+        let name = name(number)
         let call = OwnCall(.addAccount, "/v1/accounts") {
             $0.field("name", name)
             $0.field("label", label)
@@ -88,9 +90,13 @@ extension WhatsAPI {
 
     /// The account's line: that named `main`, or the only one.
     func withLine(_ then: @escaping (String?) -> Translation) -> Translation {
+        withWholeLine { then($0?["line"]?.string) }
+    }
+
+    private func withWholeLine(_ then: @escaping (JSONValue?) -> Translation) -> Translation {
         ask(OwnCall(.lines, "/v1/lines")) { answer, _ in
-            let names = answer["data"]?.elements.compactMap { $0["line"]?.string } ?? []
-            return then(names.contains(Self.lineName) ? Self.lineName : names.count == 1 ? names[0] : nil)
+            let lines = answer["data"]?.elements.map { $0 } ?? []
+            return then(lines.first { $0["line"]?.string == Self.lineName } ?? (lines.count == 1 ? lines[0] : nil))
         }
     }
 
@@ -98,16 +104,22 @@ extension WhatsAPI {
         let given = try HostedBody.read(
             body, ["whatsappAccessToken": "EAAc...", "whatsappPhoneNumberId": "1234567890"])
         let (token, number) = (given[0], given[1])
-        return withLine { known in
-            let name = known ?? Self.lineName
-            let call = OwnCall(.putLine(name), "/v1/lines/\(percentEncoded(name))") {
-                $0.field("phoneNumberId", number)
-                $0.field("token", token)
-                // It hands texts to Meta whatever the window, and says 503 while Meta fails.
-                $0.field("closedWindow", "leave")
-                $0.field("whenDown", "refuse")
-            }
-            return ask(call) { _, _ in Self.done { $0.field("byocConfigured", true) } }
+        func write(to json: inout JSONWriter) {
+            json.field("phoneNumberId", number)
+            json.field("token", token)
+        }
+        return withWholeLine { known in
+            // What else is set of a line that is there stays.
+            let call =
+                known.map { OwnCall.change($0, "phoneNumberId", "tokenSecret", write: write) }
+                ?? OwnCall(.putLine(Self.lineName), "/v1/lines/\(Self.lineName)") {
+                    write(to: &$0)
+                    // It hands texts to Meta whatever the window, and says 503 while Meta fails.
+                    $0.field("closedWindow", "leave")
+                    $0.field("whenDown", "refuse")
+                }
+            let names = ["token": "whatsappAccessToken", "phoneNumberId": "whatsappPhoneNumberId"]
+            return ask(call, names: names) { _, _ in Self.done { $0.field("byocConfigured", true) } }
         }
     }
 
@@ -131,7 +143,8 @@ extension WhatsAPI {
     func withWebhook(_ then: @escaping (_ id: String?, _ url: String?) -> Translation) -> Translation {
         ask(OwnCall(.subscriptions, "/v1/subscriptions")) { answer, _ in
             let own = answer["data"]?.elements.first {
-                $0["line"]?.isNull ?? true && $0["events"]?.elements.map { $0.string } == [Self.event]
+                $0["line"]?.isNull ?? true && $0["format"]?.string == CallbackFormat.outboxd.name
+                    && $0["events"]?.elements.map { $0.string } == [Self.event]
             }
             return then(own?["id"]?.integer.map { String($0) } ?? own?["id"]?.string, own?["url"]?.string)
         }
