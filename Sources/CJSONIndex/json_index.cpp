@@ -1,5 +1,6 @@
 #include "json_index.h"
 
+#include <cstring>
 #include <new>
 #include <simdjson.h>
 #include <vector>
@@ -16,6 +17,8 @@ struct ob_json_parser {
 
 namespace {
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first of eight bytes is taken for the lowest");
+
 constexpr size_t kept_max = 1 << 20;
 
 // Each takes 16 bytes here and 16 in the caller's copy, more than it may take in the text.
@@ -24,15 +27,30 @@ constexpr int too_many_values = -1;
 
 bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-// `text` points at the opening quote. Returns the offset behind the closing one.
+constexpr uint64_t eight(uint8_t c) { return 0x0101010101010101 * c; }
+
+// A word whose lowest set bit is in the first of eight bytes that is `c`; 0 when none is.
+uint64_t matches(uint64_t bytes, uint8_t c) {
+    const uint64_t differences = bytes ^ eight(c);
+    return (differences - eight(1)) & ~differences & eight(0x80);
+}
+
+// `start` is the opening quote's. Returns the offset behind the closing one, which a valid text has. Looks at eight bytes
+// at a time: behind the text 64 may be read.
 uint32_t string_end(const uint8_t *text, uint32_t start, bool &escaped) {
     uint32_t at = start + 1;
-    for (;; at++) {
-        if (text[at] == '"') return at + 1;
-        if (text[at] == '\\') {
-            escaped = true;
-            at++;
+    for (;;) {
+        uint64_t bytes;
+        memcpy(&bytes, text + at, sizeof bytes);
+        const uint64_t found = matches(bytes, '"') | matches(bytes, '\\');
+        if (found == 0) {
+            at += sizeof bytes;
+            continue;
         }
+        at += static_cast<uint32_t>(__builtin_ctzll(found)) / 8;
+        if (text[at] == '"') return at + 1;
+        escaped = true;
+        at += 2;
     }
 }
 

@@ -16,13 +16,13 @@ struct ContentBody {
     static let voice = "voice"
     /// The fields that hold contents.
     static let fields = ["message", "template"] + ContentKind.allCases.map(\.rawValue) + [voice]
-    private static let fieldSet = Set(fields)
+    private static let names = JSONNames(fields)
     /// The fields that say something of them.
     static let sideFields = ["type", "previewUrl", "replyTo", "check"]
 
     /// The kind a body names that is not known here; `taken` are fields that mean something else.
-    static func strangeType(_ value: JSONValue, taken: [String]) -> String? {
-        guard let type = value["type"]?.string, isContentType(type), !taken.contains(type) else { return nil }
+    static func strangeType(_ value: JSONValue, taken: JSONNames) -> String? {
+        guard let type = value["type"]?.string, taken.place(of: type) == nil, isContentType(type) else { return nil }
         return type
     }
 
@@ -34,7 +34,7 @@ struct ContentBody {
             reader.refuse("type", "\"\(words)\" can be no kind of message: give one of Meta's words for it")
             return nil
         }
-        let given = given(reader.names, strange)
+        let given = given(reader, strange)
         guard let field = given.first, let value = reader[field] else {
             refuseNothing(&reader, type)
             return nil
@@ -59,9 +59,9 @@ struct ContentBody {
         return content
     }
 
-    /// The fields with contents among some, in the order they are documented in.
-    private static func given(_ names: [String], _ strange: String?) -> [String] {
-        let given = names.filter { fieldSet.contains($0) || $0 == strange }
+    /// The fields with contents, in the order they are documented in.
+    private static func given(_ reader: ObjectReader, _ strange: String?) -> [String] {
+        let given = reader.names { names.place(of: $0) != nil || $0 == strange }
         // One, but for what is refused.
         guard given.count > 1 else { return given }
         return (fields + [strange].compactMap { $0 }).filter(given.contains)

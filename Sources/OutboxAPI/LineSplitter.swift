@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts a body into lines, the same ones however the wire cuts it into pieces.
 package struct LineSplitter: Sendable {
     private let bytesMax: Int
@@ -12,7 +14,7 @@ package struct LineSplitter: Sendable {
     /// Hands over each line that ends in `piece`, without its line feed.
     package mutating func take(_ piece: [UInt8], _ line: (ArraySlice<UInt8>) -> Void) throws(TooLong) {
         var rest = piece[...]
-        while let end = rest.firstIndex(of: 0x0A) {
+        while let end = lineFeed(in: rest) {
             guard partial.count + (end - rest.startIndex) <= bytesMax else { throw TooLong() }
             if partial.isEmpty {
                 line(rest[..<end])
@@ -31,5 +33,12 @@ package struct LineSplitter: Sendable {
     package mutating func end() -> ArraySlice<UInt8> {
         defer { partial = [] }
         return partial[...]
+    }
+}
+
+private func lineFeed(in bytes: ArraySlice<UInt8>) -> Int? {
+    bytes.withUnsafeBytes { buffer in
+        guard let base = buffer.baseAddress, let found = memchr(base, 0x0A, buffer.count) else { return nil }
+        return bytes.startIndex + (UnsafeRawPointer(found) - base)
     }
 }

@@ -59,14 +59,23 @@ enum MediaNaming {
         return find("template", value).contains { $0.object.present(mediaField) != nil }
     }
 
+    /// Looks at the byte a mark would end with, and passes all places at once that the byte there rules out (Horspool).
     private static func holdsMark(_ bytes: [UInt8]) -> Bool {
-        guard bytes.count > mark.count else { return false }
-        return bytes.withUnsafeBufferPointer { bytes in
-            (0...(bytes.count - mark.count)).contains { place in
-                bytes[place] == mark[0] && bytes[place + 1] == mark[1] && bytes[place...].starts(with: mark)
-            }
+        let (mark, skips) = (mark, skips)
+        var at = mark.count - 1
+        while at < bytes.count {
+            if bytes[at] == mark[mark.count - 1], bytes[(at - mark.count + 1)...at].elementsEqual(mark) { return true }
+            at += Int(skips[Int(bytes[at])])
         }
+        return false
     }
+
+    /// By byte: how far the mark's end lies behind the last of this byte in it, its end aside.
+    private static let skips: [UInt8] = {
+        var skips = [UInt8](repeating: UInt8(mark.count), count: 256)
+        for (index, byte) in mark.dropLast().enumerated() { skips[Int(byte)] = UInt8(mark.count - 1 - index) }
+        return skips
+    }()
 
     /// Every object in which Meta takes a file.
     private static func find(_ type: String, _ content: JSONValue) -> [Found] {

@@ -24,6 +24,8 @@ package struct MessageBody: Equatable, Sendable {
 
     /// Those of a reply: where it goes stands fast, and nobody reads what a dry run would tell.
     private static let replyFields = fields.filter { !["to", "line", "dryRun"].contains($0) }
+    private static let names = JSONNames(fields)
+    private static let replyNames = JSONNames(replyFields)
 
     package enum Reading: Equatable, Sendable {
         case complete(MessageBody)
@@ -51,9 +53,10 @@ package struct MessageBody: Equatable, Sendable {
     private static func read(
         _ value: JSONValue, path: String, reply: (line: String, to: Recipient)?, now: Timestamp
     ) -> Reading {
-        let fields = reply == nil ? Self.fields : replyFields
-        let strange = ContentBody.strangeType(value, taken: Self.fields)
-        var reader = ObjectReader(value, path: path, known: strange.map { fields + [$0] } ?? fields)
+        let strange = ContentBody.strangeType(value, taken: names)
+        var known = reply == nil ? names : replyNames
+        if let strange { known = JSONNames(known.texts + [strange]) }
+        var reader = ObjectReader(value, path: path, known: known)
         guard value.kind == .object else { return .wrong(reader.errors) }
         let line = reply?.line ?? reader.string("line")
         let to = reply?.to ?? recipient(&reader)
@@ -67,7 +70,7 @@ package struct MessageBody: Equatable, Sendable {
             reader.refuse("expiresAt", "must lie in the future and after sendAt; it is now \(now.rfc3339)")
         }
         let priority = reader.choice("priority", Priority.self) ?? .normal
-        let anyOrder = reader.choice("order", { ["given": false, "any": true][$0] }, ["given", "any"]) ?? false
+        let order = reader.choice("order", { ["given", "any"].contains($0) ? $0 : nil }, ["given", "any"])
         let whenFull = reader.choice("whenFull", WhenFull.self)
         let onUnknown = reader.choice("onUnknown", UnknownPolicy.self)
         let failsOutside = reader.choice("closedWindow", { ["fail": true][$0] }, ["fail"]) ?? false
@@ -79,7 +82,7 @@ package struct MessageBody: Equatable, Sendable {
         var draft = Draft(
             line: line, to: to, type: content.type, content: content.json, sendAt: sendAt, expiresAt: expiresAt,
             priority: priority, metadata: metadata, template: content.template, fallback: fallback)
-        draft.anyOrder = anyOrder
+        draft.anyOrder = order == "any"
         draft.whenFull = whenFull
         draft.onUnknown = onUnknown
         draft.failsOutsideWindow = failsOutside

@@ -3,9 +3,11 @@ import OutboxJSON
 
 /// A template as callers name it: `{"name", "language", "components"}`.
 enum TemplateBody {
+    private static let names = JSONNames(["name", "language", "components"])
+
     /// Answers what is wrong; with nothing wrong `message` is complete.
     static func read(_ value: JSONValue, path: String, into message: inout TemplateMessage?) -> [FieldError] {
-        var reader = ObjectReader(value, path: path, known: ["name", "language", "components"])
+        var reader = ObjectReader(value, path: path, known: names)
         guard value.kind == .object else { return reader.errors }
         let name = reader.requiredString("name", example: "\"hello_world\"")
         if let name, !isTemplateName(name) {
@@ -34,16 +36,15 @@ enum TemplateBody {
                 "components", "is \(components.raw.count) bytes long; \(MessageBody.contentBytesMax) are allowed")
         }
         for (index, component) in components.elements.enumerated() where reader.errors.count < 50 {
-            let place = "components[\(index)]"
             guard component.kind == .object else {
-                reader.refuse(place, "must be an object")
+                reader.refuse("components[\(index)]", "must be an object")
                 continue
             }
-            if component["type"]?.string?.isEmpty ?? true {
-                reader.refuse("\(place).type", "must be \"header\", \"body\" or \"button\"")
+            if !(component["type"]?.isFilledText ?? false) {
+                reader.refuse("components[\(index)].type", "must be \"header\", \"body\" or \"button\"")
             }
             if let parameters = component["parameters"], parameters.kind != .array {
-                reader.refuse("\(place).parameters", "must be an array")
+                reader.refuse("components[\(index)].parameters", "must be an array")
             }
         }
     }

@@ -4,14 +4,22 @@ package enum Base64 {
 
     package static func text(_ bytes: some Collection<UInt8>) -> String {
         var text: [UInt8] = []
-        var rest = Array(bytes)[...]
-        while !rest.isEmpty {
-            let three = Array(rest.prefix(3))
-            let word = three.enumerated().reduce(0) { $0 | Int($1.element) << (16 - 8 * $1.offset) }
-            for digit in 0..<4 {
-                text.append(digit <= three.count ? digits[word >> (18 - 6 * digit) & 63] : UInt8(ascii: "="))
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        var word = 0
+        var count = 0
+        for byte in bytes {
+            word = word << 8 | Int(byte)
+            count += 1
+            if count == 3 {
+                for shift in [18, 12, 6, 0] { text.append(digits[word >> shift & 63]) }
+                (word, count) = (0, 0)
             }
-            rest = rest.dropFirst(3)
+        }
+        if count > 0 {
+            word <<= 8 * (3 - count)
+            for digit in 0..<4 {
+                text.append(digit <= count ? digits[word >> (18 - 6 * digit) & 63] : UInt8(ascii: "="))
+            }
         }
         return String(decoding: text, as: UTF8.self)
     }

@@ -9,18 +9,31 @@ package struct PhoneNumber: Hashable, Sendable {
 
     /// Accepts a leading `+` and spaces, dashes, dots and brackets between the digits.
     package init?(_ text: String) {
-        var digits: [UInt8] = []
-        for (index, byte) in text.utf8.enumerated() {
+        var text = text
+        let digits = String(unsafeUninitializedCapacity: Self.digitsMax) { buffer in
+            text.withUTF8 { Self.write($0, to: buffer) }
+        }
+        guard !digits.isEmpty else { return nil }
+        self.digits = digits
+    }
+
+    private static let digitsMax = 15
+
+    /// Writes the digits and answers how many there are; 0: it is no number.
+    private static func write(_ text: UnsafeBufferPointer<UInt8>, to digits: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        var count = 0
+        for (index, byte) in text.enumerated() {
             switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits.append(byte)
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                guard count < digitsMax else { return 0 }
+                digits[count] = byte
+                count += 1
             case UInt8(ascii: "+") where index == 0: break
             case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"): break
-            default: return nil
+            default: return 0
             }
-            if digits.count > 15 { return nil }
         }
-        guard digits.count >= 7, digits[0] != UInt8(ascii: "0") else { return nil }
-        self.digits = String(decoding: digits, as: UTF8.self)
+        return count >= 7 && digits[0] != UInt8(ascii: "0") ? count : 0
     }
 }
 

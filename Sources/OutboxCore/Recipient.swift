@@ -25,6 +25,8 @@ package struct Recipient: Hashable, Sendable {
         + "Meta's, whole, such as US.13491208655302741918"
 
     package static func isUserID(_ text: String) -> Bool {
+        // Most are numbers.
+        guard text.utf8.dropFirst(2).first == UInt8(ascii: ".") else { return false }
         var parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count >= 2, parts[0].utf8.count == 2, parts[0].utf8.allSatisfy({ (0x41...0x5A).contains($0) })
         else { return false }

@@ -41,21 +41,23 @@ extension Timestamp {
         let (seconds, fraction) = (inDay / 1000, inDay % 1000)
         if (0...9999).contains(year) {
             return String(unsafeUninitializedCapacity: 24) { buffer in
-                func write(_ number: Int64, _ first: Int, _ digits: Int) {
-                    var rest = number
-                    for place in (first..<first + digits).reversed() {
+                _ = buffer.initialize(fromContentsOf: "0000-00-00T00:00:00.000Z".utf8)
+                /// The last digit first.
+                func write(_ number: Int64, endingAt end: Int) {
+                    var (rest, place) = (UInt32(number), end)
+                    while rest > 0 {
                         buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
                         rest /= 10
+                        place -= 1
                     }
                 }
-                for (place, mark) in zip([4, 7, 10, 13, 16, 19, 23], "--T::.Z".utf8) { buffer[place] = mark }
-                write(year, 0, 4)
-                write(month, 5, 2)
-                write(day, 8, 2)
-                write(seconds / 3600, 11, 2)
-                write(seconds / 60 % 60, 14, 2)
-                write(seconds % 60, 17, 2)
-                write(fraction, 20, 3)
+                write(year, endingAt: 3)
+                write(month, endingAt: 6)
+                write(day, endingAt: 9)
+                write(seconds / 3600, endingAt: 12)
+                write(seconds / 60 % 60, endingAt: 15)
+                write(seconds % 60, endingAt: 18)
+                write(fraction, endingAt: 22)
                 return 24
             }
         }
@@ -67,7 +69,13 @@ extension Timestamp {
     ///
     /// Years 1970–9999. A leap second counts as the second after it. Fractions finer than a millisecond are cut.
     package init?(rfc3339 text: String) {
-        var reader = DigitReader(Array(text.utf8))
+        var text = text
+        guard let milliseconds = text.withUTF8({ Self.milliseconds(rfc3339: $0) }) else { return nil }
+        self.init(milliseconds: milliseconds)
+    }
+
+    private static func milliseconds(rfc3339 text: UnsafeBufferPointer<UInt8>) -> Int64? {
+        var reader = DigitReader(text)
         guard let year = reader.digits(4), reader.skip("-"), let month = reader.digits(2), reader.skip("-"),
             let day = reader.digits(2), reader.skip("T") || reader.skip("t") || reader.skip(" "),
             let hour = reader.digits(2), reader.skip(":"), let minute = reader.digits(2), reader.skip(":"),
@@ -82,15 +90,15 @@ extension Timestamp {
         }
         guard let offset = reader.offsetMinutes(), reader.atEnd else { return nil }
         let seconds = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60 + second
-        self.init(milliseconds: seconds * 1000 + fraction)
+        return seconds * 1000 + fraction
     }
 }
 
 private struct DigitReader {
-    private let bytes: [UInt8]
+    private let bytes: UnsafeBufferPointer<UInt8>
     private var at = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     var atEnd: Bool { at == bytes.count }
 

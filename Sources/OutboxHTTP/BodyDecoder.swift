@@ -37,7 +37,7 @@ package struct BodyDecoder: Sendable {
             case .bytes(let left), .chunk(let left):
                 let count = min(left, input.count - at, room)
                 guard count > 0 else { return at }
-                body.append(contentsOf: input[at..<at + count])
+                body.append(contentsOf: UnsafeRawBufferPointer(rebasing: input[at..<at + count]))
                 at += count
                 room -= count
                 took(count, of: left)

@@ -25,9 +25,22 @@ final class Connection {
         var user: UInt32?
     }
 
+    /// What the connections of one listener have together.
+    final class Share {
+        /// Of bodies, until they are answered.
+        var bodyBytes = 0
+        /// Connections of strangers.
+        var strangers = 0
+    }
+
     let descriptor: Int32
     let listener: Int
     let peer: Peer
+    let share: Share
+    /// False once it was closed.
+    var isOpen = true
+    /// What the handler knows of its client.
+    var knowledge: AnyObject?
     /// One of those whose connections are counted together.
     var isStranger = false
     var stage = Stage.head
@@ -48,6 +61,8 @@ final class Connection {
     private var inputStart = 0
     /// Bytes of `input` in which no end of a head was found.
     var scanned = 0
+    /// The last head, as it came and as it was read: a client that keeps its connection mostly asks with the same again.
+    private var lastHead: (bytes: [UInt8], head: RequestHead)?
     private(set) var output: [UInt8] = []
     private var outputStart = 0
     var body: [UInt8] = []
@@ -66,7 +81,8 @@ final class Connection {
     /// What epoll was last told to look for.
     var interest: UInt32 = 0
 
-    init(descriptor: Int32, listener: Int, peer: Peer) {
+    init(descriptor: Int32, listener: Int, peer: Peer, share: Share) {
+        self.share = share
         self.descriptor = descriptor
         self.listener = listener
         self.peer = peer
@@ -84,6 +100,30 @@ final class Connection {
     func withUnread<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try input.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[inputStart...])) }
     }
+
+    /// The head that is unread, when it is the last one byte for byte, taken.
+    func takeRepeatedHead() -> RequestHead? {
+        guard let lastHead else { return nil }
+        let isRepeated = withUnread { unread in
+            lastHead.bytes.withUnsafeBytes { known -> Bool in
+                guard unread.count >= known.count, let came = unread.baseAddress, let before = known.baseAddress else {
+                    return false
+                }
+                return memcmp(came, before, known.count) == 0
+            }
+        }
+        guard isRepeated else { return nil }
+        consume(lastHead.bytes.count)
+        return lastHead.head
+    }
+
+    /// The head is read, and so many bytes long.
+    func take(_ head: RequestHead, _ count: Int) {
+        lastHead = count <= Self.keptHeadMax ? (withUnread { Array($0[..<count]) }, head) : nil
+        consume(count)
+    }
+
+    private static var keptHeadMax: Int { 1024 }
 
     func consume(_ count: Int) {
         inputStart += count
@@ -117,8 +157,13 @@ final class Connection {
     }
 
     func append(_ bytes: [UInt8]) {
-        if hasOutput { output.append(contentsOf: bytes) } else { output = bytes }
+        if hasOutput || bytes.count <= Self.keptOutputMax { output.append(contentsOf: bytes) } else { output = bytes }
     }
+
+    /// Has an answer written behind what was not taken yet.
+    func write(_ body: (inout [UInt8]) -> Void) { body(&output) }
+
+    private static var keptOutputMax: Int { 1024 }
 
     /// Hands to the kernel what it takes; false when the client is gone.
     func flush() -> Bool {
@@ -135,7 +180,8 @@ final class Connection {
                 return false
             }
         }
-        output = []
+        // The next answer is mostly as long as this one.
+        if output.capacity <= Self.keptOutputMax { output.removeAll(keepingCapacity: true) } else { output = [] }
         outputStart = 0
         return true
     }

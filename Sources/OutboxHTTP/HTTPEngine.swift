@@ -75,8 +75,9 @@ final class HTTPEngine: Sendable {
 
     init(name: String, connectionsMax: Int, completed: @escaping @Sendable ([End]) -> Void) {
         curl_global_init(Int(CURL_GLOBAL_ALL))
-        let multi = MultiHandle(connectionsMax: connectionsMax)
-        let mailbox = Mailbox<Order> { multi.wake() }
+        let bell = Bell()
+        let multi = MultiHandle(connectionsMax: connectionsMax, bell: bell)
+        let mailbox = Mailbox<Order>(bell: bell)
         let ended = Bell()
         self.mailbox = mailbox
         self.ended = ended
@@ -102,7 +103,8 @@ final class HTTPEngine: Sendable {
         let multi: MultiHandle
         let connectionsMax: Int
         let completed: ([End]) -> Void
-        var underWay: [UnsafeMutableRawPointer: (transfer: Transfer, job: HTTPJob, begun: UInt64)] = [:]
+        /// Each transfer knows its place.
+        var underWay: [(transfer: Transfer, job: HTTPJob, begun: UInt64)] = []
         /// By moment, the next one last.
         var later: [(job: HTTPJob, moment: UInt64)] = []
         /// By lane: when all it has written is paid for, one interval each (GCRA, ITU-T I.371).
@@ -135,12 +137,11 @@ final class HTTPEngine: Sendable {
                 for order in mailbox.take() { obey(order) }
                 var ends: [End] = []
                 beginDue(&ends)
-                takeEnded(&ends)
-                if !ends.isEmpty {
-                    completed(ends)
-                } else if !isDone {
-                    multi.wait(anyUnderWay: !underWay.isEmpty, until: nextMoment)
+                takeEnded(multi.goOn(), &ends)
+                if ends.isEmpty, !isDone {
+                    takeEnded(multi.wait(anyUnderWay: !underWay.isEmpty, until: nextMoment), &ends)
                 }
+                if !ends.isEmpty { completed(ends) }
             }
         }
 
@@ -152,14 +153,19 @@ final class HTTPEngine: Sendable {
             case .abandon:
                 var ends = later.map { End(job: $0.job, result: .notSent("not begun before the end")) }
                 later = []
-                ends += underWay.values.map { entry in
-                    multi.remove(entry.transfer)
-                    return End(job: entry.job, result: entry.transfer.result(CURLE_ABORTED_BY_CALLBACK))
-                }
-                underWay = [:]
+                breakOff(CURLE_ABORTED_BY_CALLBACK, &ends)
                 if !ends.isEmpty { completed(ends) }
                 finishing = true
             }
+        }
+
+        /// Ends everything under way.
+        private mutating func breakOff(_ code: CURLcode, _ ends: inout [End]) {
+            ends += underWay.map { entry in
+                multi.remove(entry.transfer)
+                return End(job: entry.job, result: entry.transfer.result(code))
+            }
+            underWay = []
         }
 
         private mutating func beginDue(_ ends: inout [End]) {
@@ -177,9 +183,11 @@ final class HTTPEngine: Sendable {
                     put(job, open)
                 } else if let problem = Transfer.problem(job.request) {
                     ends.append(End(job: job, result: .notSent(problem)))
-                } else if let transfer = idle.popLast() ?? Transfer(), transfer.begin(job.request), multi.add(transfer)
+                } else if let transfer = idle.popLast() ?? Transfer(multi.sockets), transfer.begin(job.request),
+                    multi.add(transfer)
                 {
-                    underWay[transfer.easy] = (transfer, job, now)
+                    transfer.place = underWay.count
+                    underWay.append((transfer, job, now))
                 } else {
                     ends.append(End(job: job, result: Transfer.notMade))
                 }
@@ -197,9 +205,13 @@ final class HTTPEngine: Sendable {
             later.removeAll { $0.job.isOverdue(now) }
         }
 
+        /// Behind those of the same moment.
         private mutating func put(_ job: HTTPJob, _ moment: UInt64) {
-            let place = later.lastIndex { $0.moment > moment }.map { $0 + 1 } ?? 0
-            later.insert((job, moment), at: place)
+            var range = 0..<later.count
+            while let middle = range.isEmpty ? nil : (range.lowerBound + range.upperBound) / 2 {
+                range = later[middle].moment > moment ? middle + 1..<range.upperBound : range.lowerBound..<middle
+            }
+            later.insert((job, moment), at: range.lowerBound)
         }
 
         /// Counts a request in its lane; or answers when that has room for it.
@@ -213,62 +225,29 @@ final class HTTPEngine: Sendable {
             return nil
         }
 
+        /// `isWhole`: libcurl could go on with all that are left.
+        private mutating func takeEnded(_ isWhole: Bool, _ ends: inout [End]) {
+            takeEnded(&ends)
+            guard !isWhole else { return }
+            breakOff(CURLE_OUT_OF_MEMORY, &ends)
+            multi.startAnew()
+        }
+
         private mutating func takeEnded(_ ends: inout [End]) {
-            let ended = multi.perform()
-            guard !ended.isEmpty else { return }
+            guard var ended = multi.nextEnded() else { return }
             let now = steadyNanoseconds()
-            for (easy, code) in ended {
-                guard let entry = underWay.removeValue(forKey: easy) else { continue }
-                multi.remove(entry.transfer)
-                ends.append(
-                    End(job: entry.job, result: entry.transfer.result(code), took: .nanoseconds(now - entry.begun)))
-                if code == CURLE_OK, idle.count < Self.idleMax { idle.append(entry.transfer) }
+            while true {
+                let (transfer, code) = ended
+                let (_, job, begun) = underWay[transfer.place]
+                underWay[transfer.place] = underWay[underWay.count - 1]
+                underWay[transfer.place].transfer.place = transfer.place
+                underWay.removeLast()
+                multi.remove(transfer)
+                ends.append(End(job: job, result: transfer.result(code), took: .nanoseconds(now - begun)))
+                if code == CURLE_OK, idle.count < Self.idleMax { idle.append(transfer) }
+                guard let next = multi.nextEnded() else { return }
+                ended = next
             }
         }
-    }
-}
-
-/// libcurl's multi handle. Everything but `wake` belongs to one thread.
-private final class MultiHandle: @unchecked Sendable {
-    private let multi: UnsafeMutableRawPointer
-
-    init(connectionsMax: Int) {
-        guard let multi = curl_multi_init() else { preconditionFailure("libcurl gave no multi handle") }
-        self.multi = multi
-        _ = ob_curl_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connectionsMax)
-        _ = ob_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, connectionsMax)
-        _ = ob_curl_multi_set_long(multi, CURLMOPT_PIPELINING, 0)
-    }
-
-    deinit { curl_multi_cleanup(multi) }
-
-    func wake() { curl_multi_wakeup(multi) }
-
-    /// False when libcurl lacks memory for it.
-    func add(_ transfer: Transfer) -> Bool { curl_multi_add_handle(multi, transfer.easy) == CURLM_OK }
-
-    func remove(_ transfer: Transfer) { curl_multi_remove_handle(multi, transfer.easy) }
-
-    /// Goes on with every transfer and answers the ended ones.
-    func perform() -> [(UnsafeMutableRawPointer, CURLcode)] {
-        var running: Int32 = 0
-        curl_multi_perform(multi, &running)
-        var ended: [(UnsafeMutableRawPointer, CURLcode)] = []
-        var left: Int32 = 0
-        while let message = curl_multi_info_read(multi, &left) {
-            if message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle {
-                ended.append((easy, message.pointee.data.result))
-            }
-        }
-        return ended
-    }
-
-    /// Sleeps until a socket, a timer of libcurl's, that moment of the steady clock, or `wake`.
-    func wait(anyUnderWay: Bool, until moment: UInt64?) {
-        var milliseconds: UInt64 = anyUnderWay ? 1000 : 3_600_000
-        if let moment {
-            milliseconds = min(milliseconds, UInt64(pollTimeout(untilTick: moment)))
-        }
-        curl_multi_poll(multi, nil, 0, Int32(milliseconds), nil)
     }
 }

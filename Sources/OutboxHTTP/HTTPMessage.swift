@@ -36,7 +36,10 @@ package struct RequestHead: Equatable, Sendable {
     }
 
     /// The value of a header that may come once; the first when it comes twice.
-    package subscript(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    package subscript(_ name: String) -> String? {
+        for index in headers.indices where headers[index].name == name { return headers[index].value }
+        return nil
+    }
 
     package var path: Substring { target.prefix { $0 != "?" } }
 

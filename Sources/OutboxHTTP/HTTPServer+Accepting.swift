@@ -18,18 +18,27 @@ extension HTTPServer {
                 default: return acceptLater()
                 }
             }
-            let connection = Connection(descriptor: descriptor, listener: listener.tag, peer: Peer(socket: descriptor))
+            let connection = Connection(
+                descriptor: descriptor, listener: listener.tag, peer: Peer(socket: descriptor),
+                share: share(of: listener.tag))
             if let refusal = refusal(of: connection) {
                 turnAway(descriptor, listener, refusal)
                 continue
             }
-            connections[descriptor] = connection
+            connections.insert(connection)
             openConnections[connection.owner, default: 0] += 1
-            if connection.isStranger { openToStrangers[connection.listener, default: 0] += 1 }
+            if connection.isStranger { connection.share.strangers += 1 }
             connection.interest = EPOLLIN.rawValue
             watch(descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
             setDeadline(connection, limits.idleSeconds)
         }
+    }
+
+    private func share(of listener: Int) -> Connection.Share {
+        if let share = shares[listener] { return share }
+        let share = Connection.Share()
+        shares[listener] = share
+        return share
     }
 
     /// Why there is no room for one more; nil when there is, or was made.
@@ -42,7 +51,7 @@ extension HTTPServer {
         }
         if let together = handler.strangersMax(for: connection.peer, listener: connection.listener) {
             connection.isStranger = true
-            if openToStrangers[connection.listener, default: 0] >= together,
+            if connection.share.strangers >= together,
                 !dropQuietest(where: { $0.isStranger && $0.listener == connection.listener })
             {
                 return HTTPRefusal(status: 503, message: "too many connections of users without a role")
@@ -77,7 +86,8 @@ extension HTTPServer {
 
     /// Says so and closes; whether the client takes it is its own affair.
     private func turnAway(_ descriptor: Int32, _ listener: Listener, _ refusal: HTTPRefusal) {
-        let bytes = encode(handler.answer(to: refusal, listener: listener.tag), keepAlive: false, isHead: false)
+        var bytes: [UInt8] = []
+        encode(handler.answer(to: refusal, listener: listener.tag), keepAlive: false, isHead: false, to: &bytes)
         _ = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         close(descriptor)
     }

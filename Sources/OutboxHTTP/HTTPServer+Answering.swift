@@ -22,8 +22,28 @@ extension HTTPServer {
         case .head, .sending, .lingering: return
         }
         let keepAlive = keeps(connection) && !response.closes
-        connection.append(encode(noted(response, connection), keepAlive: keepAlive, isHead: connection.isHead))
+        put(noted(response, connection), keepAlive: keepAlive, on: connection)
         answered(connection, keepAlive: keepAlive)
+    }
+
+    private func put(_ response: HTTPResponse, keepAlive: Bool, on connection: Connection) {
+        let isHead = connection.isHead
+        connection.write { encode(response, keepAlive: keepAlive, isHead: isHead, to: &$0) }
+    }
+
+    /// Answers given within `body` are all written before the first is sent: a client that is woken takes the processor
+    /// from those that wait.
+    func gatherAnswers(_ body: () -> Void) {
+        gathers = true
+        body()
+        gathers = false
+        sendGathered()
+    }
+
+    func sendGathered() {
+        let connections = answeredNow
+        answeredNow = []
+        for connection in connections where connection.isOpen { goOn(connection) }
     }
 
     /// Whether the connection may serve one more request.
@@ -39,10 +59,18 @@ extension HTTPServer {
         connection.stage = .head
         connection.serial = 0
         if !keepAlive { connection.closesAfterOutput = true }
+        if gathers, !connection.isAdvancing { answeredNow.append(connection) } else { goOn(connection) }
+    }
+
+    private func goOn(_ connection: Connection) {
         guard flush(connection) else { return }
         // An answer given at once, from within `advance`, lets that go on instead of going deeper.
         if connection.isAdvancing { return }
-        if connection.unreadCount > 0, keepAlive { advance(connection) } else { updateInterest(connection) }
+        if connection.unreadCount > 0, !connection.closesAfterOutput {
+            advance(connection)
+        } else {
+            updateInterest(connection)
+        }
     }
 
     /// Ends an exchange without a proper answer: writes `bytes` as they are, then closes, or resets the connection.
@@ -100,10 +128,10 @@ extension HTTPServer {
     /// at once would make the kernel throw the answer away with it.
     func refuse(_ connection: Connection, _ response: HTTPResponse) {
         endStream(connection)
-        connection.append(encode(noted(response, connection), keepAlive: false, isHead: connection.isHead))
+        put(noted(response, connection), keepAlive: false, on: connection)
         connection.stage = .lingering
         connection.serial = 0
-        bodyBytes[connection.listener, default: 0] -= connection.body.count
+        connection.share.bodyBytes -= connection.body.count
         connection.body = []
         connection.forgetInput()
         guard connection.flush() else { return drop(connection) }
@@ -118,27 +146,37 @@ extension HTTPServer {
     }
 }
 
-func encode(_ response: HTTPResponse, keepAlive: Bool, isHead: Bool) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(192 + response.body.count)
+func encode(_ response: HTTPResponse, keepAlive: Bool, isHead: Bool, to bytes: inout [UInt8]) {
+    bytes.reserveCapacity(bytes.count + 192 + response.body.count)
     write(statusAndHeadersOf: response, to: &bytes)
-    bytes.append(contentsOf: "content-length: ".utf8)
-    bytes.append(contentsOf: String(response.body.count).utf8)
-    bytes.append(contentsOf: (keepAlive ? "\r\n\r\n" : "\r\nconnection: close\r\n\r\n").utf8)
+    bytes.append("content-length: ")
+    bytes.append(decimal: response.body.count)
+    bytes.append(keepAlive ? "\r\n\r\n" : "\r\nconnection: close\r\n\r\n")
     if !isHead { bytes.append(contentsOf: response.body) }
-    return bytes
 }
 
 func write(statusAndHeadersOf response: HTTPResponse, to bytes: inout [UInt8]) {
-    bytes.append(contentsOf: "HTTP/1.1 ".utf8)
-    bytes.append(contentsOf: String(response.status).utf8)
+    bytes.append("HTTP/1.1 ")
+    bytes.append(decimal: response.status)
     bytes.append(UInt8(ascii: " "))
-    bytes.append(contentsOf: reasonPhrase(response.status).utf8)
-    bytes.append(contentsOf: "\r\n".utf8)
+    bytes.append(reasonPhrase(response.status))
+    bytes.append("\r\n")
     for header in response.headers {
-        bytes.append(contentsOf: header.name.utf8)
-        bytes.append(contentsOf: ": ".utf8)
-        bytes.append(contentsOf: header.value.utf8)
-        bytes.append(contentsOf: "\r\n".utf8)
+        bytes.append(header.name)
+        bytes.append(": ")
+        bytes.append(header.value)
+        bytes.append("\r\n")
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(contentsOf: $0) }
+    }
+
+    fileprivate mutating func append(decimal number: Int) {
+        if number >= 10 { append(decimal: number / 10) }
+        append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }

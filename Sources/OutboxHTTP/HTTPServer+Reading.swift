@@ -29,7 +29,7 @@ extension HTTPServer {
     func advance(_ connection: Connection) {
         connection.isAdvancing = true
         defer { connection.isAdvancing = false }
-        while connections[connection.descriptor] === connection {
+        while connection.isOpen {
             let goesOn: Bool
             switch connection.stage {
             case .head: goesOn = readHead(connection)
@@ -40,11 +40,12 @@ extension HTTPServer {
             }
             if !goesOn { break }
         }
-        if connections[connection.descriptor] === connection { updateInterest(connection) }
+        if connection.isOpen { updateInterest(connection) }
     }
 
     func readHead(_ connection: Connection) -> Bool {
         guard connection.unreadCount > 0, !connection.hasOutput else { return false }
+        if let head = connection.takeRepeatedHead() { return begin(connection, head) }
         let parsed = connection.withUnread { RequestParser.head($0, scanned: connection.scanned, limits: limits) }
         switch parsed {
         case .needsMore where connection.inputEnded:
@@ -59,7 +60,7 @@ extension HTTPServer {
             refuse(connection, refusal)
             return false
         case .complete(let head, let consumed):
-            connection.consume(consumed)
+            connection.take(head, consumed)
             return begin(connection, head)
         }
     }
@@ -111,8 +112,8 @@ extension HTTPServer {
             return false
         }
         connection.consume(used)
-        bodyBytes[connection.listener, default: 0] += connection.body.count - before
-        if bodyBytes[connection.listener, default: 0] > limits.bodyBytesInMemoryMax {
+        connection.share.bodyBytes += connection.body.count - before
+        if connection.share.bodyBytes > limits.bodyBytesInMemoryMax {
             refuse(connection, HTTPRefusal(status: 503, message: "too many bodies in memory; try again"))
             return false
         }
@@ -157,9 +158,9 @@ extension HTTPServer {
     /// are bounded by the number of connections.
     private func hold(_ connection: Connection) {
         if connection.body.count >= Self.heldBytesMin {
-            heldBodies[exchange(connection)] = (connection.listener, connection.body.count)
+            heldBodies[exchange(connection)] = (connection.share, connection.body.count)
         } else {
-            bodyBytes[connection.listener, default: 0] -= connection.body.count
+            connection.share.bodyBytes -= connection.body.count
         }
     }
 
@@ -167,7 +168,7 @@ extension HTTPServer {
 
     func release(_ exchange: Exchange) {
         guard !heldBodies.isEmpty, let held = heldBodies.removeValue(forKey: exchange) else { return }
-        bodyBytes[held.listener, default: 0] -= held.count
+        held.share.bodyBytes -= held.count
     }
 
     func decode(_ connection: Connection, _ decoder: inout BodyDecoder, room: Int) throws(HTTPRefusal) -> Int {
@@ -231,7 +232,7 @@ extension HTTPServer {
         setStreamDeadline(connection)
         advance(connection)
         // What is missing will not come any more.
-        guard connection.inputEnded, connections[connection.descriptor] === connection else { return }
+        guard connection.inputEnded, connection.isOpen else { return }
         if case .streaming(_, paused: false) = connection.stage { drop(connection) }
     }
 }

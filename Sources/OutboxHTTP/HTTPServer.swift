@@ -11,17 +11,18 @@ package final class HTTPServer {
     let epoll: Int32
     let scratch: UnsafeMutableRawBufferPointer
     var listeners: [Int32: Listener] = [:]
-    var connections: [Int32: Connection] = [:]
+    var connections = ConnectionTable()
     var openConnections: [Connection.Owner: Int] = [:]
     var lastSerial: UInt64 = 0
     /// By listener.
-    var bodyBytes: [Int: Int] = [:]
-    /// Connections of strangers, by listener.
-    var openToStrangers: [Int: Int] = [:]
+    var shares: [Int: Connection.Share] = [:]
     var sweepAt: UInt64 = .max
     var handlerWakesAt: UInt64?
     /// Whose handler is to hear that everything was taken.
     var drainedNow: [Exchange] = []
+    /// Answers are being gathered, to be sent together; these have one.
+    var gathers = false
+    var answeredNow: [Connection] = []
     var running = true
     /// Takes no more connections; ends when the last one has gone, at this moment of the steady clock at the latest.
     var drainsUntil: UInt64?
@@ -30,7 +31,7 @@ package final class HTTPServer {
     /// No connections are taken until this moment of the steady clock.
     var acceptsAgainAt: UInt64?
     /// Bytes of bodies the handler has and has not answered.
-    var heldBodies: [Exchange: (listener: Int, count: Int)] = [:]
+    var heldBodies: [Exchange: (share: Connection.Share, count: Int)] = [:]
     var serving: (any HTTPHandler)?
     let bell: Bell
 
@@ -43,7 +44,8 @@ package final class HTTPServer {
         scratch = .allocate(byteCount: 65_536, alignment: 16)
         spareDescriptor = -1
         takeSpareDescriptor()
-        watch(bell.descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
+        // Told of every ring anew, nobody has to read how often it rang.
+        watch(bell.descriptor, EPOLLIN.rawValue | EPOLLET.rawValue, EPOLL_CTL_ADD)
         for listener in listeners {
             self.listeners[listener.descriptor] = listener
             watch(listener.descriptor, EPOLLIN.rawValue, EPOLL_CTL_ADD)
@@ -51,7 +53,7 @@ package final class HTTPServer {
     }
 
     deinit {
-        for descriptor in connections.keys { close(descriptor) }
+        for connection in connections.values { close(connection.descriptor) }
         close(spareDescriptor)
         close(epoll)
         scratch.deallocate()
@@ -98,12 +100,13 @@ package final class HTTPServer {
         drainsUntil = steadyNanoseconds() + UInt64(limits.drainSeconds * 1e9)
         acceptsAgainAt = nil
         for descriptor in listeners.keys { watch(descriptor, 0, EPOLL_CTL_DEL) }
-        for connection in Array(connections.values) {
+        sendGathered()
+        for connection in connections.values {
             if case .sending(_, endless: true) = connection.stage { cutShort(connection) }
-            guard connections[connection.descriptor] === connection else { continue }
+            guard connection.isOpen else { continue }
             // A request may lie in the socket already: its sender shall not wonder what became of it.
             if case .head = connection.stage, !connection.hasOutput { read(connection) }
-            guard connections[connection.descriptor] === connection else { continue }
+            guard connection.isOpen else { continue }
             guard case .head = connection.stage, connection.unreadCount == 0, !connection.hasOutput else { continue }
             if connection.hasAsked { drop(connection) } else { setDeadline(connection, limits.firstRequestSeconds) }
         }
@@ -125,10 +128,7 @@ package final class HTTPServer {
     func handle(_ event: epoll_event) {
         let descriptor = event.data.fd
         if descriptor == bell.descriptor {
-            bell.clear()
-            handler.bellRang()
-        } else if let listener = listeners[descriptor] {
-            accept(on: listener)
+            gatherAnswers { handler.bellRang() }
         } else if let connection = connections[descriptor] {
             if event.events & EPOLLOUT.rawValue != 0 {
                 guard flush(connection) else { return }
@@ -138,7 +138,9 @@ package final class HTTPServer {
             let gone = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
             if gone || event.events & EPOLLIN.rawValue != 0 { read(connection) }
             // Not half closed but gone: the answer has nowhere to go, and epoll would say so for ever.
-            if gone, connection.inputEnded, connections[descriptor] === connection { drop(connection) }
+            if gone, connection.inputEnded, connection.isOpen { drop(connection) }
+        } else if let listener = listeners[descriptor] {
+            accept(on: listener)
         }
     }
 
@@ -161,9 +163,9 @@ package final class HTTPServer {
     /// Looks after everybody whose time may be over, and for the next such moment.
     func sweep(_ now: UInt64) {
         sweepAt = .max
-        for connection in Array(connections.values) {
+        for connection in connections.values where connection.isOpen {
             if connection.deadline <= now { expire(connection) }
-            if connections[connection.descriptor] === connection { sweepAt = min(sweepAt, connection.deadline) }
+            if connection.isOpen { sweepAt = min(sweepAt, connection.deadline) }
         }
     }
 
@@ -180,9 +182,12 @@ package final class HTTPServer {
 
     func drop(_ connection: Connection) {
         endStream(connection)
-        bodyBytes[connection.listener, default: 0] -= connection.body.count
-        connections[connection.descriptor] = nil
-        if connection.isStranger { openToStrangers[connection.listener, default: 1] -= 1 }
+        // Unless its handler, hearing of that, had it dropped already.
+        guard connection.isOpen else { return }
+        connection.share.bodyBytes -= connection.body.count
+        connections.remove(connection)
+        connection.isOpen = false
+        if connection.isStranger { connection.share.strangers -= 1 }
         let left = openConnections[connection.owner, default: 1] - 1
         openConnections[connection.owner] = left == 0 ? nil : left
         close(connection.descriptor)
@@ -199,6 +204,11 @@ package final class HTTPServer {
     func exchange(_ connection: Connection) -> Exchange {
         Exchange(descriptor: connection.descriptor, serial: connection.serial)
     }
+
+    /// What the handler knows of a request's client and need not look up for its next one.
+    package func knowledge(_ exchange: Exchange) -> AnyObject? { find(exchange)?.knowledge }
+
+    package func keep(_ knowledge: AnyObject?, of exchange: Exchange) { find(exchange)?.knowledge = knowledge }
 
     func find(_ exchange: Exchange) -> Connection? {
         guard let connection = connections[exchange.descriptor], connection.serial == exchange.serial else {

@@ -22,6 +22,8 @@ package struct OutgoingRequest: Sendable {
     package var cutsAnswer = false
     /// An answer counts once its head is there, whatever becomes of its body.
     package var headSuffices = false
+    /// The only headers of the answer that are kept, in lower case; nil: all are.
+    package var headersWanted: [String]?
     /// Schemes that are spoken, as libcurl lists them.
     package var protocols = "http,https"
     /// What speaks against connecting to an address, 4 or 16 bytes in network order; nil: nothing. Asked about the

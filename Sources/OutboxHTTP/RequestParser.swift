@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a request is refused before anybody looks at what it asks for.
 package struct HTTPRefusal: Error, Equatable, Sendable {
     package var status: Int
@@ -38,9 +40,9 @@ package enum RequestParser {
     /// The offset behind the first empty line.
     private static func endOfHead(_ bytes: UnsafeRawBufferPointer, _ scanned: Int) -> Int? {
         var at = max(3, scanned)
-        while at < bytes.count {
-            if bytes[at] == 0x0A, bytes[at - 1] == 0x0D, bytes[at - 2] == 0x0A, bytes[at - 3] == 0x0D { return at + 1 }
-            at += 1
+        while let lineFeed = bytes.offset(of: 0x0A, from: at) {
+            at = lineFeed + 1
+            if bytes[at - 2] == 0x0D, bytes[at - 3] == 0x0A, bytes[at - 4] == 0x0D { return at }
         }
         return nil
     }
@@ -60,8 +62,7 @@ package enum RequestParser {
         /// The bytes up to the next line feed, which a carriage return must precede; there is always one.
         mutating func next() throws(HTTPRefusal) -> UnsafeRawBufferPointer {
             let start = at
-            while bytes[at] != 0x0A { at += 1 }
-            at += 1
+            at = (bytes.offset(of: 0x0A, from: start) ?? bytes.count - 1) + 1
             guard at - start >= 2, bytes[at - 2] == 0x0D else {
                 throw HTTPRefusal(status: 400, message: "a line of the headers does not end in CR LF")
             }
@@ -74,24 +75,26 @@ package enum RequestParser {
     private static func requestLine(_ line: UnsafeRawBufferPointer) throws(HTTPRefusal)
         -> (method: String, target: String, isOne: Bool)
     {
-        let malformed = HTTPRefusal(status: 400, message: "the request line is not METHOD TARGET HTTP/1.1")
+        func malformed() -> HTTPRefusal {
+            HTTPRefusal(status: 400, message: "the request line is not METHOD TARGET HTTP/1.1")
+        }
         guard let first = line.firstIndex(of: 0x20), let last = line.lastIndex(of: 0x20), first < last,
             first > 0, first <= 16, last > first + 1
-        else { throw malformed }
-        let method = line[..<first]
-        let target = line[(first + 1)..<last]
-        let version = String(decoding: line[(last + 1)...], as: UTF8.self)
-        guard method.allSatisfy(isToken), target.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw malformed }
-        guard version.utf8.count == 8, version.hasPrefix("HTTP/") else { throw malformed }
-        guard version == "HTTP/1.1" || version == "HTTP/1.0" else {
+        else { throw malformed() }
+        let method = UnsafeRawBufferPointer(rebasing: line[..<first])
+        let target = UnsafeRawBufferPointer(rebasing: line[(first + 1)..<last])
+        let version = UnsafeRawBufferPointer(rebasing: line[(last + 1)...])
+        guard method.allSatisfy(isToken), target.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw malformed() }
+        let isOne = version.elementsEqual("HTTP/1.1".utf8)
+        guard isOne || version.elementsEqual("HTTP/1.0".utf8) else {
+            let version = String(decoding: version, as: UTF8.self)
+            guard version.utf8.count == 8, version.hasPrefix("HTTP/") else { throw malformed() }
             throw HTTPRefusal(status: 505, message: "only HTTP/1.1 is spoken here")
         }
         guard target.first == UInt8(ascii: "/") else {
             throw HTTPRefusal(status: 400, message: "the request target is not a path")
         }
-        return (
-            String(decoding: method, as: UTF8.self), String(decoding: target, as: UTF8.self), version == "HTTP/1.1"
-        )
+        return (String(decoding: method, as: UTF8.self), String(decoding: target, as: UTF8.self), isOne)
     }
 
     // MARK: Headers
@@ -100,29 +103,38 @@ package enum RequestParser {
         -> [HTTPHeader]
     {
         var headers: [HTTPHeader] = []
+        headers.reserveCapacity(8)
         while true {
             let line = try lines.next()
             if line.isEmpty { return headers }
             guard headers.count < limits.headersMax else {
                 throw HTTPRefusal(status: 431, message: "more than \(limits.headersMax) headers")
             }
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0, line[..<colon].allSatisfy(isToken)
-            else { throw HTTPRefusal(status: 400, message: "a header line is not NAME: VALUE") }
-            var value = line[(colon + 1)...]
-            while let last = value.last, last == 0x20 || last == 0x09 { value.removeLast() }
-            while let first = value.first, first == 0x20 || first == 0x09 { value.removeFirst() }
-            guard value.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
-                throw HTTPRefusal(status: 400, message: "a header value holds a control character")
-            }
-            let name = String(
-                unsafeUninitializedCapacity: colon
-            ) { buffer in
-                for index in 0..<colon { buffer[index] = lowercased(line[index]) }
-                return colon
-            }
-            headers.append(HTTPHeader(name, String(decoding: value, as: UTF8.self)))
+            headers.append(try header(line))
         }
     }
+
+    private static func header(_ line: UnsafeRawBufferPointer) throws(HTTPRefusal) -> HTTPHeader {
+        var colon = 0
+        while colon < line.count, isToken(line[colon]) { colon += 1 }
+        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
+            throw HTTPRefusal(status: 400, message: "a header line is not NAME: VALUE")
+        }
+        var (start, end) = (colon + 1, line.count)
+        while start < end, isBlank(line[start]) { start += 1 }
+        while start < end, isBlank(line[end - 1]) { end -= 1 }
+        let value = UnsafeRawBufferPointer(rebasing: line[start..<end])
+        guard value.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
+            throw HTTPRefusal(status: 400, message: "a header value holds a control character")
+        }
+        let name = String(unsafeUninitializedCapacity: colon) { buffer in
+            for index in 0..<colon { buffer[index] = lowercased(line[index]) }
+            return colon
+        }
+        return HTTPHeader(name, String(decoding: value, as: UTF8.self))
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
     private static func assemble(
         _ line: (method: String, target: String, isOne: Bool), _ headers: [HTTPHeader]
@@ -176,7 +188,7 @@ package enum RequestParser {
         return value
     }
 
-    private static func lowercased(_ byte: UInt8) -> UInt8 {
+    static func lowercased(_ byte: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 
@@ -192,5 +204,15 @@ package enum RequestParser {
             true
         default: false
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where the next such byte stands.
+    fileprivate func offset(of byte: UInt8, from start: Int) -> Int? {
+        guard start < count, let base = baseAddress, let found = memchr(base + start, Int32(byte), count - start) else {
+            return nil
+        }
+        return UnsafeRawPointer(found) - base
     }
 }

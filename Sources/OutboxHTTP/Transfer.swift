@@ -6,9 +6,18 @@ import Glibc
 /// one may begin.
 final class Transfer {
     let easy: UnsafeMutableRawPointer
+    /// Where its owner keeps it.
+    var place = 0
+    /// Who looks at its socket; nil: libcurl itself.
+    let sockets: SocketWatch?
+    let errorBuffer: UnsafeMutablePointer<CChar>
+    /// What the handle is set to, for as many requests as are like it; nil: nothing yet.
+    private var setup: Setup?
+    private var url: String?
+    private var headers: [String]?
+    private var headerList: UnsafeMutablePointer<curl_slist>?
     /// What the present request needs; nil before the first.
     private var deal: Deal?
-    private let errorBuffer: UnsafeMutablePointer<CChar>
 
     /// One request, and what has come of it so far.
     private struct Deal: ~Copyable {
@@ -18,12 +27,12 @@ final class Transfer {
         let answerBytesMax: Int
         let cutsAnswer: Bool
         let headSuffices: Bool
+        let headersWanted: [String]?
         let refusesAddress: (@Sendable ([UInt8]) -> String?)?
         let tellsSent: (@Sendable (Int) -> Void)?
         /// Takes the body's pieces of an answer that is no refusal, as they come, and says whether to go on. The first
         /// is empty and comes with the head.
         let hear: (([UInt8]) -> Bool)?
-        var headerList: UnsafeMutablePointer<curl_slist>?
         var bodySent = 0
         /// Bytes libcurl had written for it, to a proxy perhaps, when it was about to write the request; nil: it never was.
         var writtenBefore: Int?
@@ -44,15 +53,13 @@ final class Transfer {
             answerBytesMax = request.answerBytesMax
             cutsAnswer = request.cutsAnswer
             headSuffices = request.headSuffices
+            headersWanted = request.headersWanted
             refusesAddress = request.refusesAddress
             tellsSent = request.tellsSent
             self.hear = hear
         }
 
-        deinit {
-            body.deallocate()
-            curl_slist_free_all(headerList)
-        }
+        deinit { body.deallocate() }
     }
 
     /// Of all heads of one answer, those of 1xx included.
@@ -60,107 +67,104 @@ final class Transfer {
 
     /// Why a request is never made; nil: nothing speaks against it. A line end in a header would begin another header.
     static func problem(_ request: OutgoingRequest) -> String? {
-        if let header = request.headers.first(where: { $0.utf8.contains { $0 < 0x20 || $0 == 0x7F } }) {
+        if let header = request.headers.first(where: { holds($0) { $0 < 0x20 || $0 == 0x7F } }) {
             let name = header.prefix { $0 != ":" }
             return "the header \(name) would hold a line end or control character: is what it carries one line?"
         }
-        return request.url.utf8.allSatisfy { (0x21...0x7E).contains($0) }
-            ? nil : "the URL holds a space or control character"
+        return holds(request.url) { $0 < 0x21 || $0 > 0x7E } ? "the URL holds a space or control character" : nil
+    }
+
+    private static func holds(_ text: String, _ isWrong: (UInt8) -> Bool) -> Bool {
+        var text = text
+        return text.withUTF8 { $0.contains(where: isWrong) }
     }
 
     /// Nil when libcurl lacks memory.
-    init?() {
+    init?(_ sockets: SocketWatch? = nil) {
         guard let easy = curl_easy_init() else { return nil }
         self.easy = easy
+        self.sockets = sockets
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
     }
 
     static var notMade: HTTPResult { .notSent("libcurl could not make the request: out of memory") }
 
+    /// The one a handle belongs to.
+    static func of(_ easy: UnsafeMutableRawPointer) -> Transfer? {
+        var pointer: UnsafeMutableRawPointer?
+        ob_curl_get_private(easy, &pointer)
+        return of(told: pointer)
+    }
+
+    /// The one libcurl was told of as the data of a callback.
+    static func of(told pointer: UnsafeMutableRawPointer?) -> Transfer? {
+        pointer.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+    }
+
     deinit {
         curl_easy_cleanup(easy)
+        curl_slist_free_all(headerList)
         errorBuffer.deallocate()
     }
 
     /// False when libcurl lacks memory: nothing may be sent with a part of what was asked for, and the transfer is of
     /// no more use. `problem` was asked.
     func begin(_ request: OutgoingRequest, hear: (([UInt8]) -> Bool)? = nil) -> Bool {
-        // Before the bytes go that the handle still points at.
-        if deal != nil { curl_easy_reset(easy) }
         errorBuffer.initialize(to: 0)
-        var headerList: UnsafeMutablePointer<curl_slist>?
-        deal = Deal(request, hear)
-        // An Expect header would cost a round trip before a body of more than 1 MB.
-        for header in request.headers + ["Expect:"] {
-            guard let longer = curl_slist_append(headerList, header) else {
-                curl_slist_free_all(headerList)
-                return false
-            }
-            headerList = longer
+        let setup = Setup(request)
+        if setup != self.setup {
+            if self.setup != nil { reset() }
+            guard apply(setup) else { return false }
+            self.setup = setup
         }
-        deal?.headerList = headerList
-        return configure(request)
+        if !isSame(request.url, url) {
+            guard ob_curl_set_string(easy, CURLOPT_URL, request.url) == CURLE_OK else { return false }
+            url = request.url
+        }
+        let isKnown = headers.map { request.headers.elementsEqual($0, by: isSame) } ?? false
+        if !isKnown, !setHeaders(request.headers) { return false }
+        let next = Deal(request, hear)
+        let start = next.body.baseAddress
+        let isWhole = setup.method == "GET" || setBody(start, request.bodySize, isRead: setup.isBodyRead)
+        // The handle points at its bytes no more.
+        deal = consume next
+        return isWhole
     }
 
-    /// False when something could not be set.
-    private func configure(_ request: OutgoingRequest) -> Bool {
-        var isWhole = true
-        func set(_ code: CURLcode) { isWhole = isWhole && code == CURLE_OK }
-        let me = Unmanaged.passUnretained(self).toOpaque()
-        set(ob_curl_set_string(easy, CURLOPT_URL, request.url))
-        set(ob_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, request.protocols))
-        // A proxy is nobody to ask for a socket of this machine.
-        if request.bypassesProxy || request.unixSocket != nil { set(ob_curl_set_string(easy, CURLOPT_NOPROXY, "*")) }
-        set(ob_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1))
-        set(ob_curl_set_long(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2))
-        set(ob_curl_set_long(easy, CURLOPT_NOSIGNAL, 1))
-        // Else a transfer that times out while it resolves a name waits for the resolver, and all others with it.
-        set(ob_curl_set_long(easy, CURLOPT_QUICK_EXIT, 1))
-        set(ob_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(request.timeout.inMilliseconds)))
-        let whole = request.timeout.inMilliseconds
-        set(ob_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(whole > 0 ? min(whole, 10_000) : 10_000)))
-        if let quietMax = request.quietMax {
-            set(ob_curl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1))
-            set(ob_curl_set_long(easy, CURLOPT_LOW_SPEED_TIME, Int(quietMax.components.seconds)))
+    private func reset() {
+        curl_easy_reset(easy)
+        setup = nil
+        url = nil
+        headers = nil
+    }
+
+    private func setHeaders(_ headers: [String]) -> Bool {
+        var list: UnsafeMutablePointer<curl_slist>?
+        // An Expect header would cost a round trip before a body of more than 1 MB.
+        for header in headers + ["Expect:"] {
+            guard let longer = curl_slist_append(list, header) else {
+                curl_slist_free_all(list)
+                return false
+            }
+            list = longer
         }
-        set(ob_curl_set_long(easy, CURLOPT_BUFFERSIZE, 16_384))
-        // A connection that idled longer may be about to be closed by the other side.
-        set(ob_curl_set_long(easy, CURLOPT_MAXAGE_CONN, 30))
-        // Debian's bundle without its directory of the same certificates: a tenth of the time per connection.
-        _ = ob_curl_set_string(easy, CURLOPT_CAPATH, nil)
-        if request.refusesAddress != nil { set(ob_curl_set_socket_callback(easy, transferWantsSocket, me)) }
-        if let socket = request.unixSocket { set(ob_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, socket)) }
-        set(ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, deal?.headerList))
-        set(ob_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer))
-        set(ob_curl_set_pointer(easy, CURLOPT_PRIVATE, me))
-        set(ob_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION, transferGotBody))
-        set(ob_curl_set_pointer(easy, CURLOPT_WRITEDATA, me))
-        set(ob_curl_set_data_callback(easy, CURLOPT_HEADERFUNCTION, transferGotHeader))
-        set(ob_curl_set_pointer(easy, CURLOPT_HEADERDATA, me))
-        if request.method == "GET" { return isWhole }
-        // libcurl repeats a request by itself when a kept connection dies before the answer. A POST that may have
-        // arrived must not be repeated: it asks before it writes, and the second time it is refused.
-        set(ob_curl_set_request_callback(easy, transferWantsToWrite, me))
-        // A request without a body gets a connection of its own.
-        if request.bodySize == 0 { set(ob_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)) }
-        set(ob_curl_set_long(easy, CURLOPT_POST, 1))
-        set(ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, request.bodySize))
-        if request.tellsSent != nil || request.body.isEmpty || request.file != nil {
-            set(ob_curl_set_data_callback(easy, CURLOPT_READFUNCTION, transferWantsBody))
-            set(ob_curl_set_pointer(easy, CURLOPT_READDATA, me))
-            set(ob_curl_set_seek_callback(easy, transferWantsBodyAgain))
-        } else {
-            // Head and body in one piece, where they are small.
-            set(ob_curl_set_pointer(easy, CURLOPT_POSTFIELDS, deal?.body.baseAddress))
-        }
-        set(ob_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method))
-        return isWhole
+        let isSet = ob_curl_set_pointer(easy, CURLOPT_HTTPHEADER, list) == CURLE_OK
+        curl_slist_free_all(headerList)
+        headerList = list
+        self.headers = headers
+        return isSet
+    }
+
+    private func setBody(_ start: UnsafeMutableRawPointer?, _ size: Int, isRead: Bool) -> Bool {
+        guard ob_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, size) == CURLE_OK else { return false }
+        // Head and body in one piece, where they are small.
+        return isRead || ob_curl_set_pointer(easy, CURLOPT_POSTFIELDS, start) == CURLE_OK
     }
 
     // MARK: libcurl asks
 
     /// Whether the request may be written, to a connection that is there: not when some of it was written already.
-    fileprivate func mayWrite() -> Bool {
+    func mayWrite() -> Bool {
         let written = requestBytes
         if let before = deal?.writtenBefore, written > before || deal?.bodySent ?? 0 > 0 {
             deal?.isRepeat = true
@@ -170,7 +174,7 @@ final class Transfer {
         return true
     }
 
-    fileprivate func give(_ buffer: UnsafeMutablePointer<CChar>, _ room: Int) -> Int {
+    func give(_ buffer: UnsafeMutablePointer<CChar>, _ room: Int) -> Int {
         guard let body = deal?.body, let sent = deal?.bodySent else { return Int(CURL_READFUNC_ABORT) }
         let count: Int
         if sent < body.count || deal?.file == nil {
@@ -202,7 +206,7 @@ final class Transfer {
         return rest.count
     }
 
-    fileprivate func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+    func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         if let hear = deal?.hear, (200...299).contains(status) { return hear(Array(bytes)) ? bytes.count : 0 }
         guard let most = deal?.answerBytesMax, let has = deal?.answer.count, let cuts = deal?.cutsAnswer else {
             return 0
@@ -213,29 +217,31 @@ final class Transfer {
         return bytes.count
     }
 
-    fileprivate func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
+    func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
         deal?.headBytes += bytes.count
         guard deal?.headBytes ?? .max <= Self.headBytesMax else { return 0 }
-        if bytes.starts(with: "HTTP/".utf8) {
+        if begins(bytes, "HTTP/") {
             deal?.headers = []
             deal?.headersEnded = false
-        }
-        // Lines behind it are trailers.
-        if bytes.elementsEqual("\r\n".utf8) || bytes.elementsEqual("\n".utf8) {
+        } else if bytes.count <= 2, isLineEnd(bytes) {
+            // Lines behind it are trailers.
             if let hear = deal?.hear, deal?.headersEnded == false, (200...299).contains(status), !hear([]) { return 0 }
             deal?.headersEnded = true
         }
-        if let header = readHeader(bytes) { deal?.headers.append(header) }
+        if let header = readHeader(bytes, deal?.headersWanted) { deal?.headers.append(header) }
         return bytes.count
     }
 
     /// A socket for the address that is about to be connected to, unless it is refused.
-    fileprivate func openSocket(_ address: curl_sockaddr, _ bytes: [UInt8]?) -> Int32 {
+    func openSocket(_ address: curl_sockaddr, _ bytes: [UInt8]?) -> Int32 {
         if let bytes, let problem = deal?.refusesAddress?(bytes) {
             deal?.refusedAddress = problem
             return CURL_SOCKET_BAD
         }
-        return socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+        let made = socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+        guard made >= 0, let sockets, !sockets.opened(made) else { return made }
+        close(made)
+        return CURL_SOCKET_BAD
     }
 
     private var status: Int {
@@ -294,69 +300,36 @@ extension Duration {
     var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }
 
-/// Nil where there is no colon.
-private func readHeader(_ line: UnsafeRawBufferPointer) -> HTTPHeader? {
+/// Byte for byte, which Swift's own equality is not: to it an é is an é.
+private func isSame(_ one: String, _ other: String?) -> Bool {
+    guard var other else { return false }
+    var one = one
+    return one.withUTF8 { one in other.withUTF8 { one.elementsEqual($0) } }
+}
+
+private func begins(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+    guard let start = bytes.baseAddress, bytes.count >= word.utf8CodeUnitCount else { return false }
+    return memcmp(start, word.utf8Start, word.utf8CodeUnitCount) == 0
+}
+
+private func isLineEnd(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.last == 0x0A && (bytes.count == 1 || bytes.first == 0x0D)
+}
+
+/// Nil where there is no colon, and of what nobody wants.
+private func readHeader(_ line: UnsafeRawBufferPointer, _ wanted: [String]?) -> HTTPHeader? {
     guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
     func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+    if let wanted {
+        let isWanted = wanted.contains { name in
+            name.utf8.count == colon && zip(name.utf8, line).allSatisfy { $0 == RequestParser.lowercased($1) }
+        }
+        guard isWanted else { return nil }
+    }
     var value = line[(colon + 1)...]
     while let first = value.first, isSpace(first) { value.removeFirst() }
     while let last = value.last, isSpace(last) { value.removeLast() }
-    let name = line[..<colon].map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
-    return HTTPHeader(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
-}
-
-// C callbacks are free functions: a closure written where an actor is implied would die on another thread.
-
-private func transfer(_ pointer: UnsafeMutableRawPointer?) -> Transfer? {
-    pointer.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
-}
-
-private func transferWantsBody(
-    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ pointer: UnsafeMutableRawPointer?
-) -> Int {
-    guard let buffer, let transfer = transfer(pointer) else { return Int(CURL_READFUNC_ABORT) }
-    return transfer.give(buffer, size * count)
-}
-
-private func transferWantsToWrite(
-    _ pointer: UnsafeMutableRawPointer?, _ address: UnsafeMutablePointer<CChar>?,
-    _ ownAddress: UnsafeMutablePointer<CChar>?, _ port: Int32, _ ownPort: Int32
-) -> Int32 {
-    guard let transfer = transfer(pointer) else { return CURL_PREREQFUNC_ABORT }
-    return transfer.mayWrite() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
-}
-
-private func transferWantsBodyAgain(_ pointer: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32) -> Int32
-{
-    Int32(CURL_SEEKFUNC_FAIL)
-}
-
-private func transferGotBody(
-    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ pointer: UnsafeMutableRawPointer?
-) -> Int {
-    guard let transfer = transfer(pointer) else { return 0 }
-    return transfer.take(UnsafeRawBufferPointer(start: buffer, count: size * count))
-}
-
-private func transferGotHeader(
-    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ pointer: UnsafeMutableRawPointer?
-) -> Int {
-    guard let transfer = transfer(pointer) else { return 0 }
-    return transfer.takeHeader(UnsafeRawBufferPointer(start: buffer, count: size * count))
-}
-
-private func transferWantsSocket(
-    _ pointer: UnsafeMutableRawPointer?, _ purpose: curlsocktype, _ address: UnsafeMutablePointer<curl_sockaddr>?
-) -> curl_socket_t {
-    guard let transfer = transfer(pointer), let address else { return CURL_SOCKET_BAD }
-    // libcurl has room there for any kind of address; Swift knows the first 16 bytes of it.
-    let place = MemoryLayout<curl_sockaddr>.offset(of: \.addr) ?? 0
-    let raw = UnsafeRawPointer(address) + place
-    let bytes: [UInt8]? =
-        switch address.pointee.family {
-        case AF_INET: withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in.self).sin_addr) { Array($0) }
-        case AF_INET6: withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in6.self).sin6_addr) { Array($0) }
-        default: nil
-        }
-    return transfer.openSocket(address.pointee, bytes)
+    let name = String(decoding: line[..<colon].map(RequestParser.lowercased), as: UTF8.self)
+    return HTTPHeader(name, String(decoding: value, as: UTF8.self))
 }

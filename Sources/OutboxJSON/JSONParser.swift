@@ -24,18 +24,22 @@ package final class JSONParser {
     deinit { ob_json_parser_free(handle) }
 
     package func parse(_ text: some Collection<UInt8>) throws(JSONError) -> JSONValue {
-        let count = text.count
-        let bytes = [UInt8](unsafeUninitializedCapacity: count + Self.padding) { buffer, initialized in
-            let (_, end) = buffer.initialize(from: text)
+        let bytes =
+            text.withContiguousStorageIfAvailable(Self.padded) ?? Array(text).withUnsafeBufferPointer(Self.padded)
+        return try parse(padded: bytes, count: bytes.count - Self.padding)
+    }
+
+    private static func padded(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: text.count + padding) { buffer, initialized in
+            let end = buffer.initialize(fromContentsOf: text)
             buffer[end...].initialize(repeating: 0)
-            initialized = count + Self.padding
+            initialized = text.count + padding
         }
-        return try parse(padded: bytes, count: count)
     }
 
     private func parse(padded bytes: [UInt8], count: Int) throws(JSONError) -> JSONValue {
         // simdjson's versions do not agree on it; RFC 8259, 8.1: it must not be sent.
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+        if count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF {
             throw JSONError(description: "not valid JSON: it begins with a byte order mark")
         }
         var nodes: UnsafePointer<ob_json_node>?

@@ -58,10 +58,9 @@ package struct JSONValue: Sendable {
 
     /// The string with its escapes resolved; nil for another kind, and for an escape that names half a character.
     package var string: String? {
+        if let plain = withPlainText({ String(decoding: $0, as: UTF8.self) }) { return plain }
         guard kind == .string else { return nil }
-        let inner = document.bytes[Int(node.start) + 1..<Int(node.end) - 1]
-        if node.escaped == 0 { return String(decoding: inner, as: UTF8.self) }
-        return unescaped(inner)
+        return unescaped(document.bytes[Int(node.start) + 1..<Int(node.end) - 1])
     }
 
     /// The items of an array; nothing for another kind.
@@ -70,24 +69,44 @@ package struct JSONValue: Sendable {
     /// The members of an object in the order given, repeated names included; nothing for another kind.
     package var members: JSONMembers { JSONMembers(children: JSONChildren(self, of: .object)) }
 
+    /// The keys and values of an object in the order given, repeated names included; nothing for another kind.
+    package var entries: JSONEntries { JSONEntries(children: JSONChildren(self, of: .object)) }
+
     /// The first member of this name.
     package subscript(_ name: String) -> JSONValue? {
-        var children = JSONChildren(self, of: .object)
-        while let key = children.next(), let value = children.next() {
-            if key.isText(name) { return value }
+        guard kind == .object else { return nil }
+        var name = name
+        let place = name.withUTF8 { wanted -> Int? in
+            var at = index + 1
+            let end = next
+            while at < end {
+                let key = JSONValue(document: document, index: at)
+                if key.isText(wanted) { return at + 1 }
+                at = Int(document.nodes[at + 1].next)
+            }
+            return nil
         }
-        return nil
+        return place.map { JSONValue(document: document, index: $0) }
     }
 
     /// Whether it is that string.
-    private func isText(_ text: String) -> Bool {
-        guard node.kind == UInt8(ascii: "\""), node.escaped == 0 else { return string == text }
-        let range = Int(node.start) + 1..<Int(node.end) - 1
-        guard range.count == text.utf8.count else { return false }
-        return document.bytes.withUnsafeBufferPointer { bytes in
-            zip(bytes[range], text.utf8).allSatisfy { $0 == $1 }
-        }
+    private func isText(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        withPlainText { own in own.count == text.count && own.indices.allSatisfy { own[$0] == text[$0] } }
+            ?? (string == String(decoding: text, as: UTF8.self))
     }
+
+    /// A string's bytes between its quotes; nil for another kind, and for one that holds escapes.
+    func withPlainText<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
+        let node = node
+        guard node.kind == UInt8(ascii: "\""), node.escaped == 0 else { return nil }
+        return document.bytes[Int(node.start) + 1..<Int(node.end) - 1].withUnsafeBufferPointer(body)
+    }
+
+    /// A string with at least one character in it.
+    package var isFilledText: Bool { kind == .string && node.end - node.start > 2 && string != nil }
+
+    /// A string in which at least one character is written as an escape.
+    package var isEscaped: Bool { node.escaped != 0 }
 
     var childrenRange: Range<Int> { index + 1..<Int(node.next) }
     var next: Int { Int(node.next) }
@@ -110,6 +129,15 @@ package struct JSONChildren: Sequence, IteratorProtocol {
         let value = JSONValue(document: document, index: at)
         at = value.next
         return value
+    }
+}
+
+package struct JSONEntries: Sequence, IteratorProtocol {
+    var children: JSONChildren
+
+    package mutating func next() -> (key: JSONValue, value: JSONValue)? {
+        guard let key = children.next(), let value = children.next() else { return nil }
+        return (key, value)
     }
 }
 

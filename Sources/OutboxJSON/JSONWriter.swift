@@ -34,6 +34,9 @@ package struct JSONWriter: Sendable {
         needsComma = true
     }
 
+    /// Ends the text with a line feed.
+    package mutating func endLine() { bytes.append(0x0A) }
+
     // MARK: Members
 
     package mutating func field(_ name: String, _ text: String?) {
@@ -59,7 +62,7 @@ package struct JSONWriter: Sendable {
     /// A value that is JSON text already; nil is null.
     package mutating func field(_ name: String, raw text: (some Sequence<UInt8>)?) {
         key(name)
-        if let text { bytes.append(contentsOf: text) } else { literal("null") }
+        if let text { append(text) } else { literal("null") }
     }
 
     // MARK: Items
@@ -72,7 +75,7 @@ package struct JSONWriter: Sendable {
 
     package mutating func value(raw text: some Sequence<UInt8>) {
         separate()
-        bytes.append(contentsOf: text)
+        append(text)
         needsComma = true
     }
 
@@ -89,16 +92,29 @@ package struct JSONWriter: Sendable {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
     }
 
-    private mutating func literal(_ text: String) { bytes.append(contentsOf: text.utf8) }
+    /// Bytes that lie one behind the other are copied as one.
+    private mutating func append(_ text: some Sequence<UInt8>) {
+        let copied: Void? = text.withContiguousStorageIfAvailable { bytes.append(contentsOf: $0) }
+        if copied == nil { bytes.append(contentsOf: text) }
+    }
+
+    private mutating func literal(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes.append(contentsOf: $0) }
+    }
 
     private mutating func quote(_ text: String) {
         var text = text
-        bytes.append(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
-            let isPlain = utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-            if isPlain { bytes.append(contentsOf: utf8) } else { escape(utf8) }
+            bytes.append(UInt8(ascii: "\""))
+            if isPlain(utf8) { bytes.append(contentsOf: utf8) } else { escape(utf8) }
+            bytes.append(UInt8(ascii: "\""))
         }
-        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        for byte in text where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }
+        return true
     }
 
     private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {

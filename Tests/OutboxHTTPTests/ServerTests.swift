@@ -15,6 +15,20 @@ import Testing
         }
     }
 
+    @Test func aHeadThatIsRepeatedIsReadAsBefore() throws {
+        let running = try EchoServer()
+        let client = RawClient(running.path)
+        let head = "POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+        let other = "POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+        for (pieces, body) in [
+            ([head + "ab"], "ab"), ([head + "cd"], "cd"), ([other + "abc"], "abc"), ([head, "ef"], "ef"),
+            ([String(head.dropLast(5)), String(head.suffix(5)), "g", "h"], "gh"),
+        ] {
+            for piece in pieces { client.say(piece) }
+            #expect(client.hear()?.body == "POST /1 \(body)")
+        }
+    }
+
     @Test func whoHasConnectedMayStillAskWhenTheServerStops() throws {
         var limits = HTTPLimits()
         (limits.drainSeconds, limits.firstRequestSeconds) = (60, 60)

@@ -57,6 +57,17 @@ import Testing
         #expect(String(decoding: try JSONParser().parse(text.utf8).compact, as: UTF8.self) == compact)
     }
 
+    @Test func namesAreFoundByTheirBytes() throws {
+        let long = "aNameLongerThanTheUsualOnes"
+        let names = JSONNames(["to", "template", long, "priority", "é"])
+        let keys = ["to", "te", "templatf", "template", long, long.dropLast() + "S", "t\\u006f", "é", "", "priority"]
+        let text = "{" + keys.map { "\"\($0)\":1" }.joined(separator: ",") + "}"
+        let value = try JSONParser().parse(text.utf8)
+        let places = value.entries.map { names.place(of: $0.key) }
+        #expect(places == [0, nil, nil, 1, 2, nil, 0, 4, nil, 3])
+        #expect(value.entries.allSatisfy { entry in entry.key.string.map { value[$0] != nil } ?? false })
+    }
+
     @Test func writerSeparatesAndQuotes() throws {
         var json = JSONWriter()
         json.object {
