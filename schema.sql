@@ -5,7 +5,7 @@
 -- A change here raises user_version, adds a step in Upgrade.swift and a test that opens a file of the old version.
 
 PRAGMA application_id = 0x6f757462;  -- "outb"
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- Facts about this file.
 CREATE TABLE property (
@@ -302,6 +302,7 @@ CREATE TABLE message (
     replied_at     INTEGER,                      -- when the person first answered it
     simulated      INTEGER NOT NULL DEFAULT 0 CHECK (simulated IN (0, 1)),  -- never goes to Meta
     media          INTEGER,                      -- the file it names, which Meta has to have first
+    by_person      INTEGER NOT NULL DEFAULT 0 CHECK (by_person IN (0, 1)),  -- it is in message_person (LivePairs)
     CHECK (state <> 0 OR (send_at IS NOT NULL AND attempt = 0)),
     CHECK (gate = 0 OR state = 1),
     CHECK (state NOT IN (2, 3) OR attempt >= 1),
@@ -319,9 +320,10 @@ CREATE TABLE message (
 -- Each serves one statement and holds live messages alone, so that history costs nothing. No condition is a list of
 -- three words or more: for that SQLite would make a table of its own at every write. A + keeps it from searching the
 -- index for what the condition says already.
-CREATE INDEX message_ready   ON message (line, priority, turn) WHERE state = 1 AND gate = 0;
-CREATE INDEX message_parked  ON message (line, gate, priority, turn) WHERE state = 1 AND gate <> 0;
-CREATE INDEX message_person  ON message (line, person, priority, state) WHERE +state BETWEEN 1 AND 3;
+-- The person is there for the start alone, which reads who is in the queue.
+CREATE INDEX message_ready   ON message (line, priority, turn, person) WHERE state = 1 AND gate = 0;
+CREATE INDEX message_parked  ON message (line, gate, priority, turn) WHERE gate <> 0;
+CREATE INDEX message_person  ON message (line, person, priority, state) WHERE by_person = 1;
 CREATE INDEX message_due     ON message (due_at) WHERE state IN (0, 3);
 CREATE INDEX message_expiry  ON message (expires_at) WHERE expires_at IS NOT NULL AND state < 4 AND state <> 2;
 CREATE INDEX message_claimed ON message (id) WHERE state = 2;
@@ -329,9 +331,7 @@ CREATE INDEX message_unknown ON message (line, id) WHERE state = 2 AND unknown =
 CREATE INDEX message_grace   ON message (grace_until) WHERE grace_until IS NOT NULL;
 CREATE INDEX message_receipt ON message (receipt_until) WHERE receipt_until IS NOT NULL;
 CREATE INDEX message_silent  ON message (id) WHERE no_receipt = 1;
-CREATE INDEX message_wamid   ON message (wamid)
-    WHERE wamid IS NOT NULL AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6;
-CREATE INDEX message_failed  ON message (id) WHERE state = 7;
+CREATE INDEX message_failed  ON message (id) WHERE failed_at IS NOT NULL;
 CREATE INDEX message_batch   ON message (batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX message_upload  ON message (line, media, turn) WHERE gate = 7;
 -- All messages that name a file: whether any does, and whether one of them has not left.
@@ -339,6 +339,20 @@ CREATE INDEX message_media   ON message (media, state) WHERE media IS NOT NULL;
 -- All messages: what somebody was sent. Within a lot, so that a new one changes a page of some hundred that are at
 -- hand, not one of all there are.
 CREATE INDEX message_recipient ON message (lot, recipient);
+
+-- Which messages have which of Meta's ids: the latest, as they came.
+CREATE TABLE wamid_fresh (
+    hash    INTEGER NOT NULL,  -- WamidRuns.hash
+    message INTEGER NOT NULL
+) STRICT;
+
+-- The others, sorted. A run is written once; it goes when none of its messages is there.
+CREATE TABLE wamid_run (
+    run     INTEGER NOT NULL,
+    hash    INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (run, hash, message)
+) STRICT, WITHOUT ROWID;
 
 -- Files handed in for messages. The bytes lie in media/ of the state directory, named by their SHA-256. The id holds
 -- the time a file first came.

@@ -54,11 +54,17 @@ struct Cohorts {
 
     mutating func moved(from old: Record, to new: Record) {
         let (before, after) = (Place(old), Place(new))
-        guard before != after, new.cohort != 0 else { return }
-        var difference = changed[new.cohort] ?? Difference()
-        difference.count(before, by: -1)
-        difference.count(after, by: 1)
-        changed[new.cohort] = difference
+        guard new.cohort != 0 else { return }
+        if before != after {
+            changed[new.cohort, default: Difference()].count(before, by: -1)
+            changed[new.cohort, default: Difference()].count(after, by: 1)
+        }
+        guard before.pricing != after.pricing || after.pricing != nil && old.person != new.person else { return }
+        for (record, pricing, sign) in [(old, before.pricing, -1 as Int64), (new, after.pricing, 1)] {
+            guard let pricing else { continue }
+            let key = PriceKey(country: record.country, pricing: pricing)
+            changed[new.cohort, default: Difference()].prices[key, default: 0] += sign
+        }
     }
 
     /// Part of the transaction that made the changes.
@@ -72,7 +78,8 @@ struct Cohorts {
         var column: Column?
         var isReplied: Bool
         var failure: String?
-        var price: PriceKey?
+        /// Meta charges what was delivered.
+        var pricing: Pricing?
 
         init(_ record: Record) {
             switch record.standing.state {
@@ -85,10 +92,7 @@ struct Cohorts {
             }
             isReplied = record.repliedAt != nil
             failure = record.standing.state == .failed ? record.failure?.code : nil
-            // Meta charges what was delivered.
-            if let pricing = record.pricing, column == .delivered || column == .read {
-                price = PriceKey(country: record.country, pricing: pricing)
-            }
+            pricing = column == .delivered || column == .read ? record.pricing : nil
         }
     }
 }
@@ -98,7 +102,6 @@ extension Cohorts.Difference {
         if let column = place.column { counts[column.rawValue] += sign }
         if place.isReplied { counts[Cohorts.Column.replied.rawValue] += sign }
         if let code = place.failure { failures[code, default: 0] += sign }
-        if let price = place.price { prices[price, default: 0] += sign }
     }
 }
 

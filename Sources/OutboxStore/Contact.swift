@@ -148,7 +148,7 @@ extension Queue {
         try limits.dropAlias.run(.integer(account), .text(person))
         try unify([address, person], account: account, now: now)
         for line in memory.lines.values where line.account == account {
-            try limits.renamePerson.run(.text(person), .integer(line.id), .text(address))
+            try renamePairs(line.id, from: address, to: person)
             guard let known = try contact(line.id, address) else { continue }
             try change(line.id, person) { $0.merge(known) }
             try limits.deleteContact.run(.integer(line.id), .text(address))

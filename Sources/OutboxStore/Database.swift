@@ -88,6 +88,15 @@ final class Database {
         try prepare(sql).first { $0.integer(0) } ?? 0
     }
 
+    /// A function for SQL that answers the same for the same.
+    func define(
+        _ name: String, arguments: Int32,
+        _ body: @convention(c) (OpaquePointer?, Int32, UnsafeMutablePointer<OpaquePointer?>?) -> Void
+    ) -> Int32 {
+        sqlite3_create_function_v2(
+            handle, name, arguments, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nil, body, nil, nil, nil)
+    }
+
     /// From now on every commit tells how long the log is.
     func countLog() {
         _ = sqlite3_wal_hook(handle, logGrew, Unmanaged.passUnretained(self).toOpaque())

@@ -243,7 +243,7 @@ extension Queue {
         if let until = try quietUntil(record, now) {
             facts.quietHoursUntil = until.onClock(showing: limitsNow, insteadOf: now)
         }
-        if !record.anyOrder {
+        if !record.anyOrder, !pairs.isAlone(record.id, line.id, record.person) {
             facts.isBehind =
                 try limits.isBehind.first(
                     .integer(line.id), .text(record.person), .integer(record.priority.rawValue),

@@ -104,6 +104,7 @@ extension Queue {
         guard row.lastEvent < needed else { return erasure.report.keep("messages", notTold) }
         // The last entry of the log stays; and the newest message does, for the next id is made behind it.
         if row.lastEvent == memory.lastEvent { try noteErasing(erasure, now) }
+        if let wamid = record.wamid { try forget(wamid: wamid, of: id) }
         if row.id == (try pruning.newest.first { $0.integer(0) }) { try blank(row) } else { try remove(row) }
         erasure.report.messages += 1
     }

@@ -34,9 +34,7 @@ extension Queue {
     /// It answers the message it quotes, or else the last one they were sent.
     private func countReply(_ message: InboundMessage, _ line: Int64, _ account: Int64, _ now: Timestamp) throws {
         guard !message.isGroup, !["reaction", "system"].contains(message.kind) else { return }
-        let quoted = try message.payload.quotes.flatMap { wamid in
-            try statements.byWamid.first(.text(wamid)) { MessageID(rawValue: $0.integer(0)) }
-        }
+        let quoted = try message.payload.quotes.flatMap { try load(wamid: $0)?.id }
         let last = try message.addresses.lazy.compactMap {
             try self.contact(line, self.person($0, account: account))?.lastMessage
         }.first

@@ -2,6 +2,8 @@
 final class LimitStatements {
     /// Takes one message off its class's queue, or puts it back; one row by primary key.
     let park: Statement
+    /// From now on a message is found by its person; one row by primary key.
+    let indexPerson: Statement
     /// Whether somebody goes first to the same person; index message_person, three seeks.
     let isBehind: Statement
     /// The same for those that are looked at again after a pause or a template's rest.
@@ -53,8 +55,11 @@ final class LimitStatements {
     let renameMessage: Statement
     /// A pool's slots for another one; index tier_slot's key.
     let copySlots: Statement
-    /// Gives a person's live messages of one line to whom Meta knows the person as; index message_person.
+    /// Gives a person's live messages of one line that are in index message_person to whom Meta knows the person as;
+    /// answers which those are.
     let renamePerson: Statement
+    /// The same for the only one, which is not there; one row by primary key.
+    let renameOnly: Statement
 
     /// One row by primary key; so do the next three.
     let optOut: Statement
@@ -82,7 +87,7 @@ final class LimitStatements {
     /// The words of the index's condition stand in every part: SQLite uses it only then.
     static let isBehindSQL: String = {
         let same =
-            "line = :line AND person = :person AND priority = :priority AND +state BETWEEN 1 AND 3 AND any_order = 0"
+            "line = :line AND person = :person AND priority = :priority AND by_person = 1 AND any_order = 0"
         return """
             SELECT EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 2 AND unknown = 0)
                 OR EXISTS (SELECT 1 FROM message WHERE \(same) AND state = 3 AND id < :id)
@@ -96,21 +101,22 @@ final class LimitStatements {
         park = try prepare(
             "UPDATE message SET gate = :gate, gated_at = coalesce(:at, CASE WHEN :keep THEN gated_at END) WHERE id = :id AND state = 1"
         )
+        indexPerson = try prepare("UPDATE message SET by_person = 1 WHERE id = :id")
         isBehind = try prepare(Self.isBehindSQL)
         isBehindSwept = try prepare(
             """
             SELECT EXISTS (SELECT 1 FROM message WHERE line = :line AND person = :person AND priority = :priority
-                AND +state BETWEEN 1 AND 3 AND any_order = 0 AND state = 1 AND id < :id AND gate IN (4, 5))
+                AND by_person = 1 AND any_order = 0 AND state = 1 AND id < :id AND gate IN (4, 5))
             """)
         follower = try prepare(
             """
             SELECT id FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
-                AND +state BETWEEN 1 AND 3 AND gate = 1 ORDER BY id LIMIT 1
+                AND by_person = 1 AND gate = 1 ORDER BY id LIMIT 1
             """)
         ofPerson = try prepare(
             """
             SELECT id, gate FROM message WHERE line = :line AND person = :person AND priority = :priority AND state = 1
-                AND +state BETWEEN 1 AND 3 AND gate <> 0 AND gate IN (:first, :second) ORDER BY gated_at, id LIMIT 50
+                AND by_person = 1 AND gate <> 0 AND gate IN (:first, :second) ORDER BY gated_at, id LIMIT 50
             """)
         parked = try prepare(
             """
@@ -120,7 +126,7 @@ final class LimitStatements {
         underWay = try prepare(
             """
             SELECT count(*) FROM message WHERE line = :line AND person = :person AND priority IN (0, 1, 2) AND state = 2
-                AND +state BETWEEN 1 AND 3
+                AND by_person = 1
             """)
         useFallback = try prepare(
             """
@@ -182,8 +188,10 @@ final class LimitStatements {
         renamePerson = try prepare(
             """
             UPDATE message SET person = :new WHERE line = :line AND person = :old AND priority IN (0, 1, 2)
-                AND +state BETWEEN 1 AND 3
+                AND by_person = 1 RETURNING id
             """)
+        renameOnly = try prepare(
+            "UPDATE message SET person = :new WHERE id = :id AND line = :line AND person = :old")
         renameMessage = try prepare("UPDATE message SET person = :person WHERE id = :id")
         copySlots = try prepare(
             """

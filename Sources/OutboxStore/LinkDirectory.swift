@@ -83,8 +83,7 @@ extension SharedInboxLink {
 
 /// Links for people without keys. Each change answers the link as it is then; nil: the account has no such link.
 extension Queue {
-    /// Of each kind, those that have ended included.
-    /// Of one kind, of one account.
+    /// Of each kind and account, those that have ended included.
     package static let linksMax = 2000
     /// How long one that has ended is still shown.
     package static let linkKept = Duration.seconds(30 * 86_400)

@@ -49,7 +49,7 @@ extension QueueReader {
         }
         if filter.states == [.failed] {
             // In these words it is served by message_failed; one person's messages are fewer.
-            conditions.append(filter.to == nil ? "m.state = 7" : "+m.state = 7")
+            conditions.append(filter.to == nil ? "m.state = 7 AND m.failed_at IS NOT NULL" : "m.state = 7")
         } else if !filter.states.isEmpty {
             let list = filter.states.map { String($0.rawValue) }.joined(separator: ", ")
             conditions.append("m.state IN (\(list))")

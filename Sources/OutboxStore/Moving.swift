@@ -29,15 +29,21 @@ extension Queue {
         let isQueued = old.standing.state == .queued
         let gate = isQueued ? try gateOnEntry(line.id, old.priority, old.person) : .none
         let turn = isQueued ? nextTurn(line.id, old.priority, old.batch) : old.turn
+        var byPerson = false
+        if old.standing.state.isLive {
+            _ = pairs.leave(id, old.line, old.person)
+            byPerson = try enter(
+                id, line.id, old.person, indexed: gate != .none || old.standing.state == .retrying)
+        }
         try database.prepare(
             """
-            UPDATE message SET line = :line, turn = :turn, gate = :gate, gated_at = :gated, cohort = :cohort
-            WHERE id = :id
+            UPDATE message SET line = :line, turn = :turn, gate = :gate, gated_at = :gated, cohort = :cohort,
+                by_person = :by_person WHERE id = :id
             """
         ).run(
             .integer(line.id), .integer(turn), .integer(gate.rawValue),
             .optional(gate == .none ? nil : now.milliseconds), .integer(try recount(old, on: line.id)),
-            .integer(id.rawValue))
+            .integer(byPerson ? 1 : 0), .integer(id.rawValue))
         func key(_ line: Int64, _ gate: Gate) -> Counters.Key {
             Counters.Key(line: line, state: old.standing.state, priority: old.priority, gate: gate)
         }

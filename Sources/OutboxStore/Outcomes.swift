@@ -67,7 +67,9 @@ extension Queue {
         guard memory.lines[record.line]?.settings.pairLimit ?? false,
             limitsNow - PairLimit.slack > attempt.claimedAt
         else { return }
-        let underWay = try limits.underWay.first(.integer(record.line), .text(record.person)) { $0.integer(0) } ?? 1
+        let underWay =
+            try pairs.isAlone(record.id, record.line, record.person)
+            ? 1 : limits.underWay.first(.integer(record.line), .text(record.person)) { $0.integer(0) } ?? 1
         try change(record.line, record.person) {
             let corrected = PairLimit.ended(
                 fullAt: $0.pairFullAt, claimed: attempt.claimedAt, underWay: underWay, now: limitsNow)

@@ -7,6 +7,9 @@ extension Queue {
     /// Takes a message off its class's queue until its gate opens.
     func park(_ record: Record, _ gate: Gate, until: Timestamp?, _ now: Timestamp) throws {
         try move(record.id, record.line, record.priority, from: .none, to: gate, now)
+        if pairs.index(record.id, record.line, record.person) {
+            try limits.indexPerson.run(.integer(record.id.rawValue))
+        }
         var told = Told(.waits(gate), record.id, record.line, .queued, person: record.person, at: now)
         told.attempt = record.standing.attempt
         told.gate = gate

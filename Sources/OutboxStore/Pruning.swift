@@ -9,7 +9,7 @@ package struct PruneStep: Equatable, Sendable {
 
 /// Where a pass over the file stands.
 struct PrunePass {
-    enum Phase { case messages, events, received, webhooks, cohorts, files, campaigns, links, space }
+    enum Phase { case messages, wamids, events, received, webhooks, cohorts, files, campaigns, links, space }
 
     var phase = Phase.messages
     var after: Int64 = 0
@@ -66,6 +66,7 @@ extension Queue {
     private func pruneOn(_ now: Timestamp, _ needed: Int64) throws -> PruneStep {
         switch memory.pass.phase {
         case .messages: return try pruneMessages(now, needed)
+        case .wamids: return try pruneWamids()
         case .events: return try pruneEvents(now, needed)
         case .received: return try pruneReceived(now, needed)
         case .webhooks: return try pruneWebhooks(now)
@@ -95,7 +96,7 @@ extension Queue {
         {
             EndedRow($0)
         }
-        guard let last = rows.last else { return go(to: .events) }
+        guard let last = rows.last else { return go(to: .wamids) }
         let newest = try pruning.newest.first { $0.integer(0) } ?? 0
         var removed: Int64 = 0
         for row in rows where row.id != newest && row.lastEvent < needed && row.lastEvent != memory.lastEvent {

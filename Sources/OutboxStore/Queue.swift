@@ -24,6 +24,9 @@ package final class Queue {
     let callbacks: CallbackStatements
     let files: MediaStatements
     let campaigns: CampaignStatements
+    let wamids: WamidStatements
+    /// How many of Meta's ids are sorted together.
+    package var wamidRunSize = WamidRuns.sizeStandard
     let optOutHash: OptOutHash
     /// The machine's tz database, by names.
     package var zoneRules: (String) -> TimeZoneRules? = { _ in nil }
@@ -41,91 +44,9 @@ package final class Queue {
     /// Nil while nobody keeps it right.
     private(set) var wallNow: Timestamp?
 
-    /// What the writer remembers of the file; goes back when a transaction does.
-    struct Memory {
-        var lastID: MessageID?
-        /// Where the next message goes.
-        var lot = Lot(after: nil)
-        var lastEvent: Int64 = 0
-        var lines: [Int64: Line] = [:]
-        var counters = Counters()
-        var cohorts = Cohorts()
-        var earlyStatuses: Int64 = 0
-        /// Messages whose outcome is unknown, by line.
-        var unknown: [Int64: Int64] = [:]
-        var nextEarlyPrune: Timestamp?
-        /// Webhooks stored and not applied.
-        var webhooksUnread: Int64 = 0
-        /// By line.
-        var evidence: [Int64: EvidenceBook] = [:]
-        var lastLineServed: Int64?
-        var lastLineReleased: Int64?
-        var pools: [Int64: Pool] = [:]
-        /// People counted in each pool, and when the first of them no longer counts.
-        var slotsUsed: [Int64: Int64] = [:]
-        var nextSlotFree: [Int64: Timestamp] = [:]
-        var turns: [LineClass: FairTurns] = [:]
-        var shares: [Int64: ClassShare] = [:]
-        /// How often a message came back from a gate to its place in the queue.
-        var returned: UInt64 = 0
-        /// Messages let go from the tier's gate that were not looked at since.
-        var released: [LineClass: Int64] = [:]
-        var pauses: [Pause] = []
-        var sweeps: [Sweep] = []
-        var health: [Int64: LineHealth] = [:]
-        var tokens: [Int64: TokenHealth] = [:]
-        /// Lines whose list of templates was read.
-        var templates: [Int64: [TemplateName: TemplateStanding]] = [:]
-        var templateHolds: [Int64: [TemplateHold]] = [:]
-        var knowsAliases = false
-        var retention: [RetentionKind: RetentionRule] = [:]
-        var pass = PrunePass()
-        /// The last event that was removed.
-        var logPrunedTo: Int64 = 0
-        var webhookCounts = WebhookCounts()
-        /// Removed, and not all of their deliveries are gone.
-        var removedSubscriptions: Set<Int64> = []
-        /// Something was kept by the limits' clock: where it stands is to be stored.
-        var clockUsed = false
-        /// No idempotency key in the file was first used before then; nil: there is none.
-        var oldestKey: Timestamp?
-        /// Not yet taken by whoever tells people of it.
-        var told: [Told] = []
-        /// Who asked for what is being done.
-        var actor: String?
-        /// Uploads to be made.
-        var uploadsWaiting: Int64 = 0
-        /// Uploads whose id Meta did not know, and that have not served since.
-        var uploadsRejected: Set<MediaUpload.Key> = []
-        /// How often a message made its file be uploaded anew, for Meta did not know the id it gave.
-        var reuploads: [MessageID: Int] = [:]
-        /// Uploads that ended: their messages are to be let go.
-        var uploadsEnded: [MediaUpload.Key] = []
-        /// Files no row names any more, by SHA-256; not yet taken by whoever removes them.
-        var filesToRemove: [[UInt8]] = []
-        var campaigns: [Int64: CampaignBook] = [:]
-        /// Their counts are not in the file as they are here.
-        var campaignsChanged: Set<Int64> = []
-        /// Those that are not over.
-        var openCampaigns: Set<Int64> = []
-        /// Those that were cancelled and have messages in the queue.
-        var takenBack: Set<Int64> = []
-        var lastCampaignFed: Int64?
-        /// Not yet taken by whoever tells people of it.
-        var campaignTold: [CampaignTold] = []
-        /// Accounts with somebody who wants no marketing.
-        var optOutAccounts: Set<Int64> = []
-        /// By account; those without are not here.
-        var marketingCaps: [Int64: [MarketingCap]] = [:]
-        /// There may be uses that no cap counts.
-        var forgetsMarketing = true
-    }
-
-    struct LineClass: Hashable {
-        var line: Int64
-        var priority: Priority
-    }
     var memory = Memory()
+    /// Too large to be copied for each transaction: it knows itself how to go back.
+    var pairs = LivePairs()
 
     /// Opens or makes the file. `reading` is what the machine's clocks say now, `attemptMax` how long one POST may
     /// take, `keysKept` how long an idempotency key stands for what it was first used for.
@@ -146,6 +67,7 @@ package final class Queue {
         cohorts = try CohortStatements(database)
         files = try MediaStatements(database)
         campaigns = try CampaignStatements(database)
+        wamids = try WamidStatements(database)
         self.attemptMax = attemptMax
         let mark = try database.clockMark()
         clock = LimitClock(after: mark, reading)
@@ -172,6 +94,7 @@ package final class Queue {
         memory.lot = Lot(
             after: try database.prepare("SELECT max(lot) FROM message").first { $0.optionalInteger(0) } ?? nil)
         memory.lastEvent = try database.integer("SELECT max(seq) FROM event")
+        memory.wamids = try loadWamidRuns()
         memory.earlyStatuses = try database.integer("SELECT count(*) FROM early_status")
         memory.webhooksUnread = try database.integer("SELECT count(*) FROM webhook WHERE problem IS NULL")
         memory.lines = try loadLines()
@@ -188,6 +111,7 @@ package final class Queue {
         try loadCampaigns()
         try loadOptOuts()
         try loadMarketingCaps()
+        try rememberPairs()
         try rememberUnknown()
         try loadRemovedSubscriptions()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
@@ -243,7 +167,8 @@ package final class Queue {
             try statements.begin.run()
             for index in 0..<count { try operation(index) }
             try commit()
-            shortenLog()
+            pairs.committed()
+            tidyUp()
             return .done(kept: Array(repeating: nil, count: count))
         } catch {
             let error = undo(to: before, after: error)
@@ -259,7 +184,8 @@ package final class Queue {
             try statements.begin.run()
             for index in 0..<count { kept.append(try alone { try operation(index) }) }
             try commit()
-            shortenLog()
+            pairs.committed()
+            tidyUp()
             return .done(kept: kept)
         } catch {
             let error = undo(to: before, after: error)
@@ -270,7 +196,7 @@ package final class Queue {
 
     /// Nil when it holds; its error when it was undone and the transaction goes on; throws when that is lost too.
     private func alone(_ operation: () throws -> Void) throws -> StoreError? {
-        let before = memory
+        let (before, mark) = (memory, pairs.mark)
         try database.execute("SAVEPOINT one")
         do {
             try operation()
@@ -281,6 +207,7 @@ package final class Queue {
             guard error.isConstraint, !database.isAutocommit else { throw error }
             try database.execute("ROLLBACK TO one; RELEASE one")
             memory = before
+            pairs.goBack(to: mark)
             return error
         }
     }
@@ -312,6 +239,7 @@ package final class Queue {
     /// Answers what to tell of it.
     private func undo(to before: Memory, after error: any Error) -> StoreError {
         memory = before
+        pairs.goBack(to: 0)
         guard let error = error as? StoreError else { preconditionFailure("an operation threw \(error)") }
         guard !database.isAutocommit else { return error }
         do {
@@ -323,18 +251,26 @@ package final class Queue {
     }
 
     /// What is committed stays so whatever this meets: the log holds it, and it was synced.
-    private func shortenLog() { shortenLog(from: Self.logPagesMax) }
+    private func tidyUp() {
+        if memory.wamids.fresh >= wamidRunSize { afterCommit { try sortWamids() } }
+        shortenLog(from: Self.logPagesMax)
+    }
 
     /// The log cannot grow: what it holds goes into the file, so that the next transaction may write over it.
     private func makeRoom() { shortenLog(from: 1) }
 
     private func shortenLog(from pages: Int32) {
+        // Until it succeeds the log goes on growing.
+        afterCommit { try database.checkpoint(from: pages) }
+    }
+
+    /// What fails for want of room is tried again after the next commit.
+    private func afterCommit(_ body: () throws -> Void) {
         do {
-            try database.checkpoint(from: pages)
-        } catch let error as StoreError where error.isFull || error.isPassing {
-            // The log goes on growing; the next commit tries again.
+            try body()
         } catch {
-            lost = error as? StoreError
+            let error = undo(to: memory, after: error)
+            if !error.isFull, !error.isPassing { lost = error }
         }
     }
 

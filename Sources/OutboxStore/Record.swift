@@ -197,7 +197,8 @@ extension Queue {
         // While it is on its way older ones wait too, as those that became due meanwhile: they do not wait for its
         // next try.
         let came = record.loadedState == .processing && record.standing.state != .processing
-        let changed = try statements.changes.save(record)
+        let byPerson = try record.stored.flatMap { try pair(record, before: $0.record) }
+        let changed = try statements.changes.save(record, byPerson: byPerson)
         precondition(changed == 1, "a message changed under its only writer")
         memory.counters.moved(from: record.countedBefore, to: record.counted)
         if let before = record.stored?.record { memory.cohorts.moved(from: before, to: record) }
@@ -205,6 +206,7 @@ extension Queue {
             memory.unknown[record.line, default: 0] += record.loadedUnknown ? -1 : 1
             watchEvidence(record)
         }
+        if let wamid = record.wamid, wamid != record.stored?.record.wamid { try note(wamid: wamid, of: record.id) }
         record.markSaved()
         if wentFirst, came || !record.goesFirst { try releaseFollower(of: record) }
     }

@@ -13,13 +13,14 @@ final class RecordChanges {
         "state", "due_at", "turn", "gate", "gated_at", "attempt", "failures", "closed_attempt", "unknown",
         "grace_until", "last_event", "wamid", "sent_at", "delivered_at", "read_at", "failed_at", "cancelled_at",
         "failed_by", "error_code", "error_message", "claimed_at", "receipt_until", "no_receipt", "wamid_attempt",
-        "price", "replied_at",
+        "price", "replied_at", "by_person",
     ]
 
     init(_ database: Database) { self.database = database }
 
-    /// Answers how many rows were changed: one, if it is in the state and attempt it was loaded with.
-    func save(_ record: Record) throws -> Int {
+    /// Answers how many rows were changed: one, if it is in the state and attempt it was loaded with. `byPerson`: whether
+    /// it is found by its person, where that is another than before.
+    func save(_ record: Record, byPerson: Bool?) throws -> Int {
         var difference = Difference()
         guard let old = record.stored?.record else { preconditionFailure("a record comes out of the file") }
         difference.note(old.standing.state.rawValue, record.standing.state.rawValue)
@@ -48,6 +49,7 @@ final class RecordChanges {
         difference.note(old.wamidAttempt, record.wamidAttempt)
         difference.note(old.pricing, record.pricing)
         difference.note(old.repliedAt?.milliseconds, record.repliedAt?.milliseconds)
+        difference.note(nil, byPerson.map { $0 ? 1 : 0 })
         precondition(difference.place == Self.columns.count, "each column is compared")
         // Nothing to write is no reason to say that there was no such row.
         guard difference.columns != 0 else { return 1 }

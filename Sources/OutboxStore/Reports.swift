@@ -30,11 +30,7 @@ extension Queue {
         if let opaque = status.opaque, let (id, number) = readOpaque(opaque), let record = try load(id) {
             return (record, number)
         }
-        if let id = try statements.byWamid.first(.text(status.wamid), body: { $0.integer(0) }),
-            let record = try load(MessageID(rawValue: id))
-        {
-            return (record, nil)
-        }
+        if let record = try load(wamid: status.wamid) { return (record, nil) }
         if let copy = try copy(status.wamid), let record = try load(copy.id) { return (record, copy.attempt) }
         // Ours, and no longer here: another message of the person's is not meant.
         if let opaque = status.opaque, readOpaque(opaque) != nil { return nil }

@@ -19,7 +19,7 @@ package enum OpenRefusal: Error, Equatable, CustomStringConvertible {
 }
 
 /// The version `schema.sql` writes into a new file.
-package let schemaVersion: Int64 = 3
+package let schemaVersion: Int64 = 4
 private let applicationID: Int64 = 0x6F75_7462
 
 extension Database {

@@ -32,6 +32,8 @@ extension Queue {
         }
         found += try cohortDisagreements(exactly: nothingRemoved)
         found += try campaignDisagreements()
+        found += try pairDisagreements()
+        found += try wamidDisagreements()
         for pool in memory.pools.keys {
             let inFile = try database.integer("SELECT count(*) FROM tier_slot WHERE pool = \(pool)")
             let remembered = memory.slotsUsed[pool] ?? 0
@@ -41,6 +43,42 @@ extension Queue {
             if inFile > 0, next > first || next == 0 { found.append("pool \(pool): a place is free before \(next)") }
         }
         return found
+    }
+}
+
+extension Queue {
+    /// Of who is in the queue: found by the person, or remembered as the only one.
+    private func pairDisagreements() throws -> [String] {
+        try database.prepare(
+            """
+            SELECT line, person, count(*), total(by_person), max(id), max(gate <> 0 OR state = 3), total(state NOT IN (1, 2, 3))
+            FROM message WHERE state IN (1, 2, 3) OR by_person = 1 GROUP BY line, person
+            """
+        ).all { row -> String? in
+            let (line, person, count) = (row.integer(0), row.text(1), row.integer(2))
+            let indexed = row.integer(3)
+            let isRight =
+                indexed == 0
+                ? count == 1 && row.integer(5) == 0 && pairs.alone(line, person)?.rawValue == row.integer(4)
+                : indexed == count && pairs.indexed(line, person) == count
+            if isRight, row.integer(6) == 0 { return nil }
+            return "line \(line), \(person): \(indexed) of \(count) are found by the person"
+        }.compactMap { $0 }
+    }
+}
+
+extension Queue {
+    /// Of Meta's ids: each message is found by its own.
+    private func wamidDisagreements() throws -> [String] {
+        var entries: Set<[Int64]> = []
+        try database.prepare("SELECT hash, message FROM wamid_fresh UNION ALL SELECT hash, message FROM wamid_run").each
+        {
+            entries.insert([$0.integer(0), $0.integer(1)])
+        }
+        return try database.prepare("SELECT id, wamid FROM message WHERE wamid IS NOT NULL").all { row -> String? in
+            entries.contains([WamidRuns.hash(row.text(1)), row.integer(0)])
+                ? nil : "message \(row.integer(0)) is not found as \(row.text(1))"
+        }.compactMap { $0 }
     }
 }
 

@@ -26,8 +26,6 @@ final class Statements {
     let graceOver: Statement
     /// Ids held by an attempt; index message_claimed.
     let claimed: Statement
-    /// One id at most; index message_wamid.
-    let byWamid: Statement
     /// Gives the unknown messages of one line that follow its policy another deadline; index message_unknown.
     let changeGrace: Statement
     /// Sets one message's deadline again, by primary key.
@@ -82,10 +80,10 @@ final class Statements {
             """
             INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
                 content, metadata, send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback,
-                any_order, on_unknown, lot, cohort, simulated, media)
+                any_order, on_unknown, lot, cohort, simulated, media, by_person)
             VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
                 :content, :metadata, :send_at, :expires_at, :created_at, :turn, :gate, :gated_at, :person, :template,
-                :fallback, :any_order, :on_unknown, :lot, :cohort, :simulated, :media)
+                :fallback, :any_order, :on_unknown, :lot, :cohort, :simulated, :media, :by_person)
             """)
         insertEvent = try prepare(
             """
@@ -102,7 +100,7 @@ final class Statements {
         ready = try prepare(
             """
             SELECT \(Record.columns), recipient, type, content, fallback, simulated FROM message
-            WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 ORDER BY turn, id LIMIT :limit
+            WHERE line = :line AND priority = :priority AND state = 1 AND gate = 0 ORDER BY turn, person, id LIMIT :limit
             """)
         due = try prepare(
             "SELECT id FROM message WHERE state IN (0, 3) AND due_at <= :now ORDER BY due_at LIMIT :limit")
@@ -115,11 +113,6 @@ final class Statements {
             "SELECT id FROM message WHERE grace_until IS NOT NULL AND grace_until <= :now ORDER BY grace_until LIMIT :limit"
         )
         claimed = try prepare("SELECT id FROM message WHERE state = 2 AND unknown = 0")
-        byWamid = try prepare(
-            """
-            SELECT id FROM message WHERE wamid = :wamid AND wamid IS NOT NULL
-                AND state BETWEEN 2 AND 7 AND state <> 3 AND state <> 6
-            """)
         changeGrace = try prepare(
             """
             UPDATE message SET grace_until = :grace_until
@@ -129,7 +122,7 @@ final class Statements {
         openAttempts = try prepare(
             """
             SELECT id, unknown, claimed_at FROM message
-            WHERE line = :line AND person = :person AND +state BETWEEN 1 AND 3 AND state = 2 AND claimed_at IS NOT NULL
+            WHERE line = :line AND person = :person AND by_person = 1 AND state = 2 AND claimed_at IS NOT NULL
             """)
         insertDuplicate = try prepare(
             "INSERT OR IGNORE INTO duplicate (wamid, message, attempt) VALUES (:wamid, :message, :attempt)")

@@ -110,6 +110,7 @@ extension Queue {
         let cohort =
             draft.isSimulated
             ? 0 : try cohort(line.id, draft.template?.text, campaign: campaign, at: later ?? now)
+        let byPerson = try state.isLive && enter(id, line.id, person, indexed: gate != .none)
         let sequence = try appendEvent(
             account: account, line: line.id, message: id, previous: nil, at: now, kind: .accepted, state: state,
             attempt: 0, detail: nil)
@@ -123,7 +124,7 @@ extension Queue {
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
             .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
             .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()), .integer(cohort),
-            .integer(draft.isSimulated ? 1 : 0), .optional(media?.id.rawValue))
+            .integer(draft.isSimulated ? 1 : 0), .optional(media?.id.rawValue), .integer(byPerson ? 1 : 0))
         if cohort != 0 { memory.cohorts.accepted(cohort) }
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))

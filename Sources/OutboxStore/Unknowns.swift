@@ -138,7 +138,11 @@ extension Queue {
     }
 
     private func openAttempts(_ line: Int64, _ person: String) throws -> [OpenAttempt] {
-        try statements.openAttempts.all(.integer(line), .text(person)) {
+        if let only = try pairs.alone(line, person).flatMap({ try load($0) }), only.person == person {
+            guard only.standing.state == .processing, let claimedAt = only.claimedAt else { return [] }
+            return [OpenAttempt(message: only.id, isUnknown: only.standing.outcomeUnknown, claimedAt: claimedAt)]
+        }
+        return try statements.openAttempts.all(.integer(line), .text(person)) {
             OpenAttempt(
                 message: MessageID(rawValue: $0.integer(0)), isUnknown: $0.integer(1) != 0,
                 claimedAt: Timestamp(milliseconds: $0.integer(2)))

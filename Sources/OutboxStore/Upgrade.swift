@@ -323,6 +323,37 @@ private let steps: [(version: Int64, sql: String)] = [
         ALTER TABLE subscription ADD COLUMN format INTEGER NOT NULL DEFAULT 0 CHECK (format BETWEEN 0 AND 15);
         """
     ),
+    (
+        4,
+        """
+        ALTER TABLE message ADD COLUMN by_person INTEGER NOT NULL DEFAULT 0 CHECK (by_person IN (0, 1));
+        UPDATE message SET by_person = 1 WHERE state BETWEEN 1 AND 3;
+        DROP INDEX message_ready;
+        CREATE INDEX message_ready ON message (line, priority, turn, person) WHERE state = 1 AND gate = 0;
+        DROP INDEX message_parked;
+        CREATE INDEX message_parked ON message (line, gate, priority, turn) WHERE gate <> 0;
+        DROP INDEX message_person;
+        CREATE INDEX message_person ON message (line, person, priority, state) WHERE by_person = 1;
+        DROP INDEX message_wamid;
+        CREATE TABLE wamid_fresh (
+            hash    INTEGER NOT NULL,  -- WamidRuns.hash
+            message INTEGER NOT NULL
+        ) STRICT;
+
+        -- The others, sorted. A run is written once; it goes when none of its messages is there.
+        CREATE TABLE wamid_run (
+            run     INTEGER NOT NULL,
+            hash    INTEGER NOT NULL,
+            message INTEGER NOT NULL,
+            PRIMARY KEY (run, hash, message)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO wamid_run (run, hash, message)
+        SELECT (row_number() OVER (ORDER BY id) - 1) / 8192, wamid_hash(wamid), id FROM message
+        WHERE wamid IS NOT NULL ORDER BY 1, 2, 3;
+        DROP INDEX message_failed;
+        CREATE INDEX message_failed ON message (id) WHERE failed_at IS NOT NULL;
+        """
+    ),
 ]
 
 extension Database {
@@ -333,6 +364,7 @@ extension Database {
         guard version < schemaVersion else { return nil }
         let backup = "\(path).v\(version)"
         try copy(to: backup)
+        try addWamidHash()
         try inOneTransaction {
             for step in steps where step.version > version { try execute(step.sql) }
             try execute("PRAGMA user_version = \(schemaVersion)")

@@ -129,7 +129,7 @@ extension QueueReader {
         try database.prepare(
             """
             SELECT count(*) FROM (SELECT 1 FROM message WHERE line = :line AND person = :person
-                AND priority = :priority AND state = 1 AND +state BETWEEN 1 AND 3 AND gate = 2 AND id < :id
+                AND priority = :priority AND state = 1 AND by_person = 1 AND gate = 2 AND id < :id
                 LIMIT \(Self.placesMax))
             """
         ).first(

@@ -6,10 +6,12 @@ import TestKit
 
 /// A file of each earlier version is opened, and from the n-th operation below SQLite on nothing works any more, as
 /// when the process is killed there: n = 1, 2, 3 … until it was not reached. Each time the file then opens in full,
-/// with all its rows, and where it was not done the copy is whole or not there.
+/// with all its rows, and where it was not done the copy is whole or not there. Of the older versions each third n is
+/// tried: their own steps were cut everywhere when they were the newest.
 func failingUpgrades() throws -> [String] {
     var problems: [String] = []
     for old in oldSchemas {
+        let stride: Int64 = old.version == oldSchemas.last?.version ? 1 : 3
         var nth: Int64 = 1
         var reached = true
         while reached {
@@ -28,10 +30,10 @@ func failingUpgrades() throws -> [String] {
             withExtendedLifetime(queue) {}
             problems += try check(scratch.database, old.version).map { "operation \(nth): \($0)" }
             removeCopies(scratch.database, old.version)
-            nth += 1
+            nth += stride
             guard nth < 10_000 else { return problems + ["it never ran to its end"] }
         }
-        say("upgrade from \(old.version): cut at \(nth - 2) operations")
+        say("upgrade from \(old.version): cut at operations 1 to \(nth - 1 - stride), each \(stride == 1 ? "one" : "third")")
     }
     return problems
 }

@@ -25,7 +25,7 @@ import Testing
     }
 
     private func all() -> [(name: String, statement: Statement)] {
-        let fixed = [bench.queue.statements, bench.queue.limits].flatMap { (owner: AnyObject) in
+        let fixed = [bench.queue.statements, bench.queue.limits, bench.queue.wamids].flatMap { (owner: AnyObject) in
             Mirror(reflecting: owner).children.compactMap { child in
                 (child.value as? Statement).map { (name: child.label ?? "", statement: $0) }
             }
@@ -38,7 +38,8 @@ import Testing
 
     /// Rarely needed, for many rows at once, or sorted.
     private static let mayMakeTables: Set<String> = [
-        "ofPerson", "underWay", "renamePerson", "passAliases", "dropOldestStatuses", "copySlots", "freeSlots",
+        "ofPerson", "underWay", "renamePerson", "passAliases", "dropOldestStatuses", "copySlots",
+        "freeSlots",
         "marketingUse", "forgetMarketing", "renameMarketing",
     ]
 

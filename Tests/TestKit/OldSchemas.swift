@@ -2,6 +2,7 @@
 package let oldSchemas: [(version: Int64, sql: String)] = [
     (1, String(decoding: PackageResources.schema_1_sql, as: UTF8.self)),
     (2, String(decoding: PackageResources.schema_2_sql, as: UTF8.self)),
+    (3, String(decoding: PackageResources.schema_3_sql, as: UTF8.self)),
 ]
 
 /// Rows for the tables of a version: a pool, a line, and messages of all kinds of state.

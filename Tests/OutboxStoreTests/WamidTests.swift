@@ -1,0 +1,76 @@
+import OutboxCore
+import TestKit
+import Testing
+
+@testable import OutboxStore
+
+/// Meta's ids are found among the latest and in every run.
+@Suite struct WamidTests {
+    private func sent(_ bench: Bench, _ count: Int, from first: Int = 0) throws -> [MessageID] {
+        try (first..<first + count).map { number in
+            let id = try bench.submit("1415555\(1000 + number)")
+            let attempt = try #require(try bench.claim().first)
+            try bench.record(.accepted(wamid: "wamid.\(number)", person: nil), attempt)
+            return id
+        }
+    }
+
+    private func found(_ bench: Bench, _ number: Int) throws -> MessageID? {
+        try bench.run { try $0.load(wamid: "wamid.\(number)")?.id }
+    }
+
+    @Test func eachIsFoundBeforeAndAfterItIsSorted() throws {
+        let bench = try Bench()
+        bench.queue.wamidRunSize = 4
+        let ids = try sent(bench, 10)
+        #expect(try bench.sql("SELECT count(DISTINCT run) FROM wamid_run") == 2)
+        #expect(try bench.sql("SELECT count(*) FROM wamid_fresh") == 2)
+        for again in [false, true] {
+            if again { try bench.reopen() }
+            for (number, id) in ids.enumerated() { #expect(try found(bench, number) == id) }
+            #expect(try found(bench, 99) == nil)
+            #expect(try bench.queue.disagreements().isEmpty)
+        }
+        // A restart goes on with the runs there are.
+        bench.queue.wamidRunSize = 4
+        let more = try sent(bench, 4, from: 10)
+        #expect(try bench.sql("SELECT max(run) FROM wamid_run") == 2)
+        for (number, id) in (ids + more).enumerated() { #expect(try found(bench, number) == id) }
+    }
+
+    @Test func aStatusWithoutOurIDMovesItsMessage() throws {
+        let bench = try Bench()
+        bench.queue.wamidRunSize = 2
+        let ids = try sent(bench, 5)
+        for (number, id) in ids.enumerated() {
+            let status = StatusReport(
+                phoneNumberID: "106", wamid: "wamid.\(number)", opaque: nil, report: .delivered, at: bench.now,
+                failure: nil)
+            #expect(try bench.run { try $0.apply(status, now: bench.now) } == .moved(id, .delivered))
+        }
+    }
+
+    @Test func aRunGoesWithTheLastOfItsMessages() throws {
+        let bench = try Bench()
+        bench.queue.wamidRunSize = 3
+        let ids = try sent(bench, 9)
+        for id in ids {
+            try bench.run { queue in
+                var record = try #require(try queue.load(id))
+                record.enter(.read)
+                record.readAt = bench.now
+                try queue.save(&record, .read, at: bench.now)
+            }
+        }
+        #expect(try bench.sql("SELECT count(DISTINCT run) FROM wamid_run") == 3)
+        bench.now = bench.now + .seconds(400 * 86_400)
+        while try bench.run({ try $0.prune(bench.now, needed: nil) }).isDone == false {}
+        // The newest message stays, and its run.
+        #expect(try bench.sql("SELECT count(*) FROM message") == 1)
+        #expect(try bench.sql("SELECT count(DISTINCT run) FROM wamid_run") == 1)
+        #expect(try found(bench, 8) == ids[8] && found(bench, 0) == nil)
+        bench.queue.wamidRunSize = 1
+        let next = try sent(bench, 1, from: 9)
+        #expect(try found(bench, 9) == next[0])
+    }
+}
