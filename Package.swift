@@ -95,13 +95,13 @@ let package = Package(
             path: "Tests/Faults", swiftSettings: strict),
         .target(
             name: "TestKit", dependencies: ["CLinux", "OutboxSystem", "OutboxJSON"], path: "Tests/TestKit",
-            resources: [.embedInCode("Schemas/schema-1.sql"), .embedInCode("Schemas/schema-2.sql")],
+            resources: [1, 2, 3].map { .embedInCode("Schemas/schema-\($0).sql") },
             swiftSettings: strict),
         tests("OutboxJSONTests", ["OutboxJSON"]),
         tests("OutboxCoreTests", ["OutboxCore", "TestKit"]),
         tests("OutboxStoreTests", ["OutboxStore", "OutboxCore", "TestKit", "CSQLite"]),
         tests("OutboxHTTPTests", ["OutboxHTTP", "OutboxSystem", "TestKit"]),
-        tests("OutboxMetaTests", ["OutboxMeta", "OutboxCore", "OutboxHTTP", "OutboxJSON", "TestKit"]),
+        tests("OutboxMetaTests", ["OutboxMeta", "OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem", "TestKit"]),
         tests("OutboxAPITests", ["OutboxAPI", "OutboxCore", "OutboxJSON", "OutboxMeta"]),
         tests(
             "OutboxServiceTests",

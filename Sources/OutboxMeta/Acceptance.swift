@@ -28,8 +28,9 @@ package struct Acceptance: Equatable, Sendable {
 
 /// Nil when there is no message id in it: Meta accepted nothing.
 package func acceptance(in body: JSONValue) -> Acceptance? {
-    guard let message = body.items("messages").first, let wamid = message["id"]?.words else { return nil }
-    let contact = body.items("contacts").first
+    func first(_ name: String) -> JSONValue? { body[name]?.elements.first { _ in true } }
+    guard let message = first("messages"), let wamid = message["id"]?.words else { return nil }
+    let contact = first("contacts")
     return Acceptance(
         wamid: wamid, waID: contact?["wa_id"]?.personDigits,
         userID: contact?["user_id"]?.words.flatMap { $0.utf8.count <= 160 ? $0 : nil },

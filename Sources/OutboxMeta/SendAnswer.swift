@@ -61,6 +61,9 @@ private func withoutMetasWord(_ status: Int, _ headers: [HTTPHeader]) -> Outcome
     }
 }
 
+/// What is read of an answer's head.
+let sendAnswerHeaders = ["retry-after"]
+
 /// Whole seconds, an hour at most; the form with a date is not used by Meta.
 private func retryAfter(_ headers: [HTTPHeader]) -> Duration? {
     headers.first { $0.name == "retry-after" }.flatMap { Int64($0.value) }.map { .seconds(min(max($0, 0), 3600)) }

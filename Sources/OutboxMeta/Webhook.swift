@@ -1,6 +1,6 @@
 package import OutboxCore
 package import OutboxJSON
-import OutboxSystem
+package import OutboxSystem
 
 /// What one of Meta's calls tells, as far as it is understood.
 package struct WebhookContent: Equatable, Sendable {
@@ -77,12 +77,20 @@ private func statusReport(_ status: JSONValue, _ phoneNumberID: String) -> Statu
 
 /// `sha256=` and the HMAC-SHA256 of the raw body under the app's secret, in hexadecimal.
 package func webhookSignature(secret: String, body: [UInt8]) -> String {
-    "sha256=" + hexadecimal(hmacSHA256(key: Array(secret.utf8), body))
+    webhookSignature(key: HMACSHA256(key: Array(secret.utf8)), body: body)
 }
+
+/// The same under a secret that is used again and again.
+package func webhookSignature(key: HMACSHA256, body: [UInt8]) -> String { "sha256=" + hexadecimal(key.sign(body)) }
 
 /// Compared in constant time, over the bytes as they came.
 package func isSigned(_ body: [UInt8], header: String?, secret: String) -> Bool {
+    isSigned(body, header: header, key: HMACSHA256(key: Array(secret.utf8)))
+}
+
+/// The same under a secret that is used again and again.
+package func isSigned(_ body: [UInt8], header: String?, key: HMACSHA256) -> Bool {
     guard let header else { return false }
     return equalInConstantTime(
-        Array(header.lowercased().utf8), Array(webhookSignature(secret: secret, body: body).utf8))
+        Array(header.lowercased().utf8), Array(webhookSignature(key: key, body: body).utf8))
 }

@@ -15,9 +15,9 @@ struct BulkJob {
     /// When all that waits on the lines used will have left.
     var forecast: Forecast?
     var batch: MessageID?
-    /// Read and checked, not yet stored, with their places in the request.
-    var waiting: [(index: Int, draft: Draft)] = []
-    /// With the writer.
+    /// Read and checked, not yet stored, as they go to the writer.
+    private(set) var waiting: [Slice] = []
+    /// Places in the request of what is with the writer.
     var under: [Int] = []
     var total = 0
     var queued = 0
@@ -35,6 +35,12 @@ struct BulkJob {
     /// NDJSON: lines read, blank ones included.
     var lines = 0
     var bodyEnded = false
+
+    struct Slice {
+        /// Their places in the request.
+        var indices: [Int] = []
+        var drafts: [Draft] = []
+    }
 
     /// Errors listed in the answer; all are counted.
     static let errorsListedMax = 1000
@@ -60,10 +66,15 @@ struct BulkJob {
     }
 
     /// `line` is the one of a stream it stands in.
-    mutating func take(_ value: JSONValue, path: String, now: Timestamp, line: ArraySlice<UInt8> = []) {
-        switch MessageBody.read(value, path: path, now: now) {
+    mutating func take(
+        _ value: JSONValue, path: @autoclosure () -> String, now: Timestamp, line: ArraySlice<UInt8> = []
+    ) {
+        // Where an item stands is told in errors alone: what is wrong is read once more, with its place.
+        var reading = MessageBody.read(value, now: now)
+        if case .wrong = reading { reading = MessageBody.read(value, path: path(), now: now) }
+        switch reading {
         case .complete(let message) where message.dryRun:
-            let detail = FieldError(path + "dryRun", "is for single messages and, beside messages, for a bulk array")
+            let detail = FieldError(path() + "dryRun", "is for single messages and, beside messages, for a bulk array")
             enter(.failure(.validation([detail])), line)
         case .complete(let message):
             if !message.draft.isChecked { uncheckedCount += 1 }
@@ -80,11 +91,19 @@ struct BulkJob {
             return
         }
         switch item {
-        case .success(let draft): waiting.append((index, draft))
+        case .success(let draft): wait(index, draft)
         case .failure(let error):
             refuse(index, error)
             refusedSinceSlice += 1
         }
+    }
+
+    private mutating func wait(_ index: Int, _ draft: Draft) {
+        // What is estimated, or stored all or not at all, stays together.
+        let isFull = waiting.last.map { $0.drafts.count >= limits.sliceMessages && !atomic && !dryRun } ?? true
+        if isFull { waiting.append(Slice()) }
+        waiting[waiting.count - 1].indices.append(index)
+        waiting[waiting.count - 1].drafts.append(draft)
     }
 
     /// Something waits to be given to the writer.
@@ -100,12 +119,10 @@ struct BulkJob {
 
     mutating func nextSlice() -> BulkSlice? {
         guard keyed == nil, !waiting.isEmpty || batch == nil || refusedSinceSlice > 0 else { return nil }
-        let count = atomic ? waiting.count : min(waiting.count, limits.sliceMessages)
-        let slice = waiting.prefix(count)
-        waiting.removeFirst(count)
-        under = slice.map(\.index)
+        let slice = waiting.isEmpty ? Slice() : waiting.removeFirst()
+        under = slice.indices
         defer { refusedSinceSlice = 0 }
-        return BulkSlice(batch: batch, drafts: slice.map(\.draft), refusedBefore: refusedSinceSlice, atomic: atomic)
+        return BulkSlice(batch: batch, drafts: slice.drafts, refusedBefore: refusedSinceSlice, atomic: atomic)
     }
 }
 
@@ -133,7 +150,7 @@ extension Frontend {
             job.take(item, path: "messages[\(index)].", now: now)
         }
         if job.atomic, job.errorCount > 0 { throw .validation(job.listedDetails) }
-        if job.dryRun { post(job.asker, .estimate(exchange, job.waiting.map(\.draft))) }
+        if job.dryRun { post(job.asker, .estimate(exchange, job.waiting.flatMap(\.drafts))) }
         bulks[exchange] = job
         if !job.dryRun { storeNextSlice(exchange) }
     }
@@ -259,9 +276,9 @@ extension Frontend {
         _ job: BulkJob, _ refusals: [SubmitRefusal?], _ estimate: Estimate?, _ forecast: Forecast?
     ) -> HTTPResponse {
         var job = job
-        for (entry, refusal) in zip(job.waiting, refusals) {
+        for (index, refusal) in zip(job.waiting.flatMap(\.indices), refusals) {
             if let refusal {
-                job.refuse(entry.index, refusal.error(path: path(entry.index, job)))
+                job.refuse(index, refusal.error(path: path(index, job)))
             } else {
                 job.queued += 1
             }

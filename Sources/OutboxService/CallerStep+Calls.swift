@@ -44,13 +44,11 @@ extension CallerStep {
             return
         }
         // Looked at again: the daemon may have been started with other settings since it was set.
-        let url = subscription.settings.url
-        if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
+        if let problem = problem(ofAddress: id, subscription.settings.url) {
             settle(id, event, .refused("its url \(problem)"), now, &outputs)
             return
         }
-        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
-        guard !secrets.isEmpty else {
+        guard let signing = signing(id, subscription) else {
             // Its file goes behind its row: whoever removed it has not told here yet.
             guard try reader.subscription(id) != nil else {
                 endpoints[id]?.queue?.abandoned(event)
@@ -76,13 +74,30 @@ extension CallerStep {
         var json = JSONWriter(capacity: 512)
         let name = logged.write(to: &json, codec, parser)
         let question = try question(logged, to: subscription)
-        let words = try words(json.bytes, logged.kind, for: subscription, secrets)
+        let words = try words(json.bytes, logged.kind, for: subscription, signing.secrets)
         // One more than may be, so that one too many is seen.
-        let request = CallbackSigning.request(
-            to: url, id: name, words, secrets: secrets,
-            reads: question == nil ? nil : BotQuestion.answerBytesMax + 1, now: now)
+        let request = signing.request(
+            id: name, words, reads: question == nil ? nil : BotQuestion.answerBytesMax + 1, now: now)
         outputs.calls.append(
             (request, CallbackCall(subscription: id, event: event, question: question, startedAt: tick)))
+    }
+
+    /// What speaks against calling it.
+    private func problem(ofAddress id: Int64, _ url: String) -> String? {
+        let allows = allowsHTTP()
+        if let known = endpoints[id]?.address, known.allowsHTTP == allows { return known.problem }
+        let problem = CallbackAddress.problem(url, allowsHTTP: allows)
+        endpoints[id]?.address = (allows, problem)
+        return problem
+    }
+
+    /// Nil: there is no secret.
+    private func signing(_ id: Int64, _ subscription: Subscription) -> CallbackSigning? {
+        let file = secret(subscription.secret)
+        if let known = endpoints[id]?.signing, known.file == file { return known }
+        let signing = CallbackSigning(file, url: subscription.settings.url)
+        endpoints[id]?.signing = signing
+        return signing
     }
 
     /// What a bot is asked with this event; nil: the subscription is none of its line's, or it is of something else.

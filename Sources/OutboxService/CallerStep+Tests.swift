@@ -24,11 +24,10 @@ extension CallerStep {
         guard tests < Self.testsMax, !stopping else {
             return refuse(APIError(.unavailable, "too many tests at once; try again in a moment"))
         }
-        let secrets = CallbackSecret.all(in: secret(subscription.secret) ?? "")
-        guard !secrets.isEmpty else {
+        let url = subscription.settings.url
+        guard let signing = CallbackSigning(secret(subscription.secret), url: url) else {
             return refuse(APIError(.conflict, "its secret \(subscription.secret) is missing: rotate it"))
         }
-        let url = subscription.settings.url
         if let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP()) {
             return refuse(APIError(.conflict, "its url \(problem)"))
         }
@@ -43,13 +42,13 @@ extension CallerStep {
         }
         let words: CallbackWords
         do {
-            words = try self.words(json.bytes, nil, for: subscription, secrets)
+            words = try self.words(json.bytes, nil, for: subscription, signing.secrets)
         } catch {
             outputs.log.append(LogLine(.error, .readFailed, "a test could not be put into words: \(error)"))
             return refuse(APIError(.internalError, "the database could not be read; the journal says why"))
         }
         tests += 1
-        let request = CallbackSigning.request(to: url, id: name, words, secrets: secrets, now: now)
+        let request = signing.request(id: name, words, now: now)
         outputs.calls.append(
             (request, CallbackCall(subscription: id, event: nil, exchange: exchange, startedAt: tick)))
     }

@@ -61,6 +61,10 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         var lagSince: Timestamp?
         var reportedBreaker: CallbackBreaker.State?
         var disable: String?
+        /// What speaks against its address, under the setting it was looked at with.
+        var address: (allowsHTTP: Bool, problem: String?)?
+        /// With the secrets as they were last read.
+        var signing: CallbackSigning?
         /// Without a secret nothing is signed: until when the journal knows.
         var noSecretUntil: Timestamp?
 

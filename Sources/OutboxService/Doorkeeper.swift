@@ -53,6 +53,8 @@ final class Doorkeeper: Sendable {
         var keys: [[UInt8]: AccessKey] = [:]
         var directory = AccessDirectory()
         var usedAt: [Int64: Timestamp] = [:]
+        /// How often roles, accounts or keys became others.
+        var version = 0
     }
 
     /// How exactly the last use of a key is known.
@@ -71,7 +73,10 @@ final class Doorkeeper: Sendable {
     var directory: AccessDirectory { state.withLock { $0.directory } }
 
     func set(_ access: Access) {
-        state.withLock { $0.access = access }
+        state.withLock { state in
+            state.access = access
+            state.version += 1
+        }
         changed()
     }
 
@@ -86,9 +91,13 @@ final class Doorkeeper: Sendable {
             state.directory = directory
             state.keys = keys
             state.accounts = accounts
+            state.version += 1
         }
         changed()
     }
+
+    /// Another one whenever somebody may do something else than before.
+    var version: Int { state.withLock { $0.version } }
 
     /// Whether somebody who was let in as `guest` would be still.
     func stillAdmits(_ guest: Guest, _ peer: Peer) -> Bool {
@@ -101,12 +110,22 @@ final class Doorkeeper: Sendable {
         }
     }
 
+    /// What the account of a guest may ask for; nil: it has no plan.
+    func plan(of guest: Guest) -> Plan? {
+        state.withLock { $0.directory.accounts.first { $0.id == guest.home }?.profile.plan }
+    }
+
     func hasAccount(_ name: String) -> Bool { state.withLock { $0.accounts[name] != nil } }
 
     func accountName(_ id: Int64) -> String? { directory.accounts.first { $0.id == id }?.name }
 
     /// What a local caller without a key may do.
     func role(of peer: Peer) -> Role { state.withLock { $0.access }.standing(of: peer).role }
+
+    /// A call that names neither a key nor an account: it is the caller's own, by the kernel's word.
+    static func isPlain(_ head: RequestHead) -> Bool {
+        head["authorization"] == nil && head["outboxd-account"] == nil
+    }
 
     /// Who calls. On a socket that is no Unix socket a key is needed for all that is not everybody's. `takesLogin`: it
     /// may come as the password of a Basic login, too, whatever the name (RFC 7617).

@@ -5,19 +5,35 @@ import OutboxJSON
 import OutboxStore
 import OutboxSystem
 
+/// Who calls, and how much it may ask for.
+final class Standing {
+    let guest: Guest
+    /// Nil: its account has none.
+    let plan: Plan?
+    /// The doorkeeper's when this was looked up.
+    let version: Int
+
+    init(_ guest: Guest, _ plan: Plan?, version: Int) {
+        (self.guest, self.plan, self.version) = (guest, plan, version)
+    }
+}
+
 /// Who is let in, and the accounts and keys that decide it.
 extension Frontend {
     /// Who calls, if it may ask for this; else why not, with the role it needs.
-    func admit(_ route: Route, _ head: RequestHead, _ peer: Peer) throws(APIError) -> Guest {
-        let guest: Guest
+    func admit(
+        _ route: Route, _ head: RequestHead, _ peer: Peer, _ exchange: Exchange
+    ) throws(APIError) -> Standing {
+        let standing: Standing
         do throws(APIError) {
-            guest = try parts.door.identify(head, peer, now: now, takesLogin: route.dialect?.takesLogin ?? false)
+            standing = try identify(route, head, peer, exchange)
         } catch {
             // What everybody may ask for needs no name, and health checks bring anything along.
-            if route.role == .none { return .anybody }
+            if route.role == .none { return Standing(.anybody, nil, version: 0) }
             writeRefusal(error.message, peer)
             throw error
         }
+        let guest = standing.guest
         guard guest.role >= route.role else {
             if case .remote = peer, guest.name == .nobody {
                 throw APIError(.unauthorized, "this listener needs a key: Authorization: Bearer sk_live_…")
@@ -36,7 +52,21 @@ extension Frontend {
                 .forbidden,
                 "this is about the whole process: it needs the role \(route.role.name) in the account default")
         }
-        return guest
+        return standing
+    }
+
+    /// Looks the caller up once for a connection, as long as nobody's rights change and it names neither key nor account.
+    private func identify(
+        _ route: Route, _ head: RequestHead, _ peer: Peer, _ exchange: Exchange
+    ) throws(APIError) -> Standing {
+        // Before the look: what changes meanwhile is looked up again.
+        let version = parts.door.version
+        let isPlain = Doorkeeper.isPlain(head)
+        if isPlain, let known = server.knowledge(exchange) as? Standing, known.version == version { return known }
+        let guest = try parts.door.identify(head, peer, now: now, takesLogin: route.dialect?.takesLogin ?? false)
+        let standing = Standing(guest, parts.door.plan(of: guest), version: version)
+        if isPlain { server.keep(standing, of: exchange) }
+        return standing
     }
 
     private func writeRefusal(_ why: String, _ peer: Peer) {
@@ -48,13 +78,14 @@ extension Frontend {
     }
 
     /// Counts the call; throws when there were too many. What is open to everybody and what admins do is not counted.
-    func count(_ guest: Guest, _ route: Route, _ exchange: Exchange) throws(APIError) {
+    func count(_ standing: Standing, _ route: Route, _ exchange: Exchange) throws(APIError) {
+        let (guest, plan) = (standing.guest, standing.plan)
         if case .key(let id, _) = guest.name, parts.door.notes(useOf: id, at: now) {
             parts.writer.post(.keyUsed(id, at: now))
         }
-        let plan = plan(of: guest)
+        guard route.role > .none, guest.role < .admin || plan != nil else { return }
         let perMinute = plan?.perMinute ?? parts.limits.withLock { $0 }
-        guard perMinute > 0, route.role > .none, guest.role < .admin || plan != nil else { return }
+        guard perMinute > 0 else { return }
         let quota = rates.take(guest.name, perMinute: perMinute, tick: steadyNanoseconds())
         server.note(exchange, route.dialect?.headers(quota, now: now) ?? quota.headers)
         if let seconds = quota.retryAfter {
@@ -66,9 +97,7 @@ extension Frontend {
     }
 
     /// Nil: its account has none.
-    func plan(of guest: Guest) -> Plan? {
-        parts.door.directory.accounts.first { $0.id == guest.home }?.profile.plan
-    }
+    func plan(of guest: Guest) -> Plan? { parts.door.plan(of: guest) }
 
     /// On whose behalf the writer is asked; what an operator changes bears a name.
     func asker(_ guest: Guest, _ route: Route, _ head: RequestHead) throws(APIError) -> Asker {
@@ -135,13 +164,13 @@ extension Frontend {
         return id
     }
 
-    private func madeKey(_ prefix: AccessKey.Prefix) -> String {
+    func madeKey(_ prefix: AccessKey.Prefix) -> String {
         prefix.name + hexadecimal(randomBytes(AccessKey.byteCount))
     }
 
     /// Takes up what changed before anybody hears of it; nil: it is no such reply, or it is told like others.
     func accessReply(_ reply: WriterReply, _ exchange: Exchange) -> HTTPResponse? {
-        let text = keysMade.removeValue(forKey: exchange)
+        let text = keysMade.take(exchange)
         switch reply {
         case .account(_, let directory), .accountSet(_, let directory), .keyRemoved(_, let directory):
             parts.door.set(directory)

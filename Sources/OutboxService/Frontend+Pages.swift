@@ -66,8 +66,8 @@ extension Frontend {
             clean.head = RequestHead(method: request.head.method, target: request.head.target)
             let translation =
                 switch visited {
-                case .onboarding(let link): try HostedOnboarding(self, link).translate(call.deed, request)
-                case .inbox(let link): try SharedInbox(self, link).translate(call.deed, request)
+                case .onboarding(let link): try HostedOnboarding(front: self, link: link).translate(call.deed, request)
+                case .inbox(let link): try SharedInbox(front: self, link: link).translate(call.deed, request)
                 }
             carryOn(translation, clean, exchange, visited.guest)
         } catch {
@@ -113,17 +113,12 @@ extension Frontend {
     }
 
     private func countVisit(_ visited: Visited) throws(APIError) {
-        let most =
+        let (id, most) =
             switch visited {
-            case .onboarding: Self.onboardingCallsMax
-            case .inbox: Self.inboxCallsMax
+            case .onboarding(let link): (link.id, Self.onboardingCallsMax)
+            case .inbox(let link): (link.id, Self.inboxCallsMax)
             }
-        let name: Guest.Name =
-            switch visited {
-            case .onboarding(let link): .link(link.id, "")
-            case .inbox(let link): .link(link.id, "")
-            }
-        let quota = pageRates.take(name, perMinute: most, tick: steadyNanoseconds())
+        let quota = pageRates.take(.link(id, ""), perMinute: most, tick: steadyNanoseconds())
         guard let seconds = quota.retryAfter else { return }
         throw APIError(.limitReached, "\(most) calls a minute are allowed with one link", retryAfter: Int64(seconds))
     }

@@ -67,6 +67,8 @@ final class Frontend: HTTPHandler {
     let zones = ZoneFiles()
     /// Of Meta's calls, since the start, by app.
     var refusedWebhooks: [String: Int] = [:]
+    /// Of the apps whose webhooks come, with the secrets they were made of.
+    var webhookKeys: [String: (secret: String, key: HMACSHA256)] = [:]
     private var refusals = Seldom()
     /// Dry runs whose estimate is awaited, and messages whose content was not checked.
     var draftsToTell: [Exchange: Draft] = [:]
@@ -180,10 +182,11 @@ final class Frontend: HTTPHandler {
         do throws(APIError) {
             let route = try route(head)
             known = route
-            let guest = try guest(for: route, head, peer, listener)
+            let standing = try standing(for: route, head, peer, listener, exchange)
+            let guest = standing.guest
             planned = (exchange, route, guest)
-            try count(guest, route, exchange)
-            if !route.takesParameters { try refuseParameters(head) }
+            try count(standing, route, exchange)
+            if !route.takesParameters, head.target.utf8.contains(UInt8(ascii: "?")) { try refuseParameters(head) }
             switch route {
             case .hosted(.callMissed(.uploadMedia)):
                 return try planCallMissedUpload(head, guest, peer, listener, exchange)
@@ -236,12 +239,12 @@ final class Frontend: HTTPHandler {
             })
     }
 
-    private func guest(
-        for route: Route, _ head: RequestHead, _ peer: Peer, _ listener: Int
-    ) throws(APIError) -> Guest {
-        guard listener == Door.metrics.rawValue else { return try admit(route, head, peer) }
+    private func standing(
+        for route: Route, _ head: RequestHead, _ peer: Peer, _ listener: Int, _ exchange: Exchange
+    ) throws(APIError) -> Standing {
+        guard listener == Door.metrics.rawValue else { return try admit(route, head, peer, exchange) }
         guard route == .metrics else { throw APIError(.notFound, "there is nothing here but /metrics") }
-        return .anybody
+        return Standing(.anybody, parts.door.plan(of: .anybody), version: 0)
     }
 
     /// For lines that whoever can reach a socket can cause.
@@ -264,8 +267,8 @@ final class Frontend: HTTPHandler {
             }
             let route = try route(request.head)
             known = route
-            let guest = try guest(for: route, request.head, request.peer, request.listener)
-            try handle(route, request, exchange, guest)
+            let standing = try standing(for: route, request.head, request.peer, request.listener, exchange)
+            try handle(route, request, exchange, standing.guest)
         } catch {
             server.respond(exchange, refusal(error, known))
         }
@@ -351,50 +354,4 @@ final class Frontend: HTTPHandler {
     func timeUp(nowNanoseconds: UInt64) -> UInt64? { nil }
 
     func batchText(_ batch: MessageID) -> String { codec.text(batch, .batch) }
-
-    // MARK: What the other threads say
-
-    func bellRang() {
-        for mail in mailbox.take() {
-            switch mail {
-            case .replies(let replies): for (exchange, reply) in replies { deliver(reply, exchange) }
-            case .answers(let answers):
-                for (exchange, response) in answers {
-                    uploads[exchange] = nil
-                    uploadsEnded.remove(exchange)
-                    respond(exchange, response)
-                }
-            case .resume(let exchange): server.resume(exchange)
-            case .streams(let orders): for order in orders { carryOut(order) }
-            case .ping(let number): parts.pong(number)
-            case .accessChanged: expelStrangers()
-            case .exchanged(let exchange, let result): exchanged(exchange, result)
-            case .drain: server.drain()
-            }
-        }
-    }
-
-    private func deliver(_ reply: WriterReply, _ exchange: Exchange) {
-        if case .measured(let measures) = reply { return tell(measures, exchange) }
-        if uploads.removeValue(forKey: exchange) != nil {
-            uploadsEnded.remove(exchange)
-            parts.media.kept(exchange)
-        }
-        if let response = accessReply(reply, exchange) { return respond(exchange, response) }
-        if let response = linkResponse(to: reply, exchange) { return respond(exchange, response) }
-        if bulks[exchange] != nil { return bulkReply(reply, exchange) }
-        if recipientUploads[exchange] != nil { return uploadReply(reply, exchange) }
-        if let change = secretsChanging.removeValue(forKey: exchange) {
-            return respond(exchange, finish(change, reply))
-        }
-        if case .unsubscribed(let subscription) = reply { parts.subscriptionSecrets.remove(subscription.secret) }
-        let change = linesChanging.removeValue(forKey: exchange)
-        if let change { takeBack(change, unlessDone: reply) }
-        if case .line(let line, _) = reply { forgetUnusedToken(of: line) }
-        if case .lineRemoved(.done, let name) = reply, let change {
-            removeToken(ofLine: name, change.account)
-            links.removeInbox(ofLine: name, account: change.account)
-        }
-        respond(exchange, words.response(to: reply, draft: draftsToTell.removeValue(forKey: exchange)))
-    }
 }

@@ -4,12 +4,14 @@ import OutboxJSON
 
 extension HTTPResponse {
     static let jsonType = HTTPHeader("content-type", "application/json")
+    private static let jsonHeaders = [jsonType]
 
     /// An object whose members `body` writes.
     static func json(_ status: Int, _ body: (inout JSONWriter) -> Void) -> HTTPResponse {
         var json = JSONWriter()
         json.object(nil, body)
-        return HTTPResponse(status: status, headers: [jsonType], body: json.bytes + [0x0A])
+        json.endLine()
+        return HTTPResponse(status: status, headers: jsonHeaders, body: json.bytes)
     }
 
     /// A page of a list; `page` is its number where pages are counted, `total` how many items all of them have, `cursor`

@@ -23,8 +23,8 @@ package final class Secrets: Sendable {
 
     /// White space around it is not part of a secret; nil when there is none of this name.
     package func value(_ name: String) -> String? {
-        guard isSecretName(name) else { return nil }
         if let known = values.withLock({ $0[name] }) { return known }
+        guard isSecretName(name) else { return nil }
         let places = [credentials.map { ($0, false) }, (folder, true)].compactMap { $0 }
         for (directory, isOurs) in places {
             guard let bytes = readFile("\(directory)/\(name)", bytesMax: Self.bytesMax, followsLinks: !isOurs) else {

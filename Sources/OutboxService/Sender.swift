@@ -11,12 +11,25 @@ final class Sender: Sendable {
     private let secrets: Secrets
     private let journal: Journal
     private let target: Lock<Target>
+    /// By line.
+    private let addresses = Lock<[Int64: Address]>([:])
     private let outcomes: @Sendable ([AttemptOutcome]) -> Void
 
     struct Target: Sendable {
         var endpoint: GraphEndpoint
         var timeout: Duration
     }
+
+    /// Where a line's messages go as long as nothing of this changes.
+    private struct Address {
+        let endpoint: GraphEndpoint
+        let phoneNumberID: String
+        let token: String
+        let value: SendAddress
+    }
+
+    /// More lines than anybody has; those that are gone are forgotten with all others.
+    private static let addressesMax = 10_000
 
     init(
         target: Target, connections: Int, secrets: Secrets, journal: Journal,
@@ -50,9 +63,9 @@ final class Sender: Sendable {
                 unsendable.append(AttemptOutcome(attempt: attempt, outcome: withoutToken(attempt)))
                 continue
             }
-            let request = target.endpoint.send(
-                phoneNumberID: attempt.phoneNumberID, token: token, to: attempt.to, type: attempt.type,
-                content: attempt.content, opaque: attempt.opaque, timeout: target.timeout)
+            let request = address(attempt, target.endpoint, token).request(
+                to: attempt.to, type: attempt.type, content: attempt.content, opaque: attempt.opaque,
+                timeout: target.timeout)
             let lane = HTTPLane(
                 id: attempt.line, interval: attempt.spacing, burst: attempt.burst,
                 waitMax: UInt64(target.timeout.components.seconds) * 1_000_000_000)
@@ -60,6 +73,21 @@ final class Sender: Sendable {
         }
         if !requests.isEmpty { client.send(requests) }
         if !unsendable.isEmpty { outcomes(unsendable) }
+    }
+
+    private func address(_ attempt: Attempt, _ endpoint: GraphEndpoint, _ token: String) -> SendAddress {
+        addresses.withLock { addresses in
+            if let known = addresses[attempt.line], known.token == token, known.endpoint == endpoint,
+                known.phoneNumberID == attempt.phoneNumberID
+            {
+                return known.value
+            }
+            if addresses.count >= Self.addressesMax { addresses = [:] }
+            let value = endpoint.messages(of: attempt.phoneNumberID, token: token)
+            addresses[attempt.line] = Address(
+                endpoint: endpoint, phoneNumberID: attempt.phoneNumberID, token: token, value: value)
+            return value
+        }
     }
 
     /// A line without a token holds its messages; it does not fail them.

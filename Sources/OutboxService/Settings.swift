@@ -133,20 +133,15 @@ package struct Settings: Equatable, Sendable {
             case "senders": senders = list
             default: admins = list
             }
-        case "listen":
+        case "listen", "pages":
+            let isPages = name == "pages"
             guard let address = TCPAddress(value), address.isLoopback else {
+                let port = isPages ? 8088 : 8080
                 throw wrong(
-                    "a loopback address and a port, such as 127.0.0.1:8080 or [::1]:8080; for other machines put a "
+                    "a loopback address and a port, such as 127.0.0.1:\(port) or [::1]:\(port); for other machines put a "
                         + "proxy with TLS before it")
             }
-            listen = address
-        case "pages":
-            guard let address = TCPAddress(value), address.isLoopback else {
-                throw wrong(
-                    "a loopback address and a port, such as 127.0.0.1:8088 or [::1]:8088; for other machines put a "
-                        + "proxy with TLS before it")
-            }
-            pages = address
+            if isPages { pages = address } else { listen = address }
         case "public-url":
             var url = value
             while url.hasSuffix("/") { url.removeLast() }

@@ -56,7 +56,7 @@ extension Frontend {
 
     private func take(_ app: String, _ request: HTTPRequest, _ exchange: Exchange) -> HTTPResponse? {
         guard let secret = secrets.value("app.\(app).secret") else { return unknownApp(app, "app.\(app).secret") }
-        guard isSigned(request.body, header: request.head["x-hub-signature-256"], secret: secret) else {
+        guard isSigned(request.body, header: request.head["x-hub-signature-256"], key: key(app, secret)) else {
             refusedWebhooks[app, default: 0] += 1
             let text = "a webhook of the app \(app) without a right signature was refused: is app.\(app).secret Meta's?"
             writeSeldom(LogLine(.warning, .webhookRefused, text))
@@ -65,6 +65,13 @@ extension Frontend {
         }
         parts.writer.post(.webhook(exchange, ReceivedWebhook.reading(app: app, body: request.body, parser: parser)))
         return nil
+    }
+
+    private func key(_ app: String, _ secret: String) -> HMACSHA256 {
+        if let known = webhookKeys[app], known.secret == secret { return known.key }
+        let key = HMACSHA256(key: Array(secret.utf8))
+        webhookKeys[app] = (secret, key)
+        return key
     }
 
     private func unknownApp(_ app: String, _ secret: String) -> HTTPResponse {

@@ -2,15 +2,48 @@ import CCrypto
 import CLinux
 import Glibc
 
-/// HMAC-SHA256 of `bytes`, 32 bytes.
+/// HMAC-SHA256 of `bytes`, 32 bytes. Who signs again and again keeps an `HMACSHA256`.
 package func hmacSHA256(key: some Collection<UInt8>, _ bytes: some Collection<UInt8>) -> [UInt8] {
-    let key = Array(key)
-    let bytes = Array(bytes)
-    var digest = [UInt8](repeating: 0, count: 32)
-    var length: UInt32 = 0
-    let done = HMAC(EVP_sha256(), key, Int32(key.count), bytes, bytes.count, &digest, &length)
-    precondition(done != nil && length == 32, "HMAC-SHA256 is not available in this libcrypto")
-    return digest
+    HMACSHA256(key: Array(key)).sign(Array(bytes))
+}
+
+/// HMAC-SHA256 under a key that is prepared once, which takes libcrypto much longer than to sign. Belongs to one thread.
+package final class HMACSHA256 {
+    private let context: OpaquePointer
+
+    package init(key: [UInt8]) {
+        // An empty array gives no address, and without one libcrypto would look for an earlier key.
+        let bytes = key.isEmpty ? [0] : key
+        guard let mac = EVP_MAC_fetch(nil, "HMAC", nil), let context = EVP_MAC_CTX_new(mac) else {
+            preconditionFailure("HMAC is not available in this libcrypto")
+        }
+        EVP_MAC_free(mac)
+        var digest = Array("SHA256".utf8CString)
+        // A parameter points to its name and its value: both have to be there until it was read.
+        let done = OSSL_MAC_PARAM_DIGEST.withCString { name in
+            digest.withUnsafeMutableBufferPointer { digest in
+                let parameters = [
+                    OSSL_PARAM_construct_utf8_string(name, digest.baseAddress, 0), OSSL_PARAM_construct_end(),
+                ]
+                return EVP_MAC_init(context, bytes, key.count, parameters)
+            }
+        }
+        precondition(done == 1, "HMAC-SHA256 is not available in this libcrypto")
+        self.context = context
+    }
+
+    deinit { EVP_MAC_CTX_free(context) }
+
+    /// Of the pieces, one behind the other; 32 bytes.
+    package func sign(_ pieces: [UInt8]...) -> [UInt8] {
+        var isDone = EVP_MAC_init(context, nil, 0, nil) == 1
+        for piece in pieces where isDone { isDone = EVP_MAC_update(context, piece, piece.count) == 1 }
+        var digest = [UInt8](repeating: 0, count: 32)
+        var length = 0
+        isDone = isDone && EVP_MAC_final(context, &digest, &length, digest.count) == 1
+        precondition(isDone && length == 32, "HMAC-SHA256 failed")
+        return digest
+    }
 }
 
 /// SHA-256 of `bytes`, 32 bytes.
@@ -46,8 +79,18 @@ package func randomBytes(_ count: Int) -> [UInt8] {
 
 /// Lower-case hexadecimal digits.
 package func hexadecimal(_ bytes: some Collection<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    var text: [UInt8] = []
+    text.reserveCapacity(2 * bytes.count)
+    for byte in bytes {
+        text.append(hexDigit(byte >> 4))
+        text.append(hexDigit(byte & 15))
+    }
+    return String(decoding: text, as: UTF8.self)
+}
+
+/// The lower-case hexadecimal digit of a number below 16.
+package func hexDigit(_ nibble: UInt8) -> UInt8 {
+    nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
 }
 
 /// One block of AES-128 under a fixed key: a keyed scrambling of 16 bytes. Belongs to one thread.

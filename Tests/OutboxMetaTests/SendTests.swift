@@ -2,6 +2,7 @@ import OutboxCore
 import OutboxHTTP
 import OutboxJSON
 import OutboxMeta
+import OutboxSystem
 import Testing
 
 @Suite struct SendTests {
@@ -145,6 +146,18 @@ import Testing
     @Test(arguments: ["{}", "[]", "7", #"{"entry":{}}"#])
     func whatIsNoWebhookIsToldApart(_ text: String) throws {
         #expect(try content(text) == nil)
+    }
+
+    @Test func aKeySignsAgainAndAgain() {
+        // RFC 4231, 4.3; whatever was signed before, and in however many pieces.
+        let key = HMACSHA256(key: Array("Jefe".utf8))
+        let right = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        #expect(hexadecimal(key.sign(Array("what do ya want for nothing?".utf8))) == right)
+        #expect(hexadecimal(key.sign(Array("something else".utf8))) != right)
+        #expect(hexadecimal(key.sign(Array("what do ya ".utf8), [], Array("want for nothing?".utf8))) == right)
+        // No key and no bytes, by Python's hmac module.
+        let empty = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"
+        #expect(hexadecimal(HMACSHA256(key: []).sign()) == empty)
     }
 
     @Test func theSignatureIsOverTheRawBytes() {

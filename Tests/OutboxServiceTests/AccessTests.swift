@@ -112,6 +112,17 @@ import Testing
         #expect(try door.identify(head(), .remote, now: now).role == .none)
     }
 
+    @Test func whatWasFoundOutOfACallerHoldsUntilRightsChange() {
+        let door = door()
+        let before = door.version
+        #expect(door.notes(useOf: 5, at: now) && door.version == before)
+        door.set(Access(Settings()))
+        #expect(door.version == before + 1)
+        door.set(door.directory)
+        #expect(door.version == before + 2)
+        #expect(Doorkeeper.isPlain(head()) && !Doorkeeper.isPlain(head(("outboxd-account", "shop"))))
+    }
+
     @Test func anOldKeyCountsUntilItsTimeIsOver() throws {
         let bearer = head(("authorization", "bearer  \(text("b"))"))
         #expect(try door().identify(bearer, .remote, now: now + .seconds(59)).role == .send)

@@ -316,11 +316,10 @@ private let down: (HTTPResult, Duration) = (.notSent("Connection refused"), .mil
     }
 
     /// A 2xx is one though its body stalls or is cut.
-    @Test func ofAnAnswerTheHeadSuffices() {
-        let words = CallbackWords([], as: .outboxd, [], JSONParser())
+    @Test func ofAnAnswerTheHeadSuffices() throws {
+        let signing = try #require(CallbackSigning("whsec_" + Base64.text([UInt8](repeating: 1, count: 24)), url: url))
         #expect(
-            CallbackSigning.request(to: url, id: "1", words, secrets: [], now: Timestamp(milliseconds: 0))
-                .headSuffices)
+            signing.request(id: "1", CallbackWords(body: []), now: Timestamp(milliseconds: 0)).headSuffices)
     }
 
     @Test func withoutASecretNothingIsCalled() throws {

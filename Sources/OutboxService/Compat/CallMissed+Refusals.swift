@@ -20,8 +20,6 @@ extension CallMissed {
         return response
     }
 
-    static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] { quota.headers }
-
     private static func status(of error: APIError) -> Int {
         switch error.code {
         case .validation, .windowClosed: 422

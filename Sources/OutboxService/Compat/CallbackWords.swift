@@ -7,19 +7,6 @@ struct CallbackWords {
     var body: [UInt8]
     /// Beside those of every call: `Name: value`.
     var headers: [String] = []
-
-    init(body: [UInt8], headers: [String] = []) {
-        self.body = body
-        self.headers = headers
-    }
-
-    /// `own`: the event as outboxd words it.
-    init(_ own: [UInt8], as format: CallbackFormat, _ secrets: [CallbackSecret], _ parser: JSONParser) {
-        switch format {
-        case .aircall: body = AircallCallback.body(own, secrets, parser)
-        case .outboxd, .organization: body = own
-        }
-    }
 }
 
 extension CallerStep {
@@ -27,12 +14,14 @@ extension CallerStep {
     func words(
         _ own: [UInt8], _ kind: EventKind?, for subscription: Subscription, _ secrets: [CallbackSecret]
     ) throws -> CallbackWords {
-        guard subscription.settings.format == .organization else {
-            return CallbackWords(own, as: subscription.settings.format, secrets, parser)
+        switch subscription.settings.format {
+        case .outboxd: return CallbackWords(body: own)
+        case .aircall: return CallbackWords(body: AircallCallback.body(own, secrets, parser))
+        case .organization:
+            let callback = OrganizationCallback(
+                ids: OrganizationIDs(codec: codec, account: subscription.account), settings: subscription.settings,
+                reader: store)
+            return try callback.words(try parser.parse(own), kind, secrets, parser)
         }
-        let callback = OrganizationCallback(
-            ids: OrganizationIDs(codec: codec, account: subscription.account), settings: subscription.settings,
-            reader: store)
-        return try callback.words(try parser.parse(own), kind, secrets, parser)
     }
 }

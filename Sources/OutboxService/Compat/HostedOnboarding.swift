@@ -7,13 +7,8 @@ import OutboxSystem
 /// What the page behind an onboarding link asks for: Meta's Embedded Signup ends with a code, which becomes a line of
 /// the link's account, and a key for it.
 struct HostedOnboarding {
-    private let front: Frontend
-    private let link: OnboardingLink
-
-    init(_ front: Frontend, _ link: OnboardingLink) {
-        self.front = front
-        self.link = link
-    }
+    let front: Frontend
+    let link: OnboardingLink
 
     func translate(_ deed: PageCall.Deed, _ request: HTTPRequest) throws(APIError) -> Translation {
         guard let signup = front.parts.pages.signup else {
@@ -97,7 +92,7 @@ struct HostedOnboarding {
     /// Without it nothing is heard of the number; what it lacks is told by `outboxctl line verify`.
     private func subscribe(_ line: String, _ asker: Asker) -> Translation {
         .ask(OwnCall(.subscribeLine(line), "/v1/lines/\(percentEncoded(line))/subscribe")) { _ in
-            let text = AccessKey.Prefix.organization.name + hexadecimal(randomBytes(AccessKey.byteCount))
+            let text = front.madeKey(.organization)
             return .perform { (front, exchange) throws(APIError) in
                 front.linkKeysMade[exchange] = text
                 let wish = LinkWish.complete(link.id, line: line, keyHash: sha256(Array(text.utf8)))

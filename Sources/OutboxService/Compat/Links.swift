@@ -38,8 +38,6 @@ struct Links: Dialect {
 
     static func refusal(_ error: APIError) -> HTTPResponse { Organization.refusal(error) }
 
-    static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] { quota.headers }
-
     /// What the writer answers, or why nothing comes of it. `token` is shown once, in the link's address.
     private func wish(
         _ wish: LinkWish, _ asker: Asker, token: String? = nil, ended: @escaping () -> Void = {}
@@ -188,8 +186,8 @@ extension Frontend {
 
     /// Takes up what changed before anybody hears of it; nil: it is about something else.
     func linkResponse(to reply: WriterReply, _ exchange: Exchange) -> HTTPResponse? {
-        let token = linksMade.removeValue(forKey: exchange)
-        let keyText = linkKeysMade.removeValue(forKey: exchange)
+        let token = linksMade.take(exchange)
+        let keyText = linkKeysMade.take(exchange)
         guard case .link(let reply) = reply else { return nil }
         switch reply {
         case .onboarding(let link, let isNew):

@@ -67,8 +67,6 @@ struct Organization: Dialect {
     /// Wrong fields that are named in a refusal.
     private static let detailsMax = 5
 
-    static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] { quota.headers }
-
     /// `hasMore` and `total` are of all pages.
     func list(
         _ page: OrganizationPage, total: Int64, hasMore: Bool, _ items: (inout JSONWriter) -> Void

@@ -5,16 +5,10 @@ import OutboxJSON
 import OutboxStore
 
 /// What the page behind a shared inbox link asks for, as far as the link allows it: calls of our own about one line.
-struct SharedInbox {
-    private let front: Frontend
-    private let link: SharedInboxLink
+struct SharedInbox: Dialect {
+    let front: Frontend
+    let link: SharedInboxLink
 
-    init(_ front: Frontend, _ link: SharedInboxLink) {
-        self.front = front
-        self.link = link
-    }
-
-    private var parser: JSONParser { front.parser }
     private static let pageLimit = 30
 
     static func need(_ permission: InboxPermissions, _ link: SharedInboxLink) throws(APIError) {
@@ -69,27 +63,19 @@ struct SharedInbox {
 
     // MARK: Asking
 
-    private func ask(_ call: OwnCall, _ then: @escaping (JSONValue) -> Translation) -> Translation {
-        .ask(call) { response in
-            if let error = response.refusal(parser) { return .answer(Links.refusal(error)) }
-            guard let answer = try? parser.parse(response.body) else {
-                return .answer(Links.refusal(APIError(.internalError, "outboxd's own answer could not be read")))
-            }
-            return then(answer)
-        }
-    }
+    static func refusal(_ error: APIError) -> HTTPResponse { Organization.refusal(error) }
 
     private func pass(_ call: OwnCall, _ write: @escaping (JSONValue, inout JSONWriter) -> Void) -> Translation {
-        ask(call) { answer in .answer(.json(200) { write(answer, &$0) }) }
+        ask(call) { answer, _ in .answer(.json(200) { write(answer, &$0) }) }
     }
 
     private func missing(_ what: String) -> Translation {
-        .answer(Links.refusal(APIError(.notFound, "there is no such \(what)")))
+        Self.refuse(APIError(.notFound, "there is no such \(what)"))
     }
 
     /// One of the link's line.
     private func withConversation(_ id: String, _ then: @escaping (JSONValue) -> Translation) -> Translation {
-        ask(OwnCall(.conversation(id), "/v1/conversations/\(percentEncoded(id))")) { answer in
+        ask(OwnCall(.conversation(id), "/v1/conversations/\(percentEncoded(id))")) { answer, _ in
             guard let found = answer["data"], found["line"]?.string == link.lineName else {
                 return missing("conversation")
             }
@@ -98,7 +84,7 @@ struct SharedInbox {
     }
 
     private func withMessage(_ id: String, _ then: @escaping (JSONValue) -> Translation) -> Translation {
-        ask(OwnCall(.message(id), "/v1/messages/\(percentEncoded(id))")) { answer in
+        ask(OwnCall(.message(id), "/v1/messages/\(percentEncoded(id))")) { answer, _ in
             guard let found = answer["data"], found["line"]?.string == link.lineName else { return missing("message") }
             return then(found)
         }
@@ -189,7 +175,7 @@ struct SharedInbox {
                 listener: Door.pages.rawValue)
             front.getMedia(id, request, exchange, guest)
         } then: { response in
-            .answer(response.refusal(parser).map { Links.refusal($0) } ?? response)
+            .answer(response.refusal(parser).map { Self.refusal($0) } ?? response)
         }
     }
 
@@ -213,7 +199,7 @@ struct SharedInbox {
     private func send(_ content: InboxContent, to conversation: JSONValue) -> Translation {
         guard let to = conversation["contactReplyTo"]?.string else {
             let error = APIError(.conflict, "nobody knows an address of this person any more")
-            return .answer(Links.refusal(error))
+            return Self.refuse(error)
         }
         let call = OwnCall(.submit, "/v1/messages") { json in
             json.field("line", link.lineName)
@@ -230,7 +216,7 @@ struct SharedInbox {
     }
 
     static func uploaded(_ response: HTTPResponse, _ parser: JSONParser) -> Translation {
-        if let error = response.refusal(parser) { return .answer(Links.refusal(error)) }
+        if let error = response.refusal(parser) { return .answer(Self.refusal(error)) }
         let file = (try? parser.parse(response.body))?["data"]
         let type = file?["type"]?.string
         return .answer(

@@ -59,6 +59,8 @@ protocol Dialect {
 }
 
 extension Dialect {
+    static func headers(_ quota: RateLimits.Quota, now: Timestamp) -> [HTTPHeader] { quota.headers }
+
     static var takesLogin: Bool { false }
 
     var parser: JSONParser { front.parser }
@@ -130,7 +132,7 @@ extension Frontend {
 
     /// Every answer goes out here: that of a translated call goes on from it.
     func respond(_ exchange: Exchange, _ response: HTTPResponse) {
-        guard let translating = translations.removeValue(forKey: exchange) else {
+        guard let translating = translations.take(exchange) else {
             return server.respond(exchange, response)
         }
         carryOn(translating.then(response), translating.request, exchange, translating.guest)
