@@ -11,8 +11,8 @@ struct ContentJudge {
         "video",
     ]
 
-    func judge(_ body: JSONValue) throws(Refusal) {
-        let type = body["type"]?.string ?? "text"
+    func judge(_ body: PostedMessage) throws(Refusal) {
+        let type = body.type ?? "text"
         guard Self.kinds.contains(type) || laterKinds.contains(type) else {
             let list = Self.kinds.joined(separator: ", ").uppercased()
             throw .parameter("Param type must be one of {\(list)} - got \"\(type)\".")

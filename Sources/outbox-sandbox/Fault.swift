@@ -36,6 +36,28 @@ enum Fault: Equatable, Sendable {
     /// Answers after so many milliseconds.
     case mediaSlow(Int)
 
+    /// What the ledger calls it.
+    var name: String {
+        switch self {
+        case .error(let code): "error(\(code))"
+        case .throttle(let seconds): "throttle(\(seconds))"
+        case .http(let status): "http(\(status))"
+        case .slow(let milliseconds): "slow(\(milliseconds))"
+        case .drop: "drop"
+        case .loseAnswer: "loseAnswer"
+        case .reset: "reset"
+        case .truncate: "truncate"
+        case .garbage: "garbage"
+        case .fail(let code): "fail(\(code))"
+        case .silent: "silent"
+        case .hold: "hold"
+        case .mediaError(let code): "mediaError(\(code))"
+        case .mediaHTTP(let status): "mediaHTTP(\(status))"
+        case .mediaDrop: "mediaDrop"
+        case .mediaSlow(let milliseconds): "mediaSlow(\(milliseconds))"
+        }
+    }
+
     static let help = """
           error=CODE   Meta's error body, not accepted       throttle=SECONDS  429 with Retry-After, not accepted
           http=STATUS  bare HTTP status, not accepted        drop              closes at once, not accepted

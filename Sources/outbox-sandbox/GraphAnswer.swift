@@ -5,10 +5,12 @@ import OutboxMeta
 /// The WhatsApp business account all numbers belong to.
 let sandboxAccountID = "100000000000001"
 
+let jsonHeaders = [HTTPHeader("content-type", "application/json")]
+
 func json(_ status: Int, _ body: (inout JSONWriter) -> Void) -> HTTPResponse {
     var json = JSONWriter()
     json.object(nil, body)
-    return HTTPResponse(status: status, headers: [HTTPHeader("content-type", "application/json")], body: json.bytes)
+    return HTTPResponse(status: status, headers: jsonHeaders, body: json.bytes)
 }
 
 /// The shape of Meta's error bodies. `details` say what is wrong in this case; without them the message does.

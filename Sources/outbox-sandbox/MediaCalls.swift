@@ -10,8 +10,9 @@ extension Sandbox {
     private static let pieceBytes = 256 << 10
 
     func planUpload(_ head: RequestHead, _ exchange: Exchange) -> BodyPlan? {
-        let path = head.path.split(separator: "/").map(String.init)
         guard head.method == "POST" else { return nil }
+        let path = head.steps
+        guard path.last == "media" else { return nil }
         let boundary = head["content-type"].flatMap(MultipartReader.boundary)
         if path == ["sandbox", "media"] {
             guard let upload = SandboxUpload(phoneNumberID: nil, boundary: nil) else { return .refuse(noRoom) }

@@ -76,8 +76,8 @@ struct MediaShelf {
     }
 
     /// What Meta says to a message with a file it does not know, or that another number uploaded; nil: nothing.
-    func refusal(of body: JSONValue, from phoneNumberID: String, _ now: UInt64) -> Refusal? {
-        for (place, id) in Self.named(in: body) where Self.isOwn(id) {
+    func refusal(of message: PostedMessage, from phoneNumberID: String, _ now: UInt64) -> Refusal? {
+        for (place, id) in message.media where Self.isOwn(id) {
             let file = file(id, now)
             if file == nil || file?.phoneNumberID != phoneNumberID {
                 return .value(
@@ -85,22 +85,6 @@ struct MediaShelf {
             }
         }
         return nil
-    }
-
-    private static func named(in body: JSONValue) -> [(place: String, id: String)] {
-        var found: [(String, String)] = []
-        func look(_ value: JSONValue?, _ place: String) {
-            if let id = value?["id"]?.string { found.append((place, id)) }
-        }
-        let kinds = ["image", "video", "audio", "document", "sticker"]
-        for kind in kinds { look(body[kind], kind) }
-        for kind in kinds { look(body["interactive"]?["header"]?[kind], "interactive['header']['\(kind)']") }
-        for component in body["template"]?["components"]?.elements.map({ $0 }) ?? [] {
-            for parameter in component["parameters"]?.elements.map({ $0 }) ?? [] {
-                for kind in kinds { look(parameter[kind], "template['components']['parameters']['\(kind)']") }
-            }
-        }
-        return found
     }
 }
 

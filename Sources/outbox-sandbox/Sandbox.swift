@@ -72,7 +72,7 @@ final class Sandbox: HTTPHandler {
     }
 
     private func wakeForNext() {
-        server.wake(atNanoseconds: [later.nextDue, webhooks.retryAt].compactMap { $0 }.min())
+        server.wake(atNanoseconds: earlier(later.nextDue, webhooks.retryAt))
     }
 
     func timeUp(nowNanoseconds: UInt64) -> UInt64? {
@@ -90,11 +90,11 @@ final class Sandbox: HTTPHandler {
             }
         }
         webhooks.send(statuses)
-        return [later.nextDue, webhooks.retry(nowNanoseconds)].compactMap { $0 }.min()
+        return earlier(later.nextDue, webhooks.retry(nowNanoseconds))
     }
 
     func received(_ request: HTTPRequest, _ exchange: Exchange) {
-        let path = request.head.path.split(separator: "/").map(String.init)
+        let path = request.head.steps
         switch (request.head.method, path.count) {
         case (_, 1...) where path[0] == "sandbox":
             server.respond(exchange, control(Array(path.dropFirst()), request))
@@ -113,11 +113,10 @@ final class Sandbox: HTTPHandler {
     func unauthorized(_ request: HTTPRequest) -> HTTPResponse? { unauthorized(request.head) }
 
     func unauthorized(_ head: RequestHead) -> HTTPResponse? {
-        if let header = head["authorization"], header.hasPrefix("Bearer "),
-            settings.token.map({ header == "Bearer \($0)" }) ?? true,
-            !onboarding.isOver(String(header.dropFirst("Bearer ".count)))
-        {
-            return nil
+        let scheme = "Bearer "
+        if let header = head["authorization"], header.hasPrefix(scheme) {
+            let token = String(Substring(header.utf8.dropFirst(scheme.utf8.count)))
+            if settings.token ?? token == token, !onboarding.isOver(token) { return nil }
         }
         return graphError(status: 401, code: 190, message: "Invalid OAuth access token")
     }
@@ -162,7 +161,21 @@ final class Sandbox: HTTPHandler {
     }
 }
 
+private func earlier(_ one: UInt64?, _ other: UInt64?) -> UInt64? {
+    guard let one, let other else { return one ?? other }
+    return min(one, other)
+}
+
 extension RequestHead {
+    /// The parts of the path between its slashes.
+    var steps: [String] {
+        var target = target
+        return target.withUTF8 { bytes in
+            let path = bytes.prefix { $0 != UInt8(ascii: "?") }
+            return path.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
     /// The first value of a parameter behind the `?`.
     func parameter(_ name: String) -> String? { query?.first { $0.name == name }?.value }
 }

@@ -218,7 +218,7 @@ final class WebhookSender {
 }
 
 /// Meta's business-scoped user ids: `US.13491208655302741918`.
-func isUserID(_ person: String) -> Bool { person.contains(".") }
+func isUserID(_ person: String) -> Bool { person.utf8.contains(UInt8(ascii: ".")) }
 
 /// One that is always the same for a number, and tells nothing of it.
 private func userID(ofNumber digits: String) -> String {
