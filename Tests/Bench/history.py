@@ -37,6 +37,11 @@ FROM message CROSS JOIN json_each('[0,1,2,3,4]') AS k WHERE message.id >= :from 
 ORDER BY message.id, k.value
 """
 
+WAMIDS = """
+INSERT INTO wamid_run (run, hash, message)
+SELECT (row_number() OVER (ORDER BY id) - 1) / 8192, random(), id FROM message ORDER BY 1, 2
+"""
+
 
 def make(bench, folder, count, lines):
     """A folder whose queue holds so many; made once in a run. outboxd makes the file and its lines."""
@@ -60,6 +65,7 @@ def make(bench, folder, count, lines):
         database.execute(MESSAGES, {"first": first, "end": end, "since": since, "apart": apart})
         database.execute(EVENTS, {"from": (since + first * apart) << 16, "to": (since + end * apart) << 16})
         database.execute("COMMIT")
+    database.execute(WAMIDS)
     database.execute(
         "INSERT OR REPLACE INTO counter (line, state, priority, gate, count) "
         "SELECT line, state, 1, 0, count(*) FROM message GROUP BY line, state")

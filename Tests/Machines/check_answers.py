@@ -18,8 +18,11 @@ from referencing.jsonschema import DRAFT202012
 
 import answers_aircall
 import answers_callmissed
-import answers_organization
+import answers_campaigns
 import answers_links
+import answers_onboarding
+import answers_organization
+import answers_whatsapi
 import outboxd
 
 
@@ -94,72 +97,6 @@ def main():
         check(machine.socket, machine.sandbox)
 
 
-def templates(call, port):
-    """Templates made, looked at, changed and removed."""
-    place = "/v1/lines/main/templates"
-    draft = {
-        "name": "order_shipped", "language": "en_US", "category": "UTILITY",
-        "components": [
-            {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4::aW"]}},
-            {"type": "BODY", "text": "Dear {{1}}, it left.", "example": {"body_text": [["Ann"]]}},
-            {"type": "BUTTONS", "buttons": [
-                {"type": "URL", "text": "Track", "url": "https://a.example/{{1}}", "example": ["https://a.example/7"]},
-            ]},
-        ],
-    }
-    call("GET", place)
-    call("GET", f"{place}?limit=1&status=APPROVED,PAUSED&category=UTILITY&q=hello")
-    call("GET", f"{place}?colour=red", expected=400)
-    call("GET", "/v1/lines/none/templates", expected=404)
-    call("POST", place, {**draft, "name": "Order"}, 400)
-    call("POST", place, {**draft, "dryRun": True})
-    call("POST", place, draft, 201)
-    call("POST", place, draft, 400)
-    one = f"{place}/order_shipped/en_US"
-    outboxd.until(lambda: call("GET", one)["status"] == "APPROVED")
-    call("GET", f"{place}/order_shipped/de", expected=404)
-    body = {"type": "body", "parameters": [{"type": "text", "text": "Ann"}]}
-    image = {"type": "header", "parameters": [{"type": "image", "image": {"id": "7"}}]}
-    button = {"type": "button", "sub_type": "url", "index": 0, "parameters": [{"type": "text", "text": "7"}]}
-    assert call("POST", f"{one}/preview", {"components": [image, body, button]})["complete"]
-    assert not call("POST", f"{one}/preview")["complete"]
-    call("POST", f"{one}/preview", {"components": 7}, 400)
-    change = {"components": [{"type": "BODY", "text": "It left."}]}
-    call("PUT", one, {**change, "dryRun": True})
-    call("PUT", one, {"components": []}, 400)
-    call("PUT", one, change)
-    call("PUT", f"{place}/none/en_US", change, 404)
-    call("POST", "/v1/lines/main/template-sync")
-    call("DELETE", one)
-    call("DELETE", one, expected=404)
-    outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": ["lose-answer/message_templates"]})
-    call("POST", place, draft, 502)
-    outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": []})
-    call("POST", "/v1/lines/main/template-sync")
-    call("DELETE", f"{place}/order_shipped")
-
-
-def onboarding(call):
-    """Numbers connected and looked at."""
-    assert not call("POST", "/v1/lines/main/verify")["ready"]
-    call("POST", "/v1/lines/main/subscribe")
-    call("POST", "/v1/lines/main/register", {"pin": "123456"})
-    call("POST", "/v1/lines/main/register", {"pin": "654321"}, 400)
-    call("POST", "/v1/lines/main/register", {"pin": "12"}, 400)
-    assert call("POST", "/v1/lines/main/verify")["ready"]
-    call("POST", "/v1/lines/none/verify", expected=404)
-    call("POST", "/v1/onboarding/numbers", {"line": "main"})
-    call("POST", "/v1/onboarding/numbers", {"token": "t", "wabaId": "102"})
-    call("POST", "/v1/onboarding/numbers", {}, 400)
-    call("POST", "/v1/onboarding/numbers", {"line": "none"}, 404)
-    signup = {"code": "c1", "appId": "7", "line": "signed", "phoneNumberId": "109", "wabaId": "102"}
-    call("POST", "/v1/onboarding/exchange", signup, 201)
-    call("POST", "/v1/onboarding/exchange", signup, 400)
-    call("POST", "/v1/onboarding/exchange", {**signup, "code": "c2", "app": "none"}, 409)
-    call("POST", "/v1/onboarding/exchange", {**signup, "code": "c3"})
-    call("DELETE", "/v1/lines/signed", expected=204)
-
-
 def check(path, port):
     document = Document(json.loads(outboxd.exchange(path, "GET", "/openapi.json")[2]))
     endpoint = outboxd.Endpoint()
@@ -199,8 +136,8 @@ def check(path, port):
     call("GET", "/v1/lines/other")
     call("GET", "/v1/lines/none", expected=404)
     outboxd.until(lambda: call("GET", "/v1/lines/main/health")["templatesReadAt"])
-    templates(call, port)
-    onboarding(call)
+    answers_onboarding.templates(call, port)
+    answers_onboarding.onboarding(call)
     answers_links.check(call)
     call("GET", "/v1/pools")
     call("PUT", "/v1/pools/small", {"tier": "TIER_50", "used": 50, "keptForHigh": 10})
@@ -278,69 +215,8 @@ def check(path, port):
         call("DELETE", f"/v1/pauses/{pause['id']}", expected=204)
     call("DELETE", "/v1/pauses/7000000", expected=404)
 
-    # Campaigns.
-    assert call("GET", "/v1/campaigns") == []
-    spring = {"name": "spring", "line": "main", "template": hello}
-    call("POST", "/v1/campaigns", {**spring, "quietHours": {"from": "9", "to": "10:00"}, "canary": {}}, 400)
-    call("POST", "/v1/campaigns", {**spring, "template": {"name": "none", "language": "en_US"}}, 400)
-    whole = {
-        **spring, "quietHours": {"from": "03:00", "to": "03:01"}, "expiresAt": later,
-        "canary": {"first": 1, "waitSeconds": 60, "abortAboveFailureShare": 0.5},
-    }
-    made = call("POST", "/v1/campaigns", whole, 201)["id"]
-    one = f"/v1/campaigns/{made}"
-    call("POST", f"{one}/launch", expected=409)
-    people = [{"to": "14155550140"}, {"to": "14155550141", "timeZone": "America/Denver"}, {"to": "x"}, {"to": "14155550142", "variables": ["no"]}]
-    added = call("POST", f"{one}/recipients", {"recipients": people})
-    assert (added["added"], added["failedCount"]) == (2, 2), added
-    call("POST", f"{one}/recipients", {"recipients": []}, 400)
-    assert call("POST", f"{one}/recipients", b'{"to":"14155550140"}\n', headers={"Content-Type": "application/x-ndjson"})["duplicates"] == 1
-    call("POST", f"{one}/recipients", b"x" * 300_000, 413, {"Content-Type": "application/x-ndjson"})
-    call("GET", f"{one}/recipients?limit=1&status=pending")
-    call("GET", f"{one}/recipients?status=none", expected=400)
-    call("GET", f"{one}/forecast")
-    call("POST", f"{one}/launch", {"startAt": "2020-01-01T00:00:00Z"}, 400)
-    call("POST", f"{one}/pause", {"reason": "early"}, 409)
-    call("POST", f"{one}/launch", {})
-    outboxd.until(lambda: call("GET", f"{one}/recipients")[0]["status"] == "read")
-    call("POST", f"{one}/recipients", {"recipients": people}, 409)
-    outboxd.until(lambda: call("GET", one)["status"] == "completed")
-    call("GET", f"{one}/report")
-    call("GET", f"{one}/forecast", expected=409)
-    other = f"/v1/campaigns/{call('POST', '/v1/campaigns', spring, 201)['id']}"
-    call("POST", f"{other}/recipients", {"recipients": people})
-    call("POST", f"{other}/launch", {"startAt": later})
-    call("POST", f"{other}/pause", {"reason": "a test"})
-    call("POST", f"{other}/resume", {})
-    call("POST", f"{other}/cancel", {"reason": "enough"})
-    call("POST", f"{other}/cancel", expected=409)
-    assert len(call("GET", "/v1/campaigns?limit=1")) == 1
-    for target in ["", "/report", "/forecast", "/recipients"]:
-        call("GET", f"/v1/campaigns/{first}{target}", expected=404)
-    call("POST", f"/v1/campaigns/{first}/launch", expected=404)
-
-    # Marketing.
-    call("PUT", "/v1/opt-outs/+1 415 555 0145".replace(" ", "%20"), {"reason": "by phone"}, 201)
-    call("PUT", "/v1/opt-outs/14155550145")
-    call("PUT", "/v1/opt-outs/nobody", expected=400)
-    assert call("GET", "/v1/opt-outs?limit=5")[0]["recipient"] == "14155550145"
-    call("GET", "/v1/opt-outs/14155550145")
-    call("GET", "/v1/opt-outs/14155550146", expected=404)
-    sale = {"line": "other", "to": "14155550145", "priority": "low", "template": {"name": "sale", "language": "en"}}
-    call("PUT", "/v1/lines/loose", {**number, "phoneNumberId": "108", "wabaId": None, "optOutKeywords": ["STOP"]}, 201)
-    call("POST", "/v1/messages", {**sale, "line": "loose"}, 409)
-    call("DELETE", "/v1/opt-outs/14155550145", expected=204)
-    call("DELETE", "/v1/opt-outs/14155550145", expected=404)
-    call("PUT", "/v1/marketing-caps/account", {"messages": 1, "days": 7, "whenReached": "fail"})
-    call("PUT", "/v1/marketing-caps/line:loose", {"messages": 3, "days": 30})
-    call("PUT", "/v1/marketing-caps/line:none", {"messages": 3, "days": 30}, 404)
-    call("PUT", "/v1/marketing-caps/account", {"messages": 0}, 400)
-    state(call("POST", "/v1/messages", {**sale, "line": "loose"}, 202)["id"], "sent", "delivered", "read")
-    call("POST", "/v1/messages", {**sale, "line": "loose"}, 429)
-    assert len(call("GET", "/v1/marketing-caps")) == 2
-    call("DELETE", "/v1/marketing-caps/account", expected=204)
-    call("DELETE", "/v1/marketing-caps/account", expected=404)
-    call("DELETE", "/v1/lines/loose", expected=204)
+    answers_campaigns.campaigns(call, first, hello, later)
+    answers_campaigns.marketing(call, state, number)
 
     # People.
     outboxd.sandbox(port, "POST", "/sandbox/inbound", {"phoneNumberId": "106", "from": "14155550120", "text": "hello"})
@@ -448,62 +324,7 @@ def check(path, port):
     assert "connections" not in call("GET", "/v1/status", headers=other)
     call("GET", f"/v1/messages/{first}", headers=other, expected=404)
 
-    # The API of WhatsAPI, for one account of its own.
-    def asked(method, target, body=None, expected=200, headers=None):
-        status, known, text = outboxd.exchange(path, method, target, body, {**mine, **(headers or {})})
-        assert status == expected, (method, target, body, status, text)
-        document.check(method, target, status, known, text)
-        return json.loads(text).get("data")
-
-    mine = {}
-    mine = {"Authorization": "Bearer " + asked(
-        "POST", "/auth/register", {"name": "Your Name", "email": "you@example.com"}, 201)["apiKey"]}
-    asked("POST", "/auth/register", {"name": "Your Name", "email": "you@example.com"}, 403)
-    assert asked("GET", "/auth/me")["byocConfigured"] is False
-    asked("DELETE", "/auth/me/credentials")
-    asked("POST", "/auth/me/credentials/verify", expected=400)
-    asked("PUT", "/auth/me/credentials", {"whatsappAccessToken": "t"}, 400)
-    asked("PUT", "/auth/me/credentials", {"whatsappAccessToken": "t", "whatsappPhoneNumberId": "1234567890"})
-    asked("POST", "/auth/me/credentials/verify")
-    asked("PUT", "/auth/me/webhook", {"url": "nowhere"}, 400)
-    assert asked("PUT", "/auth/me/webhook", {"url": url})["webhookUrl"] == url
-    assert asked("PUT", "/auth/me/webhook", {"url": url})["webhookUrl"] == url
-    call("PUT", "/v1/accounts/your-name", {"plan": "pro", "label": "Your Name", "email": "you@example.com"})
-    call("PUT", "/v1/accounts/nobody", {"plan": "pro"}, 404)
-    call("PUT", "/v1/accounts/your-name", {"plan": "gold"}, 400)
-    hosted = asked("POST", "/send-message", {"to": "14155550100", "template": hello, "metadata": {"a": 1}}, 202)["id"]
-    asked("POST", "/send-message", {"to": "x"}, 400)
-    asked("POST", "/messages/bulk", {"messages": [{"to": "14155550100", "message": "x", "dry_run": True}, {}]}, 202)
-    asked("POST", "/messages/bulk", {}, 400)
-    # Each of its calls counts for the plan.
-    outboxd.until(lambda: call("GET", f"/v1/messages/{hosted}", headers={"Outboxd-Account": "your-name"})["readAt"])
-    assert asked("GET", f"/messages/{hosted}")["status"] == "read"
-    assert len(asked("GET", "/messages?limit=5&page=1")) == 2
-    asked("GET", "/messages?status=gone", expected=400)
-    asked("GET", "/messages/none", expected=404)
-    asked("POST", f"/messages/{hosted}/retry", expected=409)
-    outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": ["error=131026:14155550119"]})
-    refused = asked("POST", "/send-message", {"to": "14155550119", "template": hello}, 202)["id"]
-    outboxd.until(lambda: call("GET", f"/v1/messages/{refused}", headers={"Outboxd-Account": "your-name"})["failedAt"])
-    asked("POST", f"/messages/{refused}/retry", expected=202)
-    outboxd.until(
-        lambda: call("GET", f"/v1/messages/{refused}", headers={"Outboxd-Account": "your-name"})["status"] == "failed"
-    )
-    outboxd.sandbox(port, "PUT", "/sandbox/faults", {"rules": []})
-    asked("POST", "/messages/none/retry", expected=404)
-    assert asked("GET", "/analytics/summary")["total"] == 2
-    assert asked("GET", "/auth/me") == {
-        "name": "Your Name", "email": "you@example.com", "plan": "pro", "messagesSent": 1, "byocConfigured": True,
-        "webhookUrl": url}
-    asked("DELETE", "/auth/me/webhook")
-    asked("DELETE", "/auth/me/webhook")
-    asked("DELETE", "/auth/me/credentials")
-    asked("POST", "/billing/checkout", {"plan": "pro"}, 404)
-    asked("GET", "/billing/portal", expected=404)
-    mine = {"Authorization": "Bearer " + asked("POST", "/auth/me/rotate-key")["apiKey"]}
-    asked("GET", "/auth/me")
-    call("POST", "/auth/me/rotate-key", expected=401)
-
+    answers_whatsapi.check(path, port, document, call, url)
     answers_aircall.check(document, path, url)
     answers_callmissed.check(path, port, document, call, url)
     answers_organization.organization(call, port, url)
