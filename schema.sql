@@ -516,6 +516,7 @@ CREATE TABLE subscription (
     last_error   TEXT,
     reply_error  TEXT,                          -- why its last reply as a line's bot was not sent
     format       INTEGER NOT NULL DEFAULT 0 CHECK (format BETWEEN 0 AND 15),  -- CallbackFormat
+    events_per_call INTEGER NOT NULL DEFAULT 1 CHECK (events_per_call BETWEEN 1 AND 1000),
     last_delivered_at INTEGER,
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,

@@ -10,18 +10,25 @@ package struct SubscriptionBody: Equatable, Sendable {
 
     package static func read(_ value: JSONValue, isNew: Bool, allowsHTTP: Bool) throws(APIError) -> SubscriptionBody {
         var reader = ObjectReader(
-            value, path: "", known: ["url", "line", "events", "active", "format"] + (isNew ? ["secret", "after"] : []))
+            value, path: "",
+            known: ["url", "line", "events", "active", "format", "eventsPerCall"] + (isNew ? ["secret", "after"] : []))
         let url = reader.requiredString("url", example: "\"https://example.com/outbox\"")
         if let url, let problem = CallbackAddress.problem(url, allowsHTTP: allowsHTTP) { reader.refuse("url", problem) }
         let line = reader.string("line")
         let format = reader.choice("format", CallbackFormat.self) ?? .outboxd
         let events = events(&reader, format)
         let active = reader.bool("active") ?? true
+        let eventsPerCall = reader.integer("eventsPerCall", in: 1...Int64(CallbackQueue.eventsPerCallMax)) ?? 1
+        if eventsPerCall > 1, format != .outboxd {
+            reader.refuse("eventsPerCall", "must be 1: a call in the words of \(format.name) tells one event")
+        }
         let secret = secret(&reader, isAny: format.takesAnySecret)
         let after = reader.integer("after", in: 0...Int64.max)
         guard reader.errors.isEmpty, let url else { throw .validation(reader.errors) }
         return SubscriptionBody(
-            settings: SubscriptionSettings(url: url, line: line, events: events, isActive: active, format: format),
+            settings: SubscriptionSettings(
+                url: url, line: line, events: events, isActive: active, format: format,
+                eventsPerCall: Int(eventsPerCall)),
             secret: secret, after: after)
     }
 

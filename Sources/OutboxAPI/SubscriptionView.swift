@@ -18,6 +18,7 @@ extension Subscription {
             }
             $0.field("active", settings.isActive)
             $0.field("format", settings.format.name)
+            $0.field("eventsPerCall", Int64(settings.eventsPerCall))
             $0.field("inactiveReason", reason)
             if let secret { $0.field("secret", secret.text) }
             $0.field("cursor", cursor)
@@ -36,7 +37,7 @@ extension Subscription {
 }
 
 extension Delivery {
-    /// `id` is the event's, the `webhook-id` of its calls.
+    /// `id` is the event's, and the `webhook-id` of calls that tell it alone.
     package func write(to json: inout JSONWriter, id: String?, messageID: String?) {
         json.object {
             $0.field("seq", event)

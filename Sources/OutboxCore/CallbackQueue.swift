@@ -1,14 +1,18 @@
 /// The events one subscription is still to be told, and which of them may go now. Decides; calls nobody.
 ///
-/// Events of one message go one after the other, in their order; others do not wait for them. Up to `cursor` every
-/// event has a stored delivery or does not concern the subscription.
+/// Events of one message go one after the other, in their order; others do not wait for them. Where a call may tell
+/// several, those told for the first time go together, and a call that is not full waits for the one under way: the
+/// more there is to tell, the more go together. What was not taken goes alone, so that an event the endpoint cannot
+/// take holds up no others. Up to `cursor` every event has a stored delivery or does not concern the subscription.
 package struct CallbackQueue: Equatable, Sendable {
     /// Calls under way at a time.
     package static let windowMax = 8
     /// Events that wait for their next try: with more of them the log is read no further.
     package static let waitingMax = 500
-    /// Events read ahead.
+    /// Events read ahead, at least.
     package static let freshMax = 64
+    /// Events of one call at most.
+    package static let eventsPerCallMax = 100
     /// How far events may overtake one that is under way, in numbers of the log.
     package static let aheadMax: Int64 = 5000
     /// Stored deliveries in memory at a time.
@@ -24,8 +28,15 @@ package struct CallbackQueue: Equatable, Sendable {
     }
 
     private struct Call: Equatable, Sendable {
+        var number: Int
         var startedAt: Timestamp
         var isProbe: Bool
+    }
+
+    private struct UnderWay: Equatable, Sendable {
+        /// Of which nothing is known yet.
+        var events: Int
+        var isGathered: Bool
     }
 
     /// By event.
@@ -36,18 +47,25 @@ package struct CallbackQueue: Equatable, Sendable {
     package private(set) var hasMoreStored = false
     private var lastStored: Int64 = 0
     package private(set) var breaker: CallbackBreaker
-    package private(set) var underWay = 0
+    /// By number.
+    private var calls: [Int: UnderWay] = [:]
+    private var lastCall = 0
     private var stored = 0
+    private let eventsPerCall: Int
 
-    /// `readTo` is the stored cursor.
-    package init(cursor: Int64, breaker: CallbackBreaker.State?) {
+    /// `cursor` is the stored one.
+    package init(cursor: Int64, breaker: CallbackBreaker.State?, eventsPerCall: Int = 1) {
         readTo = cursor
+        self.eventsPerCall = eventsPerCall
         self.breaker = CallbackBreaker(breaker)
     }
 
     package var cursor: Int64 { entries.first { !$0.isStored }.map { $0.delivery.event - 1 } ?? readTo }
 
     package var isEmpty: Bool { entries.isEmpty }
+
+    /// Calls that have not ended.
+    package var underWay: Int { calls.count }
 
     /// Events in memory that are to be told, under way included.
     package var count: Int { entries.count }
@@ -74,9 +92,11 @@ package struct CallbackQueue: Equatable, Sendable {
             return entries.contains { $0.delivery.attempts == 0 } ? 0 : 1
         }
         let fresh = entries.count - stored
-        guard fresh < Self.freshMax / 2, readTo - cursor < Self.aheadMax else { return 0 }
-        return Self.freshMax - fresh
+        guard fresh < readAhead / 2, readTo - cursor < Self.aheadMax else { return 0 }
+        return readAhead - fresh
     }
+
+    private var readAhead: Int { max(Self.freshMax, 4 * eventsPerCall) }
 
     /// Takes events of the log behind `readTo`, which is now there.
     package mutating func take(fresh deliveries: [Delivery], readTo: Int64) {
@@ -104,30 +124,69 @@ package struct CallbackQueue: Equatable, Sendable {
         }
     }
 
-    /// The events to be told now, `room` at most; they are under way from now on.
-    package mutating func start(room: Int, now: Timestamp) -> [Delivery] {
+    /// The calls to be made now, `room` at most, each with its events; they are under way from now on.
+    package mutating func start(room: Int, now: Timestamp) -> [[Delivery]] {
         let room = min(room, Self.windowMax - underWay)
         guard room > 0, !entries.isEmpty else { return [] }
-        var chosen: [Int] = []
-        if breaker.isOpen {
-            guard underWay == 0, !breaker.holds(now: now) else { return [] }
-            var untried: Int?
-            if !breaker.probesTheOldest {
-                eachFree { index in
-                    if entries[index].delivery.attempts == 0 { untried = index }
-                    return untried == nil
-                }
-            }
-            chosen = [untried ?? 0]
-        } else {
+        let isOpen = breaker.isOpen
+        let chosen = isOpen ? probe(now) : eventsPerCall > 1 ? gathered(room, now) : single(room, now)
+        return chosen.map { places in
+            lastCall += 1
+            calls[lastCall] = UnderWay(events: places.count, isGathered: places.count > 1 || isNew(places[0]))
+            for index in places { entries[index].call = Call(number: lastCall, startedAt: now, isProbe: isOpen) }
+            return places.map { entries[$0].delivery }
+        }
+    }
+
+    private func isNew(_ index: Int) -> Bool { entries[index].delivery.attempts == 0 }
+
+    private func mayGo(_ index: Int, _ now: Timestamp) -> Bool {
+        entries[index].call == nil && isDue(entries[index], now)
+    }
+
+    private func probe(_ now: Timestamp) -> [[Int]] {
+        guard underWay == 0, !breaker.holds(now: now) else { return [] }
+        var untried: Int?
+        if !breaker.probesTheOldest {
             eachFree { index in
-                if entries[index].call == nil, isDue(entries[index], now) { chosen.append(index) }
-                return chosen.count < room
+                if isNew(index) { untried = index }
+                return untried == nil
             }
         }
-        for index in chosen { entries[index].call = Call(startedAt: now, isProbe: breaker.isOpen) }
-        underWay += chosen.count
-        return chosen.map { entries[$0].delivery }
+        return [[untried ?? 0]]
+    }
+
+    private func single(_ room: Int, _ now: Timestamp) -> [[Int]] {
+        var chosen: [[Int]] = []
+        eachFree { index in
+            if mayGo(index, now) { chosen.append([index]) }
+            return chosen.count < room
+        }
+        return chosen
+    }
+
+    private func gathered(_ room: Int, _ now: Timestamp) -> [[Int]] {
+        var chosen: [[Int]] = []
+        var gathering: [Int] = []
+        var alone: [[Int]] = []
+        /// An earlier event of theirs is in another call, or has to wait.
+        var heldBack: Set<MessageID> = []
+        for index in entries.indices where chosen.count < room {
+            let message = entries[index].delivery.message
+            if let message, heldBack.contains(message) { continue }
+            if isNew(index), mayGo(index, now) {
+                gathering.append(index)
+                guard gathering.count == eventsPerCall else { continue }
+                for index in gathering { if let message = entries[index].delivery.message { heldBack.insert(message) } }
+                chosen.append(gathering)
+                gathering = []
+                continue
+            }
+            if mayGo(index, now) { alone.append([index]) }
+            if let message { heldBack.insert(message) }
+        }
+        if !gathering.isEmpty, chosen.isEmpty, !calls.values.contains(where: \.isGathered) { chosen.append(gathering) }
+        return chosen + alone.prefix(room - chosen.count)
     }
 
     /// When something may go without anybody doing anything; nil: never.
@@ -148,7 +207,6 @@ package struct CallbackQueue: Equatable, Sendable {
     // MARK: What came of it
 
     package enum Change: Equatable, Sendable {
-        case delivered
         case gaveUp
         /// Only single calls from now on.
         case held
@@ -157,80 +215,104 @@ package struct CallbackQueue: Equatable, Sendable {
         case disabled(String)
     }
 
-    /// A call ended. Answers the delivery as it is to be stored, and what else changed.
+    /// A call ended. Answers its events as they are to be stored, those no longer known left out, and what else changed
+    /// by it, each with the event that shows it.
     package mutating func ended(
-        _ event: Int64, _ outcome: CallbackOutcome, now: Timestamp, chance: inout some RandomNumberGenerator
-    ) -> (delivery: Delivery, changes: [Change])? {
-        guard let index = place(of: event), let call = entries[index].call else { return nil }
-        underWay -= 1
-        entries[index].call = nil
+        _ events: [Int64], _ outcome: CallbackOutcome, now: Timestamp, chance: inout some RandomNumberGenerator
+    ) -> (deliveries: [Delivery], changes: [(change: Change, delivery: Delivery)]) {
+        let places = events.compactMap { place(of: $0) }.filter { entries[$0].call != nil }
+        guard let first = places.first, let call = entries[first].call else { return ([], []) }
         let wasHeld = breaker.isOpen
-        var delivery = entries[index].delivery
-        delivery.firstAt = delivery.firstAt ?? call.startedAt
-        // A probe that comes before the event's own time uses up none of its tries.
-        if !call.isProbe || isDue(entries[index], call.startedAt) { delivery.attempts += 1 }
-        var changes: [Change] = []
         switch outcome {
-        case .accepted(let status):
-            breaker.succeeded()
-            (delivery.status, delivery.httpStatus, delivery.error) = (.delivered, status, nil)
-            changes = wasHeld ? [.delivered, .released] : [.delivered]
-        case .failed(let status, let error, let askedFor):
+        case .accepted: breaker.succeeded()
+        case .failed(_, let error, let askedFor):
             breaker.failed(error, askedFor: askedFor, wasProbe: call.isProbe, now: now, chance: &chance)
-            (delivery.httpStatus, delivery.error) = (status, error)
-            if delivery.attempts > entries[index].delivery.attempts {
-                if let wait = CallbackSchedule.wait(afterTries: delivery.attempts, chance: &chance) {
-                    delivery.nextAt = now + wait
-                } else {
-                    delivery.status = .failed
-                }
-            }
-            if !wasHeld, breaker.isOpen { changes.append(.held) }
-            if delivery.status == .failed {
-                changes.append(.gaveUp)
-                if let since = breaker.state?.since, since + Self.silenceMax < now {
-                    changes.append(.disabled("nothing was accepted since \(since.rfc3339): \(error)"))
-                }
-            }
-        case .gone:
-            (delivery.httpStatus, delivery.error) = (410, "HTTP 410")
-            changes = [.disabled("the endpoint answered 410: it wants no more events")]
-        case .refused(let reason):
-            (delivery.httpStatus, delivery.error) = (nil, reason)
-            changes = [.disabled(reason)]
+        case .gone, .refused: break
         }
-        end(index, &delivery, now)
-        return (delivery, changes)
+        let deliveries = places.map { settle($0, outcome, now, &chance) }
+        entries.removeAll { $0.delivery.status != .waiting }
+        var changes: [(Change, Delivery)] = []
+        if !wasHeld, breaker.isOpen { changes.append((.held, deliveries[0])) }
+        changes += deliveries.filter { $0.status == .failed }.map { (.gaveUp, $0) }
+        if wasHeld, !breaker.isOpen { changes.append((.released, deliveries[0])) }
+        if let reason = end(after: outcome, given: deliveries, now) {
+            changes.append((.disabled(reason), deliveries[0]))
+        }
+        return (deliveries, changes)
     }
 
+    private mutating func settle(
+        _ index: Int, _ outcome: CallbackOutcome, _ now: Timestamp, _ chance: inout some RandomNumberGenerator
+    ) -> Delivery {
+        var delivery = entries[index].delivery
+        guard let call = entries[index].call else { return delivery }
+        delivery.firstAt = delivery.firstAt ?? call.startedAt
+        // A probe that comes before the event's own time uses up none of its tries.
+        let isTry = !call.isProbe || isDue(entries[index], call.startedAt)
+        if isTry { delivery.attempts += 1 }
+        switch outcome {
+        case .accepted(let status): (delivery.status, delivery.httpStatus, delivery.error) = (.delivered, status, nil)
+        case .failed(let status, let error, _):
+            (delivery.httpStatus, delivery.error) = (status, error)
+            guard isTry else { break }
+            if let wait = CallbackSchedule.wait(afterTries: delivery.attempts, chance: &chance) {
+                delivery.nextAt = now + wait
+            } else {
+                delivery.status = .failed
+            }
+        case .gone: (delivery.httpStatus, delivery.error) = (410, "HTTP 410")
+        case .refused(let reason): (delivery.httpStatus, delivery.error) = (nil, reason)
+        }
+        end(index, &delivery, now)
+        return delivery
+    }
+
+    /// Why the subscription ends.
+    private func end(after outcome: CallbackOutcome, given deliveries: [Delivery], _ now: Timestamp) -> String? {
+        switch outcome {
+        case .accepted: return nil
+        case .gone: return "the endpoint answered 410: it wants no more events"
+        case .refused(let reason): return reason
+        case .failed(_, let error, _):
+            guard deliveries.contains(where: { $0.status == .failed }), let since = breaker.state?.since,
+                since + Self.silenceMax < now
+            else { return nil }
+            return "nothing was accepted since \(since.rfc3339): \(error)"
+        }
+    }
+
+    /// One that is not waiting any more is to be removed.
     private mutating func end(_ index: Int, _ delivery: inout Delivery, _ now: Timestamp) {
-        guard delivery.status == .waiting else {
+        letGo(index)
+        if delivery.status == .waiting {
+            if !entries[index].isStored { stored += 1 }
+            entries[index].isStored = true
+        } else {
             (delivery.nextAt, delivery.endedAt) = (nil, now)
             if entries[index].isStored { stored -= 1 }
-            entries.remove(at: index)
-            return
         }
-        if !entries[index].isStored { stored += 1 }
-        entries[index].isStored = true
         entries[index].delivery = delivery
+    }
+
+    private mutating func letGo(_ index: Int) {
+        guard let number = entries[index].call?.number, let left = calls[number]?.events else { return }
+        entries[index].call = nil
+        if left == 1 { calls[number] = nil } else { calls[number]?.events = left - 1 }
     }
 
     /// The event is no longer there.
     package mutating func pruned(_ event: Int64, now: Timestamp) -> Delivery? {
         guard let index = place(of: event), entries[index].call != nil else { return nil }
-        underWay -= 1
-        entries[index].call = nil
         var delivery = entries[index].delivery
         (delivery.status, delivery.error) = (.failed, "the event was pruned before it could be told")
         end(index, &delivery, now)
+        entries.remove(at: index)
         return delivery
     }
 
-    /// A call that was broken off by us: nothing is known of it, it is made again.
-    package mutating func abandoned(_ event: Int64) {
-        guard let index = place(of: event), entries[index].call != nil else { return }
-        underWay -= 1
-        entries[index].call = nil
+    /// A call that was broken off by us, or not made: nothing is known of its events, they go again.
+    package mutating func abandoned(_ events: [Int64]) {
+        for index in events.compactMap({ place(of: $0) }) { letGo(index) }
     }
 
     /// Events that wait for an earlier one of their message which waits for its next try: they are stored, too, so

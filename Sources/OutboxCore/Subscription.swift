@@ -47,16 +47,20 @@ package struct SubscriptionSettings: Equatable, Sendable {
     package var events: [String]?
     package var isActive: Bool
     package var format: CallbackFormat
+    /// So many a call tells at most, 1...CallbackQueue.eventsPerCallMax. With more than one its body has a form of its
+    /// own, though only one be in it.
+    package var eventsPerCall: Int
 
     package init(
         url: String, line: String? = nil, events: [String]? = nil, isActive: Bool = true,
-        format: CallbackFormat = .outboxd
+        format: CallbackFormat = .outboxd, eventsPerCall: Int = 1
     ) {
         self.url = url
         self.line = line
         self.events = events
         self.isActive = isActive
         self.format = format
+        self.eventsPerCall = eventsPerCall
     }
 
     /// The kinds it wants, one bit each.

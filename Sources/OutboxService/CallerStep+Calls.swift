@@ -18,13 +18,14 @@ extension CallerStep {
             guard room > 0, let endpoint = endpoints[id], let underWay = endpoint.queue?.underWay,
                 endpoint.unconfirmed < Self.unconfirmedMax
             else { continue }
-            let events = endpoints[id]?.queue?.start(room: min(room, share - underWay), now: now) ?? []
-            room -= events.count
-            for event in events {
+            let calls = endpoints[id]?.queue?.start(room: min(room, share - underWay), now: now) ?? []
+            room -= calls.count
+            for call in calls {
+                let events = call.map(\.event)
                 do {
-                    try start(event.event, endpoint.subscription, now, tick, &outputs)
+                    try start(events, endpoint.subscription, now, tick, &outputs)
                 } catch {
-                    endpoints[id]?.queue?.abandoned(event.event)
+                    endpoints[id]?.queue?.abandoned(events)
                     unreadable(error, now, &outputs)
                 }
             }
@@ -32,54 +33,77 @@ extension CallerStep {
     }
 
     private func start(
-        _ event: Int64, _ subscription: Subscription, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
+        _ events: [Int64], _ subscription: Subscription, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
     ) throws {
         let id = subscription.id
-        guard let logged = try log.event(event), logged.kind.publicName != nil else {
-            if let delivery = endpoints[id]?.queue?.pruned(event, now: now) {
-                endpoints[id]?.results.append(delivery)
-                if let line = words(.gaveUp, id, delivery) { outputs.log.append(line) }
-            }
-            outputs.goOn = true
-            return
-        }
+        let found = try events.compactMap { try logged($0, id, now, &outputs) }
+        guard let first = found.first else { return }
+        let events = found.map(\.sequence)
         // Looked at again: the daemon may have been started with other settings since it was set.
         if let problem = problem(ofAddress: id, subscription.settings.url) {
-            settle(id, event, .refused("its url \(problem)"), now, &outputs)
+            settle(id, events, .refused("its url \(problem)"), now, &outputs)
             return
         }
         guard let signing = signing(id, subscription) else {
-            // Its file goes behind its row: whoever removed it has not told here yet.
-            guard try reader.subscription(id) != nil else {
-                endpoints[id]?.queue?.abandoned(event)
-                stale.insert(id)
-                outputs.goOn = true
-                return
-            }
-            if endpoints[id]?.noSecretUntil.map({ $0 <= now }) ?? true {
-                outputs.log.append(
-                    LogLine(
-                        .error, .secretMissing,
-                        "no secret: \(subscription.secret) is missing; restore it, or outboxctl webhook rotate, and "
-                            + "reload",
-                        [(.subscription, String(id))]))
-                endpoints[id]?.noSecretUntil = now + Self.secretPatience
-            }
-            // As an endpoint that takes nothing: it shows, and it does not hold retention back for ever.
-            let error = "its secret \(subscription.secret) is missing: rotate it"
-            settle(id, event, .failed(status: nil, error: error, askedFor: nil), now, &outputs)
+            try tellOfMissingSecret(events, subscription, now, &outputs)
             return
         }
         endpoints[id]?.noSecretUntil = nil
+        guard subscription.settings.eventsPerCall == 1 else {
+            let call = GatheredCall(found, codec, parser)
+            // Where they are too many bytes the last ones go with the next call.
+            endpoints[id]?.queue?.abandoned(Array(events.dropFirst(call.count)))
+            if call.count < events.count { outputs.goOn = true }
+            outputs.calls.append(
+                (
+                    signing.request(id: call.name, CallbackWords(body: call.body), now: now),
+                    CallbackCall(subscription: id, events: Array(events.prefix(call.count)), startedAt: tick)
+                ))
+            return
+        }
         var json = JSONWriter(capacity: 512)
-        let name = logged.write(to: &json, codec, parser)
-        let question = try question(logged, to: subscription)
-        let words = try words(json.bytes, logged.kind, for: subscription, signing.secrets)
+        let name = first.write(to: &json, codec, parser)
+        let question = try question(first, to: subscription)
+        let words = try words(json.bytes, first.kind, for: subscription, signing.secrets)
         // One more than may be, so that one too many is seen.
         let request = signing.request(
             id: name, words, reads: question == nil ? nil : BotQuestion.answerBytesMax + 1, now: now)
         outputs.calls.append(
-            (request, CallbackCall(subscription: id, event: event, question: question, startedAt: tick)))
+            (request, CallbackCall(subscription: id, events: events, question: question, startedAt: tick)))
+    }
+
+    /// Nil: it is no longer there, which is settled.
+    private func logged(_ event: Int64, _ id: Int64, _ now: Timestamp, _ outputs: inout Outputs) throws -> LoggedEvent?
+    {
+        if let logged = try log.event(event), logged.kind.publicName != nil { return logged }
+        if let delivery = endpoints[id]?.queue?.pruned(event, now: now) {
+            endpoints[id]?.results.append(delivery)
+            outputs.log.append(words(.gaveUp, id, delivery))
+        }
+        outputs.goOn = true
+        return nil
+    }
+
+    private func tellOfMissingSecret(
+        _ events: [Int64], _ subscription: Subscription, _ now: Timestamp, _ outputs: inout Outputs
+    ) throws {
+        let id = subscription.id
+        // Its file goes behind its row: whoever removed it has not told here yet.
+        guard try reader.subscription(id) != nil else {
+            endpoints[id]?.queue?.abandoned(events)
+            stale.insert(id)
+            outputs.goOn = true
+            return
+        }
+        if endpoints[id]?.noSecretUntil.map({ $0 <= now }) ?? true {
+            let text =
+                "no secret: \(subscription.secret) is missing; restore it, or outboxctl webhook rotate, and reload"
+            outputs.log.append(LogLine(.error, .secretMissing, text, [(.subscription, String(id))]))
+            endpoints[id]?.noSecretUntil = now + Self.secretPatience
+        }
+        // As an endpoint that takes nothing: it shows, and it does not hold retention back for ever.
+        let error = "its secret \(subscription.secret) is missing: rotate it"
+        settle(id, events, .failed(status: nil, error: error, askedFor: nil), now, &outputs)
     }
 
     /// What speaks against calling it.

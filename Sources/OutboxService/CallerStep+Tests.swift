@@ -32,13 +32,20 @@ extension CallerStep {
             return refuse(APIError(.conflict, "its url \(problem)"))
         }
         let name = "test_" + hexadecimal((0..<16).map { _ in UInt8.random(in: 0...255, using: &chance) })
+        func write(to json: inout JSONWriter) {
+            json.object {
+                $0.field("id", name)
+                $0.field("seq", nil as Int64?)
+                $0.field("event", "test")
+                $0.field("timestamp", now.rfc3339)
+                $0.object("data") { $0.field("subscription", id) }
+            }
+        }
         var json = JSONWriter()
-        json.object {
-            $0.field("id", name)
-            $0.field("seq", nil as Int64?)
-            $0.field("event", "test")
-            $0.field("timestamp", now.rfc3339)
-            $0.object("data") { $0.field("subscription", id) }
+        if subscription.settings.eventsPerCall > 1 {
+            GatheredCall.write(to: &json) { write(to: &$0) }
+        } else {
+            write(to: &json)
         }
         let words: CallbackWords
         do {
@@ -50,7 +57,7 @@ extension CallerStep {
         tests += 1
         let request = signing.request(id: name, words, now: now)
         outputs.calls.append(
-            (request, CallbackCall(subscription: id, event: nil, exchange: exchange, startedAt: tick)))
+            (request, CallbackCall(subscription: id, events: [], exchange: exchange, startedAt: tick)))
     }
 
     func testEnded(

@@ -8,8 +8,8 @@ import OutboxSystem
 /// A call on its way.
 struct CallbackCall: Sendable {
     var subscription: Int64
-    /// Nil: a test.
-    var event: Int64?
+    /// Those it tells; none: a test.
+    var events: [Int64]
     /// Who awaits the test's result.
     var exchange: Exchange?
     /// The message received that the called one may answer, as a line's bot; nil: its answer is not read.
@@ -189,12 +189,13 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         _ call: CallbackCall, _ result: HTTPResult, _ at: UInt64, _ now: Timestamp, _ outputs: inout Outputs
     ) {
         let outcome = outcome(of: result, now)
-        guard let event = call.event else { return testEnded(call, outcome, at, &outputs) }
+        guard let event = call.events.first else { return testEnded(call, outcome, at, &outputs) }
         if stopping, case .failed(nil, _, _) = outcome {
-            endpoints[call.subscription]?.queue?.abandoned(event)
+            endpoints[call.subscription]?.queue?.abandoned(call.events)
             return
         }
-        guard settle(call.subscription, event, outcome, now, &outputs) == .delivered, let question = call.question,
+        let deliveries = settle(call.subscription, call.events, outcome, now, &outputs)
+        guard deliveries.first?.status == .delivered, let question = call.question,
             case .answered(_, _, let body) = result, let content = question.reply(in: body, parser, now)
         else { return }
         endpoints[call.subscription]?.replies.append(
@@ -203,31 +204,28 @@ final class CallerStep<Chance: RandomNumberGenerator> {
                 content: content))
     }
 
-    /// Answers how the event stands now; nil: nothing was known of it any more.
+    /// Answers how the events stand now.
     @discardableResult
     func settle(
-        _ id: Int64, _ event: Int64, _ outcome: CallbackOutcome, _ now: Timestamp, _ outputs: inout Outputs
-    ) -> DeliveryStatus? {
-        guard let (delivery, changes) = endpoints[id]?.queue?.ended(event, outcome, now: now, chance: &chance) else {
-            return nil
-        }
-        endpoints[id]?.results.append(delivery)
-        for change in changes {
+        _ id: Int64, _ events: [Int64], _ outcome: CallbackOutcome, _ now: Timestamp, _ outputs: inout Outputs
+    ) -> [Delivery] {
+        guard let ended = endpoints[id]?.queue?.ended(events, outcome, now: now, chance: &chance) else { return [] }
+        endpoints[id]?.results += ended.deliveries
+        for (change, delivery) in ended.changes {
             if case .disabled(let reason) = change {
                 endpoints[id]?.disable = reason
                 // It begins nothing more until it is read again.
                 stale.insert(id)
             }
-            if let line = words(change, id, delivery) { outputs.log.append(line) }
+            outputs.log.append(words(change, id, delivery))
         }
-        return delivery.status
+        return ended.deliveries
     }
 
-    func words(_ change: CallbackQueue.Change, _ id: Int64, _ delivery: Delivery) -> LogLine? {
+    func words(_ change: CallbackQueue.Change, _ id: Int64, _ delivery: Delivery) -> LogLine {
         var fields: [(LogLine.Field, String)] = [(.subscription, String(id))]
         let error = delivery.error ?? ""
         switch change {
-        case .delivered: return nil
         case .gaveUp:
             if let message = delivery.message { fields.append((.message, codec.text(message))) }
             let text = "event \(delivery.event) is given up after \(delivery.attempts) tries: \(error)"
@@ -254,7 +252,9 @@ final class CallerStep<Chance: RandomNumberGenerator> {
         var endpoint = Endpoint(
             subscription: subscription, reportedCursor: subscription.cursor, reportedBreaker: subscription.breaker)
         if subscription.settings.isActive {
-            endpoint.queue = CallbackQueue(cursor: subscription.cursor, breaker: subscription.breaker)
+            endpoint.queue = CallbackQueue(
+                cursor: subscription.cursor, breaker: subscription.breaker,
+                eventsPerCall: subscription.settings.eventsPerCall)
             try readStored(&endpoint, after: 0)
         }
         endpoints[id] = endpoint

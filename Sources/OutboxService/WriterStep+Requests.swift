@@ -70,6 +70,10 @@ extension WriterStep {
             let words = "is not told of message.received: add it to the subscription's events"
             return FieldError("bot", "the subscription \(bot) \(words)")
         }
+        guard subscription.settings.eventsPerCall == 1 else {
+            let words = "is told several events in a call, whose answer replies to none: set its eventsPerCall to 1"
+            return FieldError("bot", "the subscription \(bot) \(words)")
+        }
         return nil
     }
 

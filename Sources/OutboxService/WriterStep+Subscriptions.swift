@@ -24,6 +24,10 @@ extension WriterStep {
                 let words = "is \(before.name) and stays so, as its secret does; make another subscription"
                 return Effect(reply: (exchange, .wrong(FieldError("format", words))))
             }
+            if settings.eventsPerCall > 1, let line = queue.allLines.first(where: { $0.settings.bot == id }) {
+                let words = "must be 1: the answers to its calls are the replies of the line \(line.name)"
+                return Effect(reply: (exchange, .wrong(FieldError("eventsPerCall", words))))
+            }
             let subscription = try queue.change(id, settings, line: line?.id, account: account, now: now)
             guard let subscription else { return Effect(reply: (exchange, .noSubscription)) }
             return changed(subscription, exchange, "subscription changed")

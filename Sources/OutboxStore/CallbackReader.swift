@@ -5,7 +5,7 @@ extension Subscription {
         s.id, s.account, s.url, s.line, s.events, s.secret, s.active, s.reason, s.revision, s.cursor, s.failures,
         s.failing_since, s.open_until, s.last_error, s.last_delivered_at, s.created_at, s.updated_at,
         (SELECT name FROM line WHERE id = s.line), s.replays, s.reply_error,
-        s.format
+        s.format, s.events_per_call
         """
 
     init(_ row: Row) {
@@ -16,7 +16,7 @@ extension Subscription {
             settings: SubscriptionSettings(
                 url: row.text(2), line: row.optionalText(17),
                 events: row.optionalText(4)?.split(separator: ",").map(String.init), isActive: row.integer(6) != 0,
-                format: CallbackFormat(rawValue: row.integer(20)) ?? .outboxd),
+                format: CallbackFormat(rawValue: row.integer(20)) ?? .outboxd, eventsPerCall: Int(row.integer(21))),
             lineID: row.optionalInteger(3), secret: row.text(5), revision: row.integer(8), cursor: row.integer(9),
             createdAt: Timestamp(milliseconds: row.integer(15)), updatedAt: Timestamp(milliseconds: row.integer(16)))
         reason = row.optionalText(7)

@@ -25,14 +25,15 @@ extension Queue {
     ) throws -> Subscription {
         let id = try database.prepare(
             """
-            INSERT INTO subscription (account, url, line, events, secret, active, format, revision, cursor,
-                created_at, updated_at)
-            VALUES (:account, :url, :line, :events, :secret, :active, :format, 1, :cursor, :now, :now) RETURNING id
+            INSERT INTO subscription (account, url, line, events, secret, active, format, events_per_call, revision,
+                cursor, created_at, updated_at)
+            VALUES (:account, :url, :line, :events, :secret, :active, :format, :events_per_call, 1, :cursor, :now, :now)
+            RETURNING id
             """
         ).first(
             .integer(account), .text(settings.url), .optional(line), .optional(settings.events?.joined(separator: ",")),
             .text(secret), .integer(settings.isActive ? 1 : 0), .integer(settings.format.rawValue),
-            .integer(after ?? lastEvent), .integer(now.milliseconds)
+            .integer(Int64(settings.eventsPerCall)), .integer(after ?? lastEvent), .integer(now.milliseconds)
         ) { $0.integer(0) }
         guard let id, let made = try subscription(id, account: account) else {
             preconditionFailure("an INSERT with RETURNING answers its row")
@@ -47,15 +48,14 @@ extension Queue {
         try database.prepare(
             """
             UPDATE subscription SET url = :url, line = :line, events = :events, active = :active, format = :format,
-                reason = NULL, revision = revision + 1, failures = 0, failing_since = NULL, open_until = NULL, last_error = NULL,
-                reply_error = NULL,
-                updated_at = :now
+                events_per_call = :events_per_call, reason = NULL, revision = revision + 1, failures = 0,
+                failing_since = NULL, open_until = NULL, last_error = NULL, reply_error = NULL, updated_at = :now
             WHERE id = :id AND account = :account AND deleted_at IS NULL
             """
         ).run(
             .text(settings.url), .optional(line), .optional(settings.events?.joined(separator: ",")),
-            .integer(settings.isActive ? 1 : 0), .integer(settings.format.rawValue), .integer(now.milliseconds),
-            .integer(id), .integer(account))
+            .integer(settings.isActive ? 1 : 0), .integer(settings.format.rawValue),
+            .integer(Int64(settings.eventsPerCall)), .integer(now.milliseconds), .integer(id), .integer(account))
         return try subscription(id, account: account)
     }
 

@@ -326,6 +326,8 @@ private let steps: [(version: Int64, sql: String)] = [
     (
         4,
         """
+        ALTER TABLE subscription ADD COLUMN events_per_call INTEGER NOT NULL DEFAULT 1
+            CHECK (events_per_call BETWEEN 1 AND 1000);
         ALTER TABLE message ADD COLUMN by_person INTEGER NOT NULL DEFAULT 0 CHECK (by_person IN (0, 1));
         UPDATE message SET by_person = 1 WHERE state BETWEEN 1 AND 3;
         DROP INDEX message_ready;

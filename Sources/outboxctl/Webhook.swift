@@ -7,6 +7,7 @@ private let settings: [Arguments.Option] = [
     .init("events", value: "NAMES", "with commas, such as message.status_updated; * for all (default)"),
     .init("active", value: "YES", "yes (default) or no"),
     .init("format", value: "FORMAT", "in whose words: outboxd (default), aircall or organization"),
+    .init("events-per-call", value: "N", "so many events in one call at most, up to 100 (default: 1, each alone)"),
 ]
 
 let webhookListCommand = Command(
@@ -75,6 +76,8 @@ private func write(_ arguments: Arguments, url: String, before: JSONValue?, to j
         json.field("events", raw: events.raw)
     }
     if let format = arguments["format"] ?? before?["format"]?.string { json.field("format", format) }
+    let perCall = try arguments.integer("events-per-call", in: 1...100).map(Int64.init)
+    if let number = perCall ?? before?["eventsPerCall"]?.integer { json.field("eventsPerCall", number) }
     switch arguments["active"] {
     case nil: json.field("active", before?["active"]?.bool ?? true)
     case "yes": json.field("active", true)

@@ -55,9 +55,12 @@
             (mail, wake, goesOn) = ([], outputs.wake, outputs.goOn)
             for (request, call) in outputs.calls {
                 let isTaken = isKind || random(0...3) > 0
-                if isTaken, let event = call.event { taken[call.subscription, default: []].insert(event) }
-                let sequence = try? parser.parse(request.body)["seq"]?.integer
-                if sequence != call.event { problems.append("a call for \(String(describing: call.event)) is none") }
+                if isTaken { taken[call.subscription, default: []].formUnion(call.events) }
+                let body = try? parser.parse(request.body)
+                let told = (body?["events"].map { Array($0.elements) } ?? [body].compactMap { $0 }).compactMap {
+                    $0["seq"]?.integer
+                }
+                if told != call.events { problems.append("a call for \(call.events) tells \(told)") }
                 mail.append(
                     .ended(
                         call, .answered(status: isTaken ? 200 : 500, headers: [], body: []), at: ticks(now)))
@@ -73,7 +76,8 @@
         func draw(_ exchange: Exchange, path: String, _ acknowledged: inout Acknowledged) -> WriterInput? {
             switch random(0...7) {
             case 0...2 where begun.count < 3:
-                let settings = SubscriptionSettings(url: "https://example.com/\(random(0...9))")
+                let settings = SubscriptionSettings(
+                    url: "https://example.com/\(random(0...9))", eventsPerCall: Int([1, 1, 2, 100][random(0...3)]))
                 asked[exchange] = .subscribe(settings)
                 return .subscribe(exchange, SubscriptionBody(settings: settings), secret: "s")
             case 3: return change(exchange, &acknowledged)
@@ -98,7 +102,8 @@
                 return .unsubscribe(exchange, id)
             }
             let settings = SubscriptionSettings(
-                url: "https://example.com/\(random(0...9))", isActive: random(0...3) > 0)
+                url: "https://example.com/\(random(0...9))", isActive: random(0...3) > 0,
+                eventsPerCall: Int([1, 1, 2, 100][random(0...3)]))
             asked[exchange] = .change(id, settings)
             acknowledged.note(.call(.asked(id, settings)))
             return .changeSubscription(exchange, id, settings)

@@ -33,7 +33,9 @@ func failingUpgrades() throws -> [String] {
             nth += stride
             guard nth < 10_000 else { return problems + ["it never ran to its end"] }
         }
-        say("upgrade from \(old.version): cut at operations 1 to \(nth - 1 - stride), each \(stride == 1 ? "one" : "third")")
+        say(
+            "upgrade from \(old.version): cut at operations 1 to \(nth - 1 - stride), each \(stride == 1 ? "one" : "third")"
+        )
     }
     return problems
 }

@@ -164,8 +164,8 @@ import Testing
 
     // MARK: The queue
 
-    private func queue(_ messages: Int64?...) -> CallbackQueue {
-        var queue = CallbackQueue(cursor: 0, breaker: nil)
+    private func queue(_ messages: Int64?..., eventsPerCall: Int = 1) -> CallbackQueue {
+        var queue = CallbackQueue(cursor: 0, breaker: nil, eventsPerCall: eventsPerCall)
         let fresh = messages.enumerated().map { index, message in
             Delivery(event: Int64(index) + 1, message: message.map(MessageID.init(rawValue:)))
         }
@@ -173,24 +173,32 @@ import Testing
         return queue
     }
 
+    private func told(_ queue: inout CallbackQueue, room: Int = 100, _ now: Timestamp) -> [[Int64]] {
+        queue.start(room: room, now: now).map { $0.map(\.event) }
+    }
+
+    private func refused(_ status: Int64) -> CallbackOutcome {
+        .failed(status: status, error: "HTTP \(status)", askedFor: nil)
+    }
+
     @Test func eventsOfAMessageWaitForEachOtherAndOthersDoNot() throws {
         var dice = Dice(seed: 1)
         var queue = queue(7, 7, 8, nil, nil)
-        #expect(queue.start(room: 100, now: start).map(\.event) == [1, 3, 4, 5])
-        #expect(queue.start(room: 100, now: start).isEmpty)
-        let ended = try #require(queue.ended(3, .accepted(status: 200), now: start, chance: &dice))
-        #expect(ended.delivery.status == .delivered && ended.changes == [.delivered])
+        #expect(told(&queue, start) == [[1], [3], [4], [5]])
+        #expect(told(&queue, start).isEmpty)
+        let ended = queue.ended([3], .accepted(status: 200), now: start, chance: &dice)
+        #expect(ended.deliveries.map(\.status) == [.delivered] && ended.changes.isEmpty)
         #expect(queue.cursor == 0)
-        _ = queue.ended(1, .failed(status: 500, error: "HTTP 500", askedFor: nil), now: start, chance: &dice)
+        _ = queue.ended([1], refused(500), now: start, chance: &dice)
         // The second one is stored as waiting too, and lets the cursor past.
         #expect(queue.park().map(\.event) == [2] && queue.park().isEmpty)
         #expect(queue.cursor == 3)
-        #expect(queue.start(room: 100, now: start).isEmpty)
+        #expect(told(&queue, start).isEmpty)
         let wake = try #require(queue.nextWake(now: start))
-        #expect(queue.start(room: 100, now: wake).map(\.event) == [1])
-        _ = queue.ended(1, .accepted(status: 200), now: wake, chance: &dice)
-        #expect(queue.start(room: 100, now: wake).map(\.event) == [2])
-        for event in [2, 4, 5] as [Int64] { _ = queue.ended(event, .accepted(status: 200), now: wake, chance: &dice) }
+        #expect(told(&queue, wake) == [[1]])
+        _ = queue.ended([1], .accepted(status: 200), now: wake, chance: &dice)
+        #expect(told(&queue, wake) == [[2]])
+        for event in [2, 4, 5] as [Int64] { _ = queue.ended([event], .accepted(status: 200), now: wake, chance: &dice) }
         #expect(queue.isEmpty && queue.cursor == 5 && queue.underWay == 0)
     }
 
@@ -202,21 +210,79 @@ import Testing
         #expect(queue.start(room: 100, now: start).isEmpty && queue.nextWake(now: start) == nil)
     }
 
+    @Test func eventsGoTogetherAndFullCallsDoNotWait() throws {
+        var dice = Dice(seed: 2)
+        var queue = queue(7, 7, 8, eventsPerCall: 3)
+        // Those of one message too, in their order.
+        #expect(told(&queue, start) == [[1, 2, 3]])
+        func add(_ messages: Int64?...) {
+            for message in messages {
+                let event = queue.readTo + 1
+                queue.take(
+                    fresh: [Delivery(event: event, message: message.map(MessageID.init(rawValue:)))], readTo: event)
+            }
+        }
+        // Not full: it waits for the one under way. Full: it does not, but what goes in one call is in no other.
+        add(9, nil)
+        #expect(told(&queue, start).isEmpty)
+        add(8, 10, 10, 10, 11, 12)
+        #expect(told(&queue, start) == [[4, 5, 7]] && queue.underWay == 2)
+        let first = queue.ended([1, 2, 3], .accepted(status: 200), now: start, chance: &dice)
+        #expect(first.deliveries.map(\.event) == [1, 2, 3] && queue.cursor == 3)
+        #expect(told(&queue, start) == [[6, 10, 11]])
+        _ = queue.ended([4, 5, 7], .accepted(status: 204), now: start, chance: &dice)
+        #expect(queue.underWay == 1 && queue.cursor == 5)
+    }
+
+    @Test func whatWasNotTakenGoesAlone() throws {
+        var dice = Dice(seed: 5)
+        var queue = queue(7, 7, 8, 9, nil, eventsPerCall: 4)
+        #expect(told(&queue, start) == [[1, 2, 3, 4]])
+        let ended = queue.ended([1, 2, 3, 4], refused(422), now: start, chance: &dice)
+        #expect(ended.deliveries.allSatisfy { $0.attempts == 1 && $0.status == .waiting } && ended.changes.isEmpty)
+        // One call that failed, not four.
+        #expect(queue.breaker.state?.failures == 1)
+        #expect(told(&queue, start) == [[5]])
+        _ = queue.ended([5], .accepted(status: 200), now: start, chance: &dice)
+        let later = start + .seconds(60)
+        queue.take(
+            fresh: [Delivery(event: 6, message: MessageID(rawValue: 8)), Delivery(event: 7, message: nil)], readTo: 7)
+        // The second of message 7 after its first, the new one of message 8 after the one that failed.
+        #expect(told(&queue, later) == [[7], [1], [3], [4]])
+        _ = queue.ended([1], .accepted(status: 200), now: later, chance: &dice)
+        _ = queue.ended([3], refused(422), now: later, chance: &dice)
+        #expect(told(&queue, later) == [[2]])
+    }
+
+    @Test func aCallIsOverWhenNothingOfItIsOpen() throws {
+        var dice = Dice(seed: 6)
+        var queue = queue(nil, nil, nil, nil, eventsPerCall: 4)
+        #expect(told(&queue, start) == [[1, 2, 3, 4]])
+        #expect(queue.pruned(1, now: start)?.status == .failed)
+        queue.abandoned([3, 4])
+        #expect(queue.underWay == 1)
+        let ended = queue.ended([1, 2, 3], .accepted(status: 200), now: start, chance: &dice)
+        #expect(ended.deliveries.map(\.event) == [2] && queue.underWay == 0 && queue.cursor == 2)
+        #expect(told(&queue, start) == [[3, 4]])
+        queue.abandoned([3, 4])
+        #expect(queue.underWay == 0)
+    }
+
     /// However often the endpoint is probed, an event loses only the tries that were due.
     @Test func probesUseUpNoTries() throws {
         var dice = Dice(seed: 3)
         var queue = queue(1)
         var now = start
         var calls = 0
-        var last = try #require(queue.start(room: 1, now: now).first)
+        var last = try #require(queue.start(room: 1, now: now).first?.first)
         while now < start + .seconds(3 * 86_400) {
             calls += 1
             now = now + .seconds(1)
             let ended = queue.ended(
-                last.event, .failed(status: nil, error: "down", askedFor: nil), now: now, chance: &dice)
-            #expect(ended?.delivery.status == .waiting)
+                [last.event], .failed(status: nil, error: "down", askedFor: nil), now: now, chance: &dice)
+            #expect(ended.deliveries.map(\.status) == [.waiting])
             now = try #require(queue.nextWake(now: now))
-            last = try #require(queue.start(room: 1, now: now).first)
+            last = try #require(queue.start(room: 1, now: now).first?.first)
         }
         #expect(calls > 400 && last.attempts >= 8 && last.attempts < CallbackSchedule.triesMax)
     }
@@ -228,14 +294,13 @@ import Testing
         var tries = 0
         // The other event's kind is always taken: the endpoint is there.
         while true {
-            for event in queue.start(room: 8, now: now).map(\.event) {
-                let outcome: CallbackOutcome =
-                    event == 1 ? .failed(status: 422, error: "HTTP 422", askedFor: nil) : .accepted(status: 200)
-                let ended = try #require(queue.ended(event, outcome, now: now, chance: &dice))
+            for event in told(&queue, room: 8, now).joined() {
+                let outcome = event == 1 ? refused(422) : .accepted(status: 200)
+                let ended = queue.ended([event], outcome, now: now, chance: &dice)
                 if event == 1 { tries += 1 }
-                if ended.delivery.status == .failed {
+                if ended.deliveries.first?.status == .failed {
                     #expect(tries == Int(CallbackSchedule.triesMax) && now > start + .seconds(3 * 86_400))
-                    #expect(ended.changes == [.gaveUp])
+                    #expect(ended.changes.map(\.change) == [.gaveUp])
                     return
                 }
             }

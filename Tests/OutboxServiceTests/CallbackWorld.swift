@@ -36,6 +36,7 @@ final class CallbackWorld {
     /// One call as an endpoint saw it.
     struct Seen: Equatable {
         var url: String
+        /// The call's.
         var id: String
         var sequence: Int64
         var message: String?
@@ -44,7 +45,8 @@ final class CallbackWorld {
     }
     private(set) var seen: [Seen] = []
 
-    /// What an endpoint answers, and how long that takes. Asked when a call begins.
+    /// What an endpoint answers to an event, and how long that takes: to a call what it answers to the first of its
+    /// events that it does not take. Asked when a call begins.
     var answer: (_ url: String, _ sequence: Int64, _ now: Timestamp) -> (HTTPResult, Duration) = { _, _, _ in
         (.answered(status: 200, headers: [], body: []), .milliseconds(20))
     }
@@ -140,18 +142,23 @@ final class CallbackWorld {
 
     private func begin(_ request: OutgoingRequest, _ call: CallbackCall) throws {
         let body = try JSONParser().parse(request.body)
-        let sequence = body["seq"]?.integer ?? 0
-        let (result, latency) = answer(request.url, sequence, now)
-        var status = 0
-        if case .answered(let answered, _, _) = result { status = answered }
+        let events = body["events"].map { Array($0.elements) } ?? [body]
+        let answers = events.map { answer(request.url, $0["seq"]?.integer ?? 0, now) }
+        let (result, latency) = try #require(answers.first { Self.status($0.0) / 100 != 2 } ?? answers.first)
         let header = try #require(request.headers.first { $0.hasPrefix("webhook-id: ") })
-        #expect(body["id"]?.string == String(header.dropFirst(12)))
+        if body["events"] == nil { #expect(body["id"]?.string == String(header.dropFirst(12))) }
         #expect(request.headers.contains { $0.hasPrefix("webhook-signature: v1,") })
-        seen.append(
-            Seen(
-                url: request.url, id: String(header.dropFirst(12)), sequence: sequence,
-                message: body["data"]?["messageId"]?.string, status: status, at: now))
+        for event in events {
+            seen.append(
+                Seen(
+                    url: request.url, id: String(header.dropFirst(12)), sequence: event["seq"]?.integer ?? 0,
+                    message: event["data"]?["messageId"]?.string, status: Self.status(result), at: now))
+        }
         underWay.append((call, result, now + latency))
+    }
+
+    private static func status(_ result: HTTPResult) -> Int {
+        if case .answered(let status, _, _) = result { status } else { 0 }
     }
 
     // MARK: Deeds
@@ -165,13 +172,18 @@ final class CallbackWorld {
         return try #require(replies.first)
     }
 
-    func subscribe(_ url: String, events: [String]? = nil, line: String? = nil, after: Int64? = nil) throws -> Int64 {
+    func subscribe(
+        _ url: String, events: [String]? = nil, line: String? = nil, after: Int64? = nil, perCall: Int64? = nil
+    )
+        throws -> Int64
+    {
         var json = JSONWriter()
         json.object {
             $0.field("url", url)
             $0.field("line", line)
             if let events { $0.array("events") { for event in events { $0.value(event) } } }
             $0.field("after", after)
+            $0.field("eventsPerCall", perCall)
         }
         let body = try SubscriptionBody.read(
             try JSONParser().parse(json.bytes), isNew: true, allowsHTTP: allowsHTTP)
@@ -182,8 +194,9 @@ final class CallbackWorld {
         return made.id
     }
 
-    func change(_ id: Int64, url: String, active: Bool = true) throws {
-        _ = try ask(.changeSubscription(exchange, id, SubscriptionSettings(url: url, isActive: active)))
+    func change(_ id: Int64, url: String, active: Bool = true, perCall: Int = 1) throws {
+        let settings = SubscriptionSettings(url: url, isActive: active, eventsPerCall: perCall)
+        _ = try ask(.changeSubscription(exchange, id, settings))
     }
 
     func replay(_ id: Int64, _ body: ReplayBody) throws -> WriterReply { try ask(.replay(exchange, id, body)) }

@@ -58,27 +58,36 @@ extension Simulation {
         }
         let body = try parser.parse(request.body)
         let id = header("webhook-id")
-        let event = body["event"]?.string ?? ""
         let signed = Array("\(id).\(header("webhook-timestamp")).".utf8) + request.body
         let isSigned = told.subscribers[number].secrets.contains {
             header("webhook-signature").split(separator: " ").contains(
                 "v1,\(Base64.text(hmacSHA256(key: $0.bytes, signed)))")
         }
-        let sequence = body["seq"]?.integer ?? 0
-        let reaction = endpoints.receive(host, sequence, isSigned: isSigned, at: time)
-        if event != "test" {
-            // What is told may be removed as soon as this endpoint has taken it.
-            if told.log[sequence] == nil { try readLog() }
-            history.note(Int64(number), sequence, time)
-            if body["id"]?.string != id { history.problem("a body says \(body["id"]?.string ?? ""), its head \(id)") }
-            told.called(
-                number, sequence,
-                Told.Words(
-                    id: id, event: event, message: body["data"]?["messageId"]?.string,
-                    status: body["data"]?["status"]?.string),
-                isSigned: isSigned, reaction, at: time)
+        let events = body["events"].map { Array($0.elements) } ?? [body]
+        let reaction = endpoints.receive(
+            host, events.map { $0["seq"]?.integer ?? 0 }, isSigned: isSigned, at: time)
+        if body["events"] == nil, body["id"]?.string != id {
+            history.problem("a body says \(body["id"]?.string ?? ""), its head \(id)")
+        }
+        for event in events where event["event"]?.string != "test" {
+            try hears(number, event, isSigned: isSigned, reaction)
         }
         agenda.add(.rang(serial, reaction.result, life: life), at: time + reaction.after)
+    }
+
+    private func hears(
+        _ number: Int, _ event: JSONValue, isSigned: Bool, _ reaction: SimulatedEndpoints.Reaction
+    ) throws {
+        let sequence = event["seq"]?.integer ?? 0
+        // What is told may be removed as soon as this endpoint has taken it.
+        if told.log[sequence] == nil { try readLog() }
+        history.note(Int64(number), sequence, time)
+        told.called(
+            number, sequence,
+            Told.Words(
+                id: event["id"]?.string ?? "", event: event["event"]?.string ?? "",
+                message: event["data"]?["messageId"]?.string, status: event["data"]?["status"]?.string),
+            isSigned: isSigned, reaction, at: time)
     }
 
     func rang(_ serial: Int, _ result: HTTPResult) {

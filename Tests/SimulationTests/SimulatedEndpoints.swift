@@ -36,12 +36,12 @@ struct SimulatedEndpoints {
 
     mutating func comeBack() { awayUntil = [Int64](repeating: 0, count: Self.hosts) }
 
-    /// `isSigned`: by a secret the endpoint knows.
-    mutating func receive(_ host: Int, _ sequence: Int64, isSigned: Bool, at moment: Int64) -> Reaction {
+    /// A call with these events. `isSigned`: by a secret the endpoint knows.
+    mutating func receive(_ host: Int, _ sequences: [Int64], isSigned: Bool, at moment: Int64) -> Reaction {
         if moment < awayUntil[host] { return awayReaction() }
         guard isSigned else { return status(401) }
         // For good, so that it is given up.
-        if !isKind, sequence % Self.stubbornness == Int64(host) { return status(422) }
+        if !isKind, sequences.contains(where: { $0 % Self.stubbornness == Int64(host) }) { return status(422) }
         guard happens(0.04) else { return taken(after: random(5...200)) }
         switch random(0...9) {
         case 0: return status(500)

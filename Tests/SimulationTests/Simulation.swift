@@ -163,7 +163,10 @@ final class Simulation {
         case .follow:
             try follow()
             agenda.add(.follow, at: time + (isEnding ? 21_600_000 : 3_600_000))
-        case .start: try start()
+        case .start:
+            try start()
+            // A kill came before the first turn was stored.
+            if step?.queue.allLines.isEmpty ?? false { try setUp() }
         case .mendDisk: try setDisk(full: false)
         case .callerTurn(let life): if life == self.life, time >= nextCallerTurn { callerTurn() }
         case .callerMail(let mail, let life): if life == self.life { callerGot(mail) }

@@ -70,7 +70,8 @@ extension Simulation {
     private func settings(_ number: Int, _ wish: Told.Wish) -> SubscriptionSettings {
         let host = Int(random(0...Int64(SimulatedEndpoints.hosts - 1)))
         return SubscriptionSettings(
-            url: Self.address(number, host: host), line: wish.line, events: wish.events, isActive: wish.isActive)
+            url: Self.address(number, host: host), line: wish.line, events: wish.events, isActive: wish.isActive,
+            eventsPerCall: happens(0.4) ? Int(random(2...Int64(CallbackQueue.eventsPerCallMax))) : 1)
     }
 
     func subscribe(_ given: Told.Wish? = nil) throws {
