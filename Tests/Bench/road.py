@@ -1,4 +1,5 @@
-"""The whole road: submitted, sent, followed to read by webhooks, every change told to a subscriber.
+"""The whole road: submitted, sent, followed to read by webhooks, every change told to a subscriber
+that takes up to 100 events in a call.
 
 The peers do less: they post the message once and know nothing of limits, statuses and callbacks.
 """
@@ -52,7 +53,8 @@ class Road:
         daemon = Outboxd(bench, sandbox.url)
         try:
             daemon.add_lines()
-            daemon.call("POST", "/v1/subscriptions", {"url": f"http://127.0.0.1:{port}/"})
+            daemon.call("POST", "/v1/subscriptions", {
+                "url": f"http://127.0.0.1:{port}/", "eventsPerCall": 100})
             before, used, start = _children_cpu(), daemon.program.cpu(), time.monotonic()
             accepted = output([bench.program("outbox-load"), "send", daemon.socket, "16", str(OURS)]).split()
             bench.figures.add("road", "submitted-per-s", float(accepted[2]))
