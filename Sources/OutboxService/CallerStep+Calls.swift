@@ -36,7 +36,9 @@ extension CallerStep {
         _ events: [Int64], _ subscription: Subscription, _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs
     ) throws {
         let id = subscription.id
-        let found = try events.compactMap { try logged($0, id, now, &outputs) }
+        var found: [LoggedEvent] = []
+        // One transaction: each by itself would lock the file anew.
+        try store.together { found = try events.compactMap { try logged($0, id, now, &outputs) } }
         guard let first = found.first else { return }
         let events = found.map(\.sequence)
         // Looked at again: the daemon may have been started with other settings since it was set.

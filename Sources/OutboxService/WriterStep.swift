@@ -118,7 +118,12 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     func close() throws { try queue.close() }
 
     /// `tick` is `now` on the steady clock, in nanoseconds; `isSynchronised`: somebody keeps the wall clock right.
-    func turn(_ inputs: [WriterInput], now: Timestamp, tick: UInt64, isSynchronised: Bool = true) -> Outputs {
+    /// `handOver` gets what others wait for as soon as it is stored; replies that the rest of the turn brings stand behind
+    /// those in what is answered.
+    func turn(
+        _ inputs: [WriterInput], now: Timestamp, tick: UInt64, isSynchronised: Bool = true,
+        handOver: (Outputs) -> Void = { _ in }
+    ) -> Outputs {
         var outputs = Outputs()
         queue.set(tick: tick, wall: now, isSynchronised: isSynchronised)
         let operations = plan(inputs, now, tick, &outputs)
@@ -133,10 +138,32 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .nothing(let error): failed(operations, error, now, &outputs)
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
         }
-        if queue.lastEvent != logEnd { outputs.logEnd = queue.lastEvent }
+        handOver(outputs)
         measure(tick, &outputs)
+        if queue.lastEvent != logEnd { outputs.logEnd = queue.lastEvent }
+        if case .done(let kept) = ending {
+            outputs.log += words.told(told) { queue.line($0)?.name }
+            told = []
+            let uploads = zip(results, kept).compactMap { $1 == nil ? $0.upload : nil }
+            lookAhead(uploads, now, tick, &outputs)
+        }
         outputs.fatal = outputs.fatal ?? queue.lost
         return outputs
+    }
+
+    /// When there is something to do again.
+    private func lookAhead(_ uploads: [MediaUpload], _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs) {
+        pruneAt = pruneAt ?? tick + Self.firstPruning
+        let erasesAt = endErasure(tick, &outputs)
+        do {
+            try setWakes(now, tick, &outputs)
+            try uploadOn(uploads, now, tick, mayBegin: claims, &outputs)
+        } catch let error as StoreError {
+            outputs.fatal = error
+        } catch {
+            preconditionFailure("the store threw \(error)")
+        }
+        outputs.wakeTick = [outputs.wakeTick, erasesAt].compactMap { $0 }.min()
     }
 
     private func measure(_ tick: UInt64, _ outputs: inout Outputs) {
@@ -214,7 +241,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         _ operations: [Operation], _ effects: [Effect], _ kept: [StoreError?], _ now: Timestamp, _ tick: UInt64,
         _ outputs: inout Outputs
     ) {
-        var endedUploads: [MediaUpload] = []
         // What was stored is told before anything changes again.
         for (index, effect) in effects.enumerated() where kept[index] == nil { gates.saved(effect.saved) }
         feedWake = nil
@@ -261,24 +287,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 waiter.until = tick + Self.idPatience
                 uploads.waiting.append(waiter)
             }
-            if let upload = effect.upload { endedUploads.append(upload) }
             if let moment = effect.feedWake { feedWake = moment }
         }
-        outputs.log += words.told(told) { queue.line($0)?.name }
-        told = []
-        pruneAt = pruneAt ?? tick + Self.firstPruning
         underWay += outputs.attempts.count
         outputs.goOn = outputs.goOn || !toApply.isEmpty || !gates.unsaved.isEmpty
-        let erasesAt = endErasure(tick, &outputs)
-        do {
-            try setWakes(now, tick, &outputs)
-            try uploadOn(endedUploads, now, tick, mayBegin: claims, &outputs)
-        } catch let error as StoreError {
-            outputs.fatal = error
-        } catch {
-            preconditionFailure("the store threw \(error)")
-        }
-        outputs.wakeTick = [outputs.wakeTick, erasesAt].compactMap { $0 }.min()
     }
 
     /// Before this turn's claim, which would let out the next wave.

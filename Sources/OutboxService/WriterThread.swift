@@ -86,15 +86,20 @@ final class WriterThread: Sendable {
                 }
             }
             let began = steadyNanoseconds()
+            var replied = 0
             let outputs = step.turn(
                 inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds(),
-                isSynchronised: wallClockIsSynchronised())
-            // Sends first: they take longest.
-            if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
-            if !outputs.changedSubscriptions.isEmpty || !outputs.recordedReports.isEmpty {
-                outlets.subscriptions(outputs.changedSubscriptions, outputs.recordedReports)
+                isSynchronised: wallClockIsSynchronised()
+            ) { outputs in
+                // Sends first: they take longest.
+                if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
+                if !outputs.changedSubscriptions.isEmpty || !outputs.recordedReports.isEmpty {
+                    outlets.subscriptions(outputs.changedSubscriptions, outputs.recordedReports)
+                }
+                if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
+                replied = outputs.replies.count
             }
-            if !outputs.replies.isEmpty { outlets.replies(outputs.replies) }
+            if outputs.replies.count > replied { outlets.replies(Array(outputs.replies[replied...])) }
             gathering.ended(replies: outputs.replies.count, took: steadyNanoseconds() - began)
             if let end = outputs.logEnd { outlets.logged(end) }
             for line in outputs.log { journal.write(line) }
