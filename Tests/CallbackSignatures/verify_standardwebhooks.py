@@ -23,10 +23,12 @@ calls = []
 
 class Endpoint(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    delay = 0
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         calls.append((dict(self.headers), body))
+        time.sleep(self.delay)
         self.send_response(204)
         self.end_headers()
 
@@ -54,6 +56,11 @@ def call(path, method, target, body=None):
     return json.loads(text)["data"] if text else None
 
 
+def events(body):
+    told = json.loads(body)
+    return told.get("events", [told])
+
+
 def verifies(secret, headers, body):
     try:
         Webhook(secret).verify(body, headers)
@@ -75,7 +82,8 @@ def main():
         new = {call(path, "POST", "/v1/messages", {**message, "to": str(next(people))})["id"] for _ in range(count)}
 
         def about():
-            known = [(json.loads(body)["data"].get("messageId"), (headers, body)) for headers, body in calls[first:]]
+            known = [(event["data"].get("messageId"), (headers, body))
+                     for headers, body in calls[first:] for event in events(body)]
             return [(id, told) for id, told in known if id in new]
 
         end = time.monotonic() + 20
@@ -113,6 +121,16 @@ def main():
     assert call(path, "POST", f"{one}/test")["delivered"]
     headers, body = calls[-1]
     assert any(verifies(given, *known) for known in calls[-5:]), headers
+
+    # Several events in a call: one signature for all of them, and each event in one call alone.
+    Endpoint.delay = 0.05
+    assert call(path, "PUT", one, {"url": url, "eventsPerCall": 100})["eventsPerCall"] == 100
+    gathered = {headers["webhook-id"]: (headers, body) for headers, body in heard(200)}
+    for headers, body in gathered.values():
+        assert verifies(given, headers, body), headers
+        assert json.loads(body).keys() == {"events"} and headers["webhook-id"].startswith("call_")
+    told = [event["id"] for _, body in gathered.values() for event in events(body)]
+    assert len(told) == len(set(told)) and len(gathered) < len(told), (len(gathered), len(told))
     call(path, "DELETE", one)
     print(f"standardwebhooks comparison: {len(calls)} calls verified")
 
