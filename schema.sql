@@ -327,7 +327,7 @@ CREATE INDEX message_person  ON message (line, person, priority, state) WHERE by
 CREATE INDEX message_due     ON message (due_at) WHERE state IN (0, 3);
 CREATE INDEX message_expiry  ON message (expires_at) WHERE expires_at IS NOT NULL AND state < 4 AND state <> 2;
 CREATE INDEX message_claimed ON message (id) WHERE state = 2;
-CREATE INDEX message_unknown ON message (line, id) WHERE state = 2 AND unknown = 1;
+CREATE INDEX message_unknown ON message (line, id) WHERE unknown = 1;
 CREATE INDEX message_grace   ON message (grace_until) WHERE grace_until IS NOT NULL;
 CREATE INDEX message_receipt ON message (receipt_until) WHERE receipt_until IS NOT NULL;
 CREATE INDEX message_silent  ON message (id) WHERE no_receipt = 1;

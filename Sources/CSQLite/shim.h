@@ -10,7 +10,7 @@ static inline int ob_keep_log_at_close(sqlite3 *database) {
 }
 
 // SQLITE_STATIC is a cast Swift cannot import.
-// The bytes must stay where they are until the binding is cleared.
+// The bytes must stay where they are until the statement is reset.
 static inline int ob_bind_text_static(sqlite3_stmt *statement, int index, const void *bytes, int length) {
     return sqlite3_bind_text(statement, index, (const char *)bytes, length, SQLITE_STATIC);
 }

@@ -18,12 +18,13 @@ package enum CallingCodes {
         if let dot = recipient.utf8.firstIndex(of: UInt8(ascii: ".")) {
             return byCountry[String(recipient[..<dot])]
         }
-        var prefix = recipient.prefix(longest)
-        while !prefix.isEmpty {
-            if let code = byPrefix[String(prefix)] { return byCountry[code] }
-            prefix.removeLast()
+        var (prefix, code): (Int, String?) = (noDigits, nil)
+        for byte in recipient.utf8.prefix(longest) {
+            guard (0x30...0x39).contains(byte) else { break }
+            prefix = prefix * 10 + Int(byte - 0x30)
+            code = byPrefix[prefix] ?? code
         }
-        return nil
+        return code.flatMap { byCountry[$0] }
     }
 
     package static func country(_ code: String) -> Country? { byCountry[code] }
@@ -38,11 +39,16 @@ package enum CallingCodes {
         known[String(row[0]), default: Country(code: String(row[0]), zones: [])].zones += zones
     }
 
-    private static let byPrefix = rows.reduce(into: [String: String]()) { known, row in
-        for prefix in row[1].split(separator: ",") where prefix != "-" { known[String(prefix)] = String(row[0]) }
+    /// By a number: a one with the prefix behind it.
+    private static let byPrefix = rows.reduce(into: [Int: String]()) { known, row in
+        for prefix in row[1].split(separator: ",") {
+            if let number = Int("\(noDigits)\(prefix)") { known[number] = String(row[0]) }
+        }
     }
 
-    private static let longest = byPrefix.keys.map(\.utf8.count).max() ?? 0
+    private static let noDigits = 1
+
+    private static let longest = rows.flatMap { $0[1].split(separator: ",") }.map(\.utf8.count).max() ?? 0
 
     /// ISO 3166-1, calling codes, zones; a hyphen where a country has a line before.
     private static let table = """

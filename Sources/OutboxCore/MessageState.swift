@@ -32,7 +32,12 @@ package enum FailureOrigin: Int64, Sendable {
 }
 
 /// What Meta's status webhooks say of a message.
-package enum Report: Int64, CaseIterable, Sendable { case sent, delivered, read, failed }
+package enum Report: Int64, CaseIterable, Sendable {
+    case sent, delivered, read, failed
+
+    private static let names = allCases.map { String(describing: $0) }
+    package var name: String { Self.names[Int(rawValue)] }
+}
 
 /// All that decides what a fact does to a message.
 package struct Standing: Equatable, Sendable {

@@ -20,17 +20,17 @@ struct Refreshes {
     }
 
     /// The lines to be asked about now; they count as asked.
-    mutating func due(of lines: [Line], now: Timestamp, waiting: (Int64) -> Bool) -> [Line] {
-        var due: [Line] = []
+    mutating func due(of lines: [Int64], now: Timestamp, waiting: (Int64) -> Bool) -> [Int64] {
+        var due: [Int64] = []
         next = nil
         for line in lines {
-            let span = waiting(line.id) ? Self.oftenWhileWaiting : Self.often
+            let span = waiting(line) ? Self.oftenWhileWaiting : Self.often
             // A clock that was set back asks at once.
-            if let at = askedAt[line.id], at <= now, now < at + span {
+            if let at = askedAt[line], at <= now, now < at + span {
                 next = min(next ?? at + span, at + span)
                 continue
             }
-            askedAt[line.id] = now
+            askedAt[line] = now
             next = min(next ?? now + span, now + span)
             due.append(line)
         }

@@ -26,9 +26,11 @@ struct Asker: Equatable, Sendable {
 }
 
 /// What the writer is asked or told. Requests carry the exchange their reply goes to.
-enum WriterInput: Sendable {
+///
+/// Indirect, for it is handed on often: a copy costs what a reference costs.
+indirect enum WriterInput: Sendable {
     /// Somebody on a socket asks.
-    indirect case asked(Asker, WriterInput)
+    case asked(Asker, WriterInput)
     case submit(Exchange, Draft, IdempotencyKey? = nil)
     /// A message that is wrong in itself: what was answered to its key, else `otherwise`.
     case recall(Exchange, IdempotencyKey, otherwise: APIError)
@@ -142,8 +144,8 @@ struct StoredNews: Sendable {
     }
 }
 
-/// What the writer answers to an exchange.
-enum WriterReply: Sendable {
+/// What the writer answers to an exchange. Indirect like the input.
+indirect enum WriterReply: Sendable {
     case submitted(SubmitResult<Submitted>)
     /// To a repeat: what was submitted then.
     case replayed(Submitted)

@@ -43,7 +43,7 @@ extension WriterStep {
     }
 
     /// Keeps what an operator changed in the log, in the transaction of the change, with who and why.
-    func tellChange(by asker: Asker, _ wish: WriterInput, _ effect: inout Effect, _ now: Timestamp) throws {
+    func tellChange(by asker: Asker, _ wish: WriterInput, _ effect: Effect, _ now: Timestamp) throws {
         guard let who = asker.who else { return }
         let ownLines = effect.log.count
         guard let change = change(of: wish, effect) else { return }

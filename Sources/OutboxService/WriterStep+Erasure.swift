@@ -29,7 +29,7 @@ extension WriterStep {
     /// One step of the first job; inside the transaction.
     func eraseOn(_ now: Timestamp) throws -> Effect {
         guard var job = erasures.first, !job.erasure.waitsForLog else { return Effect() }
-        var effect = Effect()
+        let effect = Effect()
         if !job.isBegun {
             let change = OperatorChange(action: "person.erased")
             try keep(change, by: job.asker, job.asker.reason, now)

@@ -11,9 +11,9 @@ extension WriterStep {
         self.asker = asker
         defer { self.asker = .ourselves }
         guard let who = asker.who else { return try carryOut(wish, now) }
-        var effect = try queue.asked(by: who) { try carryOut(wish, now) }
+        let effect = try queue.asked(by: who) { try carryOut(wish, now) }
         for index in effect.log.indices { effect.log[index].fields.append((.actor, who)) }
-        try tellChange(by: asker, wish, &effect, now)
+        try tellChange(by: asker, wish, effect, now)
         return effect
     }
 

@@ -136,7 +136,7 @@ extension WriterStep {
 
     /// Takes back what was cancelled, and puts the next recipients of running campaigns into the queue.
     func feedOn(_ now: Timestamp) throws -> Effect {
-        var effect = Effect()
+        let effect = Effect()
         effect.goOn = try queue.takeBackCampaigns(now: now)
         guard claims, diskRoom.takesMessages else { return effect }
         // The other half is for what is submitted.

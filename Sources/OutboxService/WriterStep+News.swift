@@ -26,7 +26,7 @@ extension WriterStep {
     }
 
     func apply(_ webhook: StoredNews, _ now: Timestamp) throws -> Effect {
-        var effect = Effect()
+        let effect = Effect()
         queue.count(.received)
         queue.count(.statuses, webhook.statuses.count)
         queue.count(others: webhook.others)
@@ -42,7 +42,7 @@ extension WriterStep {
     }
 
     func apply(_ news: CatchUpNews, _ now: Timestamp) throws -> Effect {
-        var effect = Effect()
+        let effect = Effect()
         var changed = false
         for status in news.reports {
             let applied = try queue.apply(status, now: now)
@@ -90,15 +90,15 @@ extension WriterStep {
             let changed = APIError(.conflict, "the line was changed or removed meanwhile: try again")
             return Effect(reply: news.exchange.map { ($0, .refused(changed)) })
         }
-        var effect = Effect()
+        let effect = Effect()
         switch news.health {
         case .failed(let failure):
             try queue.noteProblem("\(failure.code): \(failure.message)", line: line.id)
             effect.log.append(words.notRead(line, failure))
-            try tellingOfLines([line.id], now) { try learnToken(news, line, now, &effect) }
+            try tellingOfLines([line.id], now) { try learnToken(news, line, now, effect) }
         case .read(let health):
             try tellingOfLines(queue.linesSharingPool(with: line.id), now) {
-                try learnToken(news, line, now, &effect)
+                try learnToken(news, line, now, effect)
                 let before = try queue.learn(health, line: line.id)
                 if let tier = health.tier, let pool = try queue.learn(tier, line: line.id) {
                     effect.log.append(words.learned(tier, pool))
@@ -135,7 +135,7 @@ extension WriterStep {
     }
 
     /// Takes up what is known of the line's token, and says loudly when it is about to end or taken no more.
-    private func learnToken(_ news: LineNews, _ line: Line, _ now: Timestamp, _ effect: inout Effect) throws {
+    private func learnToken(_ news: LineNews, _ line: Line, _ now: Timestamp, _ effect: Effect) throws {
         let before = queue.token(line.id)
         guard let token = news.token(before: before, now: now), token != before else { return }
         try queue.learn(token, line: line.id)

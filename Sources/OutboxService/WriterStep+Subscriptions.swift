@@ -35,7 +35,7 @@ extension WriterStep {
             guard let subscription = try queue.unsubscribe(id, account: account, now: now) else {
                 return Effect(reply: (exchange, .noSubscription))
             }
-            var effect = changed(subscription, exchange, "subscription removed")
+            let effect = changed(subscription, exchange, "subscription removed")
             effect.reply = (exchange, .unsubscribed(subscription))
             return effect
         case .findSubscription(let exchange, let id):

@@ -34,7 +34,7 @@ extension WriterStep {
     func apply(_ change: TemplateChange, line: Line, _ exchange: Exchange, _ now: Timestamp) throws -> Effect {
         var lines = queue.lines(ofAccount: line.settings.wabaID)
         if !lines.contains(line.id) { lines = queue.line(line.id).map { [$0.id] } ?? [] }
-        var effect = Effect()
+        let effect = Effect()
         effect.templatesOf = lines
         effect.refreshes = lines
         switch change {

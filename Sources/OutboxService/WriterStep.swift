@@ -128,7 +128,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         queue.set(tick: tick, wall: now, isSynchronised: isSynchronised)
         let operations = plan(inputs, now, tick, &outputs)
         let logEnd = queue.lastEvent
-        var results = [Effect](repeating: Effect(), count: operations.count)
+        var results = [Effect?](repeating: nil, count: operations.count)
         let ending = queue.together(operations.count) { index in
             results[index] = try perform(operations[index], now, tick)
         }
@@ -169,7 +169,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     private func measure(_ tick: UInt64, _ outputs: inout Outputs) {
         metrics.take(queue, tick: tick)
         guard !measuring.isEmpty else { return }
-        let held = queue.allLines.map(\.id).filter { gates.state($0) != nil }
+        let held = queue.lineIDs.filter { gates.state($0) != nil }
         let measures = WriterMeasures(
             queue: queue.snapshot(), metrics: metrics.until(tick), underWay: underWay, heldLines: Set(held),
             metaIsHeld: gates.state(LineGates.meta) != nil)
@@ -178,36 +178,6 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     }
 
     // MARK: In the transaction
-
-    /// What an operation did; counts only when the transaction holds.
-    struct Effect {
-        var reply: (Exchange, WriterReply)?
-        var attempts: [Attempt] = []
-        var log: [LogLine] = []
-        var toApply: StoredNews?
-        /// Lines whose breakers were stored.
-        var saved: Set<Int64> = []
-        /// Lines whose templates are others now.
-        var templatesOf: [Int64] = []
-        /// Of a line's token something new was heard.
-        var token: (line: Int64, before: TokenHealth?, now: TokenHealth)?
-        /// Lines Meta is to be asked about at once.
-        var refreshes: [Int64] = []
-        var changedSubscription: Int64?
-        /// Whose report was stored.
-        var reportOf: Int64?
-        var goOn = false
-        var pruned: PruneStep?
-        var erasure: ErasureJob?
-        /// When a campaign may go on.
-        var feedWake: Timestamp?
-        /// What has ended is to be looked through at once.
-        var prunesNow = false
-        /// Waits for an upload.
-        var waiter: UploadsUnderWay.Waiter?
-        /// How an upload stands after a try.
-        var upload: MediaUpload?
-    }
 
     private func perform(_ operation: Operation, _ now: Timestamp, _ tick: UInt64) throws -> Effect {
         switch operation {
@@ -238,11 +208,13 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     // MARK: After it
 
     private func finish(
-        _ operations: [Operation], _ effects: [Effect], _ kept: [StoreError?], _ now: Timestamp, _ tick: UInt64,
+        _ operations: [Operation], _ effects: [Effect?], _ kept: [StoreError?], _ now: Timestamp, _ tick: UInt64,
         _ outputs: inout Outputs
     ) {
         // What was stored is told before anything changes again.
-        for (index, effect) in effects.enumerated() where kept[index] == nil { gates.saved(effect.saved) }
+        for (index, effect) in effects.enumerated() where kept[index] == nil {
+            if let saved = effect?.saved, !saved.isEmpty { gates.saved(saved) }
+        }
         feedWake = nil
         if feedRests {
             feedRests = false
@@ -253,6 +225,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
                 refused(operations[index], error, &outputs)
                 continue
             }
+            guard let effect else { continue }
             if case .line(let line, _) = effect.reply?.1 {
                 gates.changed(subject(line.id))
                 checks.forget(line.id)
@@ -327,9 +300,9 @@ final class WriterStep<Chance: RandomNumberGenerator> {
             return
         }
         let ready = queue.readyLines.map { subject($0) }
-        outputs.refresh = refreshes.due(of: queue.allLines, now: now) { queue.waitsForNews($0) }
-            .map { Refresher.Subject($0) }
-        outputs.wake = [try queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next, feedWake]
+        outputs.refresh = refreshes.due(of: queue.lineIDs, now: now) { queue.waitsForNews($0) }
+            .compactMap { queue.line($0) }.map { Refresher.Subject($0) }
+        outputs.wake = [queue.nextWake(), gates.nextProbe(of: ready, now: now), refreshes.next, feedWake]
             .compactMap { $0 }.min()
         guard claims else { return }
         outputs.wakeTick = pruneAt

@@ -7,26 +7,31 @@ extension Queue {
 
     /// Moves what the clock alone moves: due, expired, grace over, old keys. Answers whether more of it waits.
     package func clockMoved(_ now: Timestamp) throws -> Bool {
-        let limit = SQLValue.integer(Self.sliceRows)
-        let moment = SQLValue.integer(now.milliseconds)
-        func ids(_ statement: Statement) throws -> [MessageID] {
-            try statement.all(moment, limit) { MessageID(rawValue: $0.integer(0)) }
-        }
         try expireTemplateHolds(now)
         try pruneEarlyStatuses(now)
-        let expired = try ids(statements.expired)
-        for id in expired { try expire(id, now) }
-        let due = try ids(statements.due)
-        for id in due { try becomeDue(id, now) }
-        let settled = try ids(statements.graceOver)
-        for id in settled { try settleUnknown(id, now) }
-        let silent = try ids(statements.receiptOver)
-        for id in silent { try receiptIsOver(id, now) }
+        let most = try Alarms.Kind.allCases.map { try ring($0, now) }.max()
         let moreKeys = try forgetKeys(now)
         let moreRemoved = try sweepRemovedSubscriptions()
         let moreUses = try forgetMarketing()
-        return moreKeys || moreRemoved || moreUses
-            || max(expired.count, due.count, settled.count, silent.count) == Int(Self.sliceRows)
+        return moreKeys || moreRemoved || moreUses || most == Int(Self.sliceRows)
+    }
+
+    /// Moves the messages whose moment has come. Answers how many there were.
+    private func ring(_ kind: Alarms.Kind, _ now: Timestamp) throws -> Int {
+        guard memory.alarms[kind] <= now else { return 0 }
+        let ids = try statements.passed(kind).all(.integer(now.milliseconds), .integer(Self.sliceRows)) {
+            MessageID(rawValue: $0.integer(0))
+        }
+        for id in ids {
+            switch kind {
+            case .expiry: try expire(id, now)
+            case .due: try becomeDue(id, now)
+            case .grace: try settleUnknown(id, now)
+            case .receipt: try receiptIsOver(id, now)
+            }
+        }
+        memory.alarms[kind] = try nextAlarm(kind)
+        return ids.count
     }
 
     func expire(_ id: MessageID, _ now: Timestamp) throws {
@@ -87,6 +92,7 @@ extension Queue {
         guard person != record.person else { return }
         record.meet(person)
         try limits.renameMessage.run(.text(person), .integer(record.id.rawValue))
+        records.forget(record.id)
     }
 
     func nextTurn(_ line: Int64, _ priority: Priority, _ batch: MessageID?) -> Int64 {

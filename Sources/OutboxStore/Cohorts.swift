@@ -37,6 +37,8 @@ struct Cohorts {
     private static let knownMax = 4096
 
     private var known: [Key: Int64] = [:]
+    /// Of hours, 0: of none.
+    private var days: [Int64: Int64] = [:]
     private var changed: [Int64: Difference] = [:]
 
     /// The cohort of a message that is new, or of one that moves to another line.
@@ -69,9 +71,25 @@ struct Cohorts {
 
     /// Part of the transaction that made the changes.
     mutating func save(_ statements: CohortStatements) throws {
-        for (cohort, difference) in changed { try statements.add(difference, to: cohort) }
+        for (cohort, difference) in changed {
+            guard let day = try day(of: cohort, statements) else { continue }
+            try statements.add(difference, to: cohort)
+            if day != 0 { try statements.add(difference, to: day) }
+        }
         changed = [:]
     }
+
+    /// Nil: the cohort was pruned.
+    private mutating func day(of cohort: Int64, _ statements: CohortStatements) throws -> Int64? {
+        if let day = days[cohort] { return day }
+        guard let day = try statements.day(of: cohort) else { return nil }
+        if days.count >= Self.knownMax { days = [:] }
+        days[cohort] = day
+        return day
+    }
+
+    /// Some were pruned.
+    mutating func forget() { (known, days) = ([:], [:]) }
 
     /// What of a message's row is counted.
     fileprivate struct Place: Equatable {
@@ -105,10 +123,11 @@ extension Cohorts.Difference {
     }
 }
 
-/// The statements of the cohorts: each hour's row counts in its day's, too.
+/// The statements of the cohorts, by primary key; what counts in an hour's row is added to its day's, too.
 final class CohortStatements {
     private let byKey: Statement
     private let byID: Statement
+    private let dayOf: Statement
     private let insert: Statement
     private let add: Statement
     private let addFailures: Statement
@@ -127,6 +146,7 @@ final class CohortStatements {
                 AND campaign = :campaign
             """)
         byID = try database.prepare("SELECT line, at, template, campaign FROM cohort WHERE id = :id")
+        dayOf = try database.prepare("SELECT day FROM cohort WHERE id = :id")
         insert = try database.prepare(
             """
             INSERT INTO cohort (line, span, at, template, campaign, day)
@@ -137,19 +157,17 @@ final class CohortStatements {
             UPDATE cohort SET accepted = accepted + :accepted, sent = sent + :sent, delivered = delivered + :delivered,
                 read = read + :read, failed = failed + :failed, failed_after_sent = failed_after_sent + :after,
                 cancelled = cancelled + :cancelled, replied = replied + :replied
-            WHERE id = :id OR id = (SELECT day FROM cohort WHERE id = :id)
+            WHERE id = :id
             """)
         addFailures = try database.prepare(
             """
-            INSERT INTO cohort_failure (cohort, code, count)
-            SELECT id, :code, :count FROM cohort WHERE id = :id OR id = (SELECT day FROM cohort WHERE id = :id)
+            INSERT INTO cohort_failure (cohort, code, count) VALUES (:cohort, :code, :count)
             ON CONFLICT (cohort, code) DO UPDATE SET count = count + excluded.count
             """)
         addPrices = try database.prepare(
             """
             INSERT INTO cohort_price (cohort, country, category, type, billable, count)
-            SELECT id, :country, :category, :type, :billable, :count FROM cohort
-            WHERE id = :id OR id = (SELECT day FROM cohort WHERE id = :id)
+            VALUES (:cohort, :country, :category, :type, :billable, :count)
             ON CONFLICT (cohort, country, category, type, billable) DO UPDATE SET count = count + excluded.count
             """)
         prune = try database.prepare(
@@ -165,6 +183,11 @@ final class CohortStatements {
         try byID.first(.integer(cohort)) {
             Cohorts.Key(line: $0.integer(0), hour: $0.integer(1), template: $0.text(2), campaign: $0.integer(3))
         }
+    }
+
+    /// Of an hour, 0: of none; nil: it was pruned.
+    fileprivate func day(of cohort: Int64) throws -> Int64? {
+        try dayOf.first(.integer(cohort)) { $0.optionalInteger(0) ?? 0 }
     }
 
     fileprivate func find(_ key: Cohorts.Key) throws -> Int64 {
@@ -189,15 +212,17 @@ final class CohortStatements {
     fileprivate func add(_ difference: Cohorts.Difference, to cohort: Int64) throws {
         let counts = difference.counts
         if counts != SIMD8() {
-            _ = try add.run(list: (0..<8).map { .integer(counts[$0]) } + [.integer(cohort)])
+            try add.run(
+                .integer(counts[0]), .integer(counts[1]), .integer(counts[2]), .integer(counts[3]), .integer(counts[4]),
+                .integer(counts[5]), .integer(counts[6]), .integer(counts[7]), .integer(cohort))
         }
         for (code, count) in difference.failures where count != 0 {
-            try addFailures.run(.text(code), .integer(count), .integer(cohort))
+            try addFailures.run(.integer(cohort), .text(code), .integer(count))
         }
         for (key, count) in difference.prices where count != 0 {
             try addPrices.run(
-                .text(key.country), .text(key.pricing.category), .text(key.pricing.type),
-                .integer(key.pricing.isBillable ? 1 : 0), .integer(count), .integer(cohort))
+                .integer(cohort), .text(key.country), .text(key.pricing.category), .text(key.pricing.type),
+                .integer(key.pricing.isBillable ? 1 : 0), .integer(count))
         }
     }
 

@@ -88,6 +88,7 @@ extension Queue {
             .optional(contact.noMarketingUntil?.milliseconds), .optional(contact.wakeAt?.milliseconds),
             .optional(contact.windowSeen?.milliseconds), .optional(contact.lastMessage?.rawValue),
             .optional(contact.autoRepliedAt?.milliseconds))
+        if let moment = contact.wakeAt { memory.nextContact = min(memory.nextContact, moment) }
     }
 
     /// Changes what is known of a person.
@@ -173,6 +174,7 @@ extension Queue {
 
     /// Lets messages try again whose person may be written to again. Answers whether more of them wait.
     func wakeContacts() throws -> Bool {
+        guard memory.nextContact <= limitsNow else { return false }
         let woken = try limits.wokenContacts.all(
             .integer(limitsNow.milliseconds), .integer(Int64(Self.contactsWokenAtOnce))
         ) { (line: $0.integer(0), person: $0.text(1)) }
@@ -184,6 +186,7 @@ extension Queue {
             }
             try change(line, person) { $0.wakeAt = all ? nil : limitsNow + Self.restAfter }
         }
+        memory.nextContact = try nextContact(after: .min) ?? .distantFuture
         return woken.count == Self.contactsWokenAtOnce
     }
 

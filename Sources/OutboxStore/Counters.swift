@@ -72,6 +72,12 @@ struct Counters {
     /// Messages of a line in its classes' queues, at no gate.
     func ready(_ line: Int64, _ priority: Priority) -> Int64 { self[line, .queued, priority, .none] }
 
+    /// The classes of a line that have any there.
+    func readyClasses(_ line: Int64) -> [Priority] {
+        guard let counts = lines[line]?.counts else { return [] }
+        return Priority.allCases.filter { counts[Self.place(.queued, $0, .none)] > 0 }
+    }
+
     /// Messages of a line at a gate.
     func parked(_ line: Int64, _ gate: Gate) -> Int64 {
         Priority.allCases.reduce(0) { $0 + self[line, .queued, $1, gate] }
@@ -109,9 +115,13 @@ struct Counters {
             guard let ofLine = lines[line] else { continue }
             for place in ofLine.counts.indices where ofLine.changed >> UInt64(place) & 1 == 1 {
                 guard let key = Self.key(line, place) else { continue }
-                try statements.saveCounter.run(
-                    .integer(line), .integer(key.state.rawValue), .integer(key.priority.rawValue),
-                    .integer(key.gate.rawValue), .integer(ofLine.counts[place]))
+                let values: [SQLValue] = [
+                    .integer(ofLine.counts[place]), .integer(line), .integer(key.state.rawValue),
+                    .integer(key.priority.rawValue), .integer(key.gate.rawValue),
+                ]
+                if try statements.changeCounter.run(list: values) == 0 {
+                    _ = try statements.addCounter.run(list: values)
+                }
             }
             lines[line]?.changed = 0
         }

@@ -152,7 +152,7 @@ extension Queue {
         var returned = memory.returned
         while left > 0, looks > 0 {
             let share = memory.shares[id] ?? ClassShare()
-            let classes = readyClasses(line)
+            let classes = readyClasses(id)
             guard let priority = share.next(of: classes) else { return }
             // Those behind the first are still next, unless some came back to their places in between.
             if next.isEmpty || returned != memory.returned {
@@ -205,6 +205,7 @@ extension Queue {
                     return nil
                 }
                 try limits.useFallback.run(.text(template.text), .integer(row.record.id.rawValue))
+                records.forget(row.record.id)
                 row.fallback = nil
                 row.replaced = row.content
                 (row.type, row.content) = ("template", fallback)
@@ -334,12 +335,11 @@ extension Queue {
 
     /// The lines that have messages whose turn it is and that nobody holds back.
     package var readyLines: [Int64] {
-        memory.lines.values.filter { !readyClasses($0).isEmpty }.map(\.id).sorted()
+        memory.lines.keys.filter { !readyClasses($0).isEmpty }.sorted()
     }
 
     private func readyCount(_ id: Int64) -> Int {
-        guard let line = memory.lines[id] else { return 0 }
-        return Int(readyClasses(line).reduce(0) { $0 + memory.counters.ready(id, $1) })
+        Int(readyClasses(id).reduce(0) { $0 + memory.counters.ready(id, $1) })
     }
 
     /// The name and language in a template's JSON, as the API writes it.
@@ -356,7 +356,9 @@ extension Queue {
 
     /// Message and attempt out of what Meta brought back; nil when it is none of ours.
     func readOpaque(_ text: String) -> (id: MessageID, attempt: Int64)? {
-        guard let dot = text.lastIndex(of: "."), let attempt = Int64(text[text.index(after: dot)...]), attempt >= 1,
+        let bytes = text.utf8
+        guard let dot = bytes.lastIndex(of: UInt8(ascii: ".")), let attempt = Int64(text[bytes.index(after: dot)...]),
+            attempt >= 1,
             let id = codec.id(String(text[..<dot]))
         else { return nil }
         return (id, attempt)

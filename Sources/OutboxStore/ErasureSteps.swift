@@ -120,6 +120,7 @@ extension Queue {
             WHERE id = :id
             """
         ).run(.integer(row.id))
+        records.forget(MessageID(rawValue: row.id))
     }
 
     /// An entry behind those that are to go. It names nobody.

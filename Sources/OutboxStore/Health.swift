@@ -224,7 +224,8 @@ extension Queue {
 
     /// Templates that wait for Meta, or lines Meta stopped: to be asked about soon again.
     package func waitsForNews(_ line: Int64) -> Bool {
-        memory.counters.parked(line, .template) > 0 || memory.health[line]?.stop != nil
+        memory.counters.isWaited(at: .template) && memory.counters.parked(line, .template) > 0
+            || memory.health[line]?.stop != nil
             || memory.tokens[line]?.state.isOver ?? false
     }
 }

@@ -73,6 +73,8 @@ extension Queue {
         memory.lines.values.filter { $0.settings.phoneNumberID == phoneNumberID }.map(\.id)
     }
 
+    package var lineIDs: [Int64] { memory.lines.keys.sorted() }
+
     package var allLines: [Line] { memory.lines.values.sorted { $0.id < $1.id } }
 
     /// The lines of one of Meta's WhatsApp business accounts.
@@ -104,7 +106,10 @@ extension Queue {
             || before.settings.unknownGrace != settings.unknownGrace
         {
             // When it is over each message's own policy is asked.
-            try statements.changeGrace.run(.integer((now + settings.unknownGrace).milliseconds), .integer(line.id))
+            let moment = now + settings.unknownGrace
+            try statements.changeGrace.run(.integer(moment.milliseconds), .integer(line.id))
+            records.forgetAll()
+            memory.alarms.set(.grace, moment)
         }
         if before.settings.phoneNumberID != settings.phoneNumberID {
             try forgetHealth(line.id)

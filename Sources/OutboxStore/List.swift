@@ -44,7 +44,7 @@ extension QueueReader {
         case nil: break
         case .dueTime?: conditions.append("m.state = 0")
         case .backoff?: conditions.append("m.state = 3")
-        case .outcomeUnknown?: conditions.append("m.state = 2 AND m.unknown = 1")
+        case .outcomeUnknown?: conditions.append("m.unknown = 1")
         case .gate(let gate)?: conditions.append("m.state = 1 AND m.gate <> 0 AND m.gate = \(gate.rawValue)")
         }
         if filter.states == [.failed] {

@@ -139,6 +139,7 @@ extension Queue {
             let renamed = try limits.renameOnly.run(
                 .text(new), .integer(only.rawValue), .integer(line), .text(old))
             guard renamed == 1 else { return }
+            records.forget(only)
             _ = pairs.leave(only, line, old)
             if try enter(only, line, new, indexed: false) { try limits.indexPerson.run(.integer(only.rawValue)) }
             return
@@ -148,6 +149,7 @@ extension Queue {
             MessageID(rawValue: $0.integer(0))
         }
         for id in renamed {
+            records.forget(id)
             _ = pairs.leave(id, line, old)
             _ = try enter(id, line, new, indexed: true)
         }

@@ -44,6 +44,7 @@ extension Queue {
             .integer(line.id), .integer(turn), .integer(gate.rawValue),
             .optional(gate == .none ? nil : now.milliseconds), .integer(try recount(old, on: line.id)),
             .integer(byPerson ? 1 : 0), .integer(id.rawValue))
+        records.forget(id)
         func key(_ line: Int64, _ gate: Gate) -> Counters.Key {
             Counters.Key(line: line, state: old.standing.state, priority: old.priority, gate: gate)
         }

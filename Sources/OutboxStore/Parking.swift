@@ -38,6 +38,7 @@ extension Queue {
         let changed = try limits.park.run(
             .integer(new.rawValue), .optional(now?.milliseconds), .integer(keepsMoment ? 1 : 0), .integer(id.rawValue))
         precondition(changed == 1, "a message moved under its only writer")
+        records.forget(id)
         if new == .none { memory.returned += 1 }
         memory.counters.moved(
             from: Counters.Key(line: line, state: .queued, priority: priority, gate: old),

@@ -67,12 +67,15 @@ extension Queue {
     }
 
     /// The classes of a line that may send and have something at no gate.
-    func readyClasses(_ line: Line) -> [Priority] {
-        if memory.health[line.id]?.canSendMessages == false { return [] }
-        if memory.pauses.contains(where: { $0.holds(line: line.id, account: line.account) }) { return [] }
-        return Priority.allCases.filter { priority in
-            memory.counters.ready(line.id, priority) > 0
-                && !memory.pauses.contains { $0.holds(priority, line: line.id, account: line.account) }
+    func readyClasses(_ line: Int64) -> [Priority] {
+        let classes = memory.counters.readyClasses(line)
+        if classes.isEmpty || memory.health[line]?.canSendMessages == false { return [] }
+        guard !memory.pauses.isEmpty else { return classes }
+        guard let account = memory.lines[line]?.account else { return [] }
+        return classes.filter { priority in
+            !memory.pauses.contains {
+                $0.holds(line: line, account: account) || $0.holds(priority, line: line, account: account)
+            }
         }
     }
 }

@@ -72,6 +72,7 @@ extension Queue {
         case .webhooks: return try pruneWebhooks(now)
         case .cohorts:
             let removed = try cohorts.prune(now)
+            if removed > 0 { memory.cohorts.forget() }
             return removed > 0 ? PruneStep(removed: Int64(removed)) : go(to: .files)
         case .files: return try pruneFiles(now)
         case .campaigns: return try pruneCampaigns(now)
@@ -132,6 +133,7 @@ extension Queue {
         }
         try pruning.deleteCopies.run(.integer(row.id))
         try pruning.deleteMessage.run(.integer(row.id))
+        records.forget(MessageID(rawValue: row.id))
         if let batch = row.batch {
             if memory.campaigns[batch] != nil { try campaigns.forgetMessage.run(.integer(row.id)) }
             try pruning.deleteBatch.run(.integer(batch))

@@ -119,6 +119,7 @@ extension Queue {
     private func hold(_ id: MessageID, _ words: String, _ takenAt: Timestamp?, _ now: Timestamp) throws {
         try database.prepare("UPDATE message SET on_unknown = :hold WHERE id = :id").run(
             .integer(UnknownPolicy.hold.rawValue), .integer(id.rawValue))
+        records.forget(id)
         guard var record = try load(id) else { return }
         record.enter(.processing)
         record.standing.outcomeUnknown = true

@@ -47,6 +47,8 @@ package final class Queue {
     var memory = Memory()
     /// Too large to be copied for each transaction: it knows itself how to go back.
     var pairs = LivePairs()
+    /// Likewise.
+    var records = RecordsUnderWay()
 
     /// Opens or makes the file. `reading` is what the machine's clocks say now, `attemptMax` how long one POST may
     /// take, `keysKept` how long an idempotency key stands for what it was first used for.
@@ -112,6 +114,7 @@ package final class Queue {
         try loadOptOuts()
         try loadMarketingCaps()
         try rememberPairs()
+        try rememberAlarms()
         try rememberUnknown()
         try loadRemovedSubscriptions()
         memory.knowsAliases = try database.integer("SELECT EXISTS (SELECT 1 FROM alias)") != 0
@@ -167,7 +170,7 @@ package final class Queue {
             try statements.begin.run()
             for index in 0..<count { try operation(index) }
             try commit()
-            pairs.committed()
+            committed()
             tidyUp()
             return .done(kept: Array(repeating: nil, count: count))
         } catch {
@@ -184,7 +187,7 @@ package final class Queue {
             try statements.begin.run()
             for index in 0..<count { kept.append(try alone { try operation(index) }) }
             try commit()
-            pairs.committed()
+            committed()
             tidyUp()
             return .done(kept: kept)
         } catch {
@@ -196,7 +199,7 @@ package final class Queue {
 
     /// Nil when it holds; its error when it was undone and the transaction goes on; throws when that is lost too.
     private func alone(_ operation: () throws -> Void) throws -> StoreError? {
-        let (before, mark) = (memory, pairs.mark)
+        let (before, mark, recordMark) = (memory, pairs.mark, records.mark)
         try database.execute("SAVEPOINT one")
         do {
             try operation()
@@ -208,8 +211,14 @@ package final class Queue {
             try database.execute("ROLLBACK TO one; RELEASE one")
             memory = before
             pairs.goBack(to: mark)
+            records.goBack(to: recordMark)
             return error
         }
+    }
+
+    private func committed() {
+        pairs.committed()
+        records.committed()
     }
 
     private func commit() throws {
@@ -240,6 +249,7 @@ package final class Queue {
     private func undo(to before: Memory, after error: any Error) -> StoreError {
         memory = before
         pairs.goBack(to: 0)
+        records.goBack(to: 0)
         guard let error = error as? StoreError else { preconditionFailure("an operation threw \(error)") }
         guard !database.isAutocommit else { return error }
         do {
@@ -277,24 +287,21 @@ package final class Queue {
     // MARK: Times
 
     /// The next moment at which something falls due without anybody doing anything; nil: never.
-    package func nextWake() throws -> Timestamp? {
-        let statements = [
-            statements.nextDue, statements.nextExpiry, statements.nextGrace, statements.nextReceipt,
-        ]
-        var moments = try statements.compactMap { try $0.first { $0.optionalInteger(0) } ?? nil }
-            .map(Timestamp.init(milliseconds:))
-        moments += memory.pauses.compactMap(\.until)
-        moments += memory.templateHolds.values.joined().map(\.until)
-        if let moment = nextForgetting { moments.append(moment) }
-        return moments.min()
+    /// At times it is the moment of a message that has gone on.
+    package func nextWake() -> Timestamp? {
+        var first = memory.alarms.next ?? .distantFuture
+        for pause in memory.pauses { first = min(first, pause.until ?? first) }
+        for hold in memory.templateHolds.values.joined() { first = min(first, hold.until) }
+        first = min(first, nextForgetting ?? first)
+        return first == .distantFuture ? nil : first
     }
 
     /// The next moment of the limits' clock at which a gate opens for somebody who waits at it.
     package func nextGate() throws -> Timestamp? {
-        var moments = [
-            (try limits.nextContact.first(.integer(limitsNow.milliseconds)) { $0.optionalInteger(0) } ?? nil).map(
-                Timestamp.init(milliseconds:))
-        ]
+        // Whose time has come is looked at by the next claim.
+        let contact =
+            memory.nextContact > limitsNow ? memory.nextContact : try nextContact(after: limitsNow.milliseconds)
+        var moments = [contact == .distantFuture ? nil : contact]
         for line in memory.lines.values where memory.counters.parked(line.id, .tier) > 0 {
             moments.append(memory.nextSlotFree[line.pool])
             moments.append(memory.pools[line.pool]?.elsewhereUntil)

@@ -12,6 +12,9 @@ extension Queue {
         var cohorts = Cohorts()
         var wamids = WamidRuns()
         var earlyStatuses: Int64 = 0
+        var alarms = Alarms()
+        /// Nobody's wait with a person ends before then, by the limits' clock.
+        var nextContact = Timestamp.distantFuture
         /// Messages whose outcome is unknown, by line.
         var unknown: [Int64: Int64] = [:]
         var nextEarlyPrune: Timestamp?

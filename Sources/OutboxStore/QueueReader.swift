@@ -94,7 +94,7 @@ package final class QueueReader {
     /// Attempts with an unknown outcome, messages without receipt, copies that arrived besides, and webhooks that could not be applied.
     package func troubles() throws -> Troubles {
         Troubles(
-            unknown: try database.integer("SELECT count(*) FROM message WHERE state = 2 AND unknown = 1"),
+            unknown: try database.integer("SELECT count(*) FROM message WHERE unknown = 1"),
             silent: try database.integer("SELECT count(*) FROM message WHERE no_receipt = 1"),
             duplicates: try database.integer("SELECT count(*) FROM duplicate"),
             webhooks: try database.integer("SELECT count(*) FROM webhook WHERE problem IS NOT NULL"))

@@ -67,7 +67,7 @@ package struct QueueSnapshot: Sendable {
 
 extension Queue {
     package func snapshot() -> QueueSnapshot {
-        let ready = memory.lines.mapValues { readyClasses($0) }.filter { !$0.value.isEmpty }
+        let ready = memory.lines.mapValues { readyClasses($0.id) }.filter { !$0.value.isEmpty }
         return QueueSnapshot(memory, ready: ready, limitsNow: limitsNow)
     }
 }

@@ -21,6 +21,13 @@ struct Record {
     final class Stored {
         let record: Record
         init(_ record: Record) { self.record = record }
+
+        /// As if it were read out of the file once more.
+        var loaded: Record {
+            var record = record
+            record.stored = self
+            return record
+        }
     }
 
     var standing: Standing
@@ -175,7 +182,8 @@ struct Record {
 
 extension Queue {
     func load(_ id: MessageID) throws -> Record? {
-        try statements.loadRecord.first(.integer(id.rawValue)) { Record($0) }
+        if let known = records[id] { return known }
+        return try statements.loadRecord.first(.integer(id.rawValue)) { Record($0) }
     }
 
     /// Writes a changed record and the event that tells of it.
@@ -197,17 +205,20 @@ extension Queue {
         // While it is on its way older ones wait too, as those that became due meanwhile: they do not wait for its
         // next try.
         let came = record.loadedState == .processing && record.standing.state != .processing
-        let byPerson = try record.stored.flatMap { try pair(record, before: $0.record) }
+        guard let stored = record.stored else { preconditionFailure("a record comes out of the file") }
+        let byPerson = try pair(record, before: stored.record)
         let changed = try statements.changes.save(record, byPerson: byPerson)
         precondition(changed == 1, "a message changed under its only writer")
         memory.counters.moved(from: record.countedBefore, to: record.counted)
-        if let before = record.stored?.record { memory.cohorts.moved(from: before, to: record) }
+        memory.cohorts.moved(from: stored.record, to: record)
         if record.loadedUnknown != record.standing.outcomeUnknown {
             memory.unknown[record.line, default: 0] += record.loadedUnknown ? -1 : 1
             watchEvidence(record)
         }
-        if let wamid = record.wamid, wamid != record.stored?.record.wamid { try note(wamid: wamid, of: record.id) }
+        if let wamid = record.wamid, wamid != stored.record.wamid { try note(wamid: wamid, of: record.id) }
+        memory.alarms.set(for: record)
         record.markSaved()
+        records.wrote(record)
         if wentFirst, came || !record.goesFirst { try releaseFollower(of: record) }
     }
 

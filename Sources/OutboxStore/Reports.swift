@@ -93,7 +93,7 @@ extension Queue {
     private func noteDetail(_ status: StatusReport, _ attempt: Int64?) -> [UInt8] {
         var json = JSONWriter()
         json.object {
-            $0.field("status", String(describing: status.report))
+            $0.field("status", status.report.name)
             $0.field("at", status.at.rfc3339)
             $0.field("wamid", status.wamid)
             if let attempt { $0.field("attempt", attempt) }

@@ -34,6 +34,8 @@ extension Queue {
         found += try campaignDisagreements()
         found += try pairDisagreements()
         found += try wamidDisagreements()
+        found += try recordDisagreements()
+        found += try alarmDisagreements()
         for pool in memory.pools.keys {
             let inFile = try database.integer("SELECT count(*) FROM tier_slot WHERE pool = \(pool)")
             let remembered = memory.slotsUsed[pool] ?? 0
@@ -111,6 +113,30 @@ extension Queue {
             for (state, count) in states where book.count(.state, String(state)) != count {
                 found.append("campaign \(id): \(count) in state \(state), not \(book.count(.state, String(state)))")
             }
+        }
+        return found
+    }
+}
+
+extension Queue {
+    /// Of messages on their way: their rows.
+    private func recordDisagreements() throws -> [String] {
+        try records.all.compactMap { remembered in
+            let inFile = try statements.loadRecord.first(.integer(remembered.id.rawValue)) { Record($0).stored?.record }
+            guard let row = inFile ?? nil else { return "message \(remembered.id.rawValue) is gone" }
+            return String(describing: row) == String(describing: remembered)
+                ? nil : "message \(remembered.id.rawValue): \(remembered) is \(row)"
+        }
+    }
+
+    /// Of what the clock moves: none is missed.
+    private func alarmDisagreements() throws -> [String] {
+        var found: [String] = []
+        for kind in Alarms.Kind.allCases where try nextAlarm(kind) < memory.alarms[kind] {
+            found.append("\(kind): somebody's moment comes before \(memory.alarms[kind].milliseconds)")
+        }
+        if let contact = try nextContact(after: .min), contact < memory.nextContact {
+            found.append("a wait with a person ends before \(memory.nextContact.milliseconds)")
         }
         return found
     }

@@ -107,18 +107,21 @@ final class Statement {
     private func reset() {
         // The error of a failed step comes back here once more; it was thrown already.
         sqlite3_reset(handle)
-        sqlite3_clear_bindings(handle)
     }
 
-    /// Texts are copied into `texts` and bound where they lie there: SQLite neither copies nor frees them.
+    /// Texts are copied into `texts` and bound where they lie there: SQLite neither copies nor frees them. What was
+    /// bound stays so until the next run, which binds each parameter before SQLite looks at one.
     private func bind(_ values: [SQLValue]) throws {
         precondition(values.count == parameters, "\(values.count) values for: \(sql)")
-        texts.makeRoom(values.reduce(0) { $0 + $1.byteCount })
-        for (offset, value) in values.enumerated() {
-            let index = Int32(offset + 1)
+        var byteCount = 0
+        for value in values { byteCount += value.byteCount }
+        texts.makeRoom(byteCount)
+        var index: Int32 = 0
+        for value in values {
+            index += 1
             let code =
                 switch value {
-                case .null: SQLITE_OK  // what nothing is bound to
+                case .null: sqlite3_bind_null(handle, index)
                 case .integer(let number): sqlite3_bind_int64(handle, index, number)
                 case .text(var text):
                     text.withUTF8 { bind(text: texts.add(UnsafeRawBufferPointer($0)), index) }

@@ -10,8 +10,9 @@ final class Statements {
     let insertMessage: Statement
     /// One row in at the end of the log.
     let insertEvent: Statement
-    /// One row in, or its count changed.
-    let saveCounter: Statement
+    /// One row by primary key; where there is none, the next one puts it in.
+    let changeCounter: Statement
+    let addCounter: Statement
     /// One row by primary key.
     let loadRecord: Statement
     /// Changes some columns of one row, guarded by the state and attempt it was loaded with.
@@ -90,11 +91,13 @@ final class Statements {
             INSERT INTO event (seq, account, line, message, previous, at, kind, state, attempt, detail)
             VALUES (:seq, :account, :line, :message, :previous, :at, :kind, :state, :attempt, :detail)
             """)
-        saveCounter = try prepare(
+        changeCounter = try prepare(
             """
-            INSERT INTO counter (line, state, priority, gate, count) VALUES (:line, :state, :priority, :gate, :count)
-            ON CONFLICT (line, state, priority, gate) DO UPDATE SET count = excluded.count
+            UPDATE counter SET count = :count
+            WHERE line = :line AND state = :state AND priority = :priority AND gate = :gate
             """)
+        addCounter = try prepare(
+            "INSERT INTO counter (count, line, state, priority, gate) VALUES (:count, :line, :state, :priority, :gate)")
         loadRecord = try prepare("SELECT \(Record.columns) FROM message WHERE id = :id")
         changes = RecordChanges(database)
         ready = try prepare(
@@ -116,7 +119,7 @@ final class Statements {
         changeGrace = try prepare(
             """
             UPDATE message SET grace_until = :grace_until
-            WHERE state = 2 AND unknown = 1 AND line = :line AND on_unknown IS NULL
+            WHERE unknown = 1 AND line = :line AND on_unknown IS NULL
             """)
         saveGrace = try prepare("UPDATE message SET grace_until = :grace_until WHERE id = :id")
         openAttempts = try prepare(
@@ -179,5 +182,15 @@ final class Statements {
             """)
         deleteCursor = try prepare("DELETE FROM cursor WHERE account = :account AND name = :name")
         countCursors = try prepare("SELECT count(*) FROM cursor WHERE account = :account")
+    }
+
+    /// Ids of messages whose moment has come.
+    func passed(_ kind: Alarms.Kind) -> Statement {
+        switch kind {
+        case .expiry: expired
+        case .due: due
+        case .grace: graceOver
+        case .receipt: receiptOver
+        }
     }
 }

@@ -125,6 +125,7 @@ extension Queue {
             .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
             .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()), .integer(cohort),
             .integer(draft.isSimulated ? 1 : 0), .optional(media?.id.rawValue), .integer(byPerson ? 1 : 0))
+        memory.alarms.set(state, dueAt: later ?? now, expiresAt: expiresAt)
         if cohort != 0 { memory.cohorts.accepted(cohort) }
         memory.counters.moved(
             from: nil, to: Counters.Key(line: line.id, state: state, priority: draft.priority, gate: gate))

@@ -82,6 +82,8 @@ extension Queue {
 
     private func look(at record: Record, again moment: Timestamp?) throws {
         try statements.saveGrace.run(.optional(moment?.milliseconds), .integer(record.id.rawValue))
+        records.forget(record.id)
+        if let moment { memory.alarms.set(.grace, moment) }
     }
 
     private func settle(_ record: inout Record, resend: Bool, _ reason: String, _ now: Timestamp) throws {
@@ -114,7 +116,7 @@ extension Queue {
 
     /// Unknown when the file was opened: evidence is gathered anew.
     func rememberUnknown() throws {
-        let ids = try database.prepare("SELECT id FROM message WHERE state = 2 AND unknown = 1")
+        let ids = try database.prepare("SELECT id FROM message WHERE unknown = 1")
             .all { MessageID(rawValue: $0.integer(0)) }
         for id in ids {
             guard let record = try load(id) else { continue }

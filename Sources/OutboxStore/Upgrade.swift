@@ -336,6 +336,8 @@ private let steps: [(version: Int64, sql: String)] = [
         CREATE INDEX message_parked ON message (line, gate, priority, turn) WHERE gate <> 0;
         DROP INDEX message_person;
         CREATE INDEX message_person ON message (line, person, priority, state) WHERE by_person = 1;
+        DROP INDEX message_unknown;
+        CREATE INDEX message_unknown ON message (line, id) WHERE unknown = 1;
         DROP INDEX message_wamid;
         CREATE TABLE wamid_fresh (
             hash    INTEGER NOT NULL,  -- WamidRuns.hash

@@ -210,7 +210,7 @@ extension QueueReader {
             line: line, gates: gates.filter { $0.count > 0 }.sorted { $0.count > $1.count },
             scheduled: try count(line.id, .scheduled, .none), retrying: try count(line.id, .retrying, .none),
             unknown: try database.prepare(
-                "SELECT count(*) FROM message WHERE line = :line AND state = 2 AND unknown = 1"
+                "SELECT count(*) FROM message WHERE line = :line AND unknown = 1"
             ).first(.integer(line.id)) { $0.integer(0) } ?? 0,
             lineHold: try breaker(line.id), metaHold: try breaker(LineGates.meta),
             pauses: try pauses(account: account).filter { $0.line == nil || $0.line == line.id },

@@ -127,7 +127,7 @@ extension Bench {
             }
         }
         #expect(try bench.earlier(key()) == nil)
-        #expect(try bench.queue.nextWake() == nil)
+        #expect(bench.queue.nextWake() == nil)
         #expect(try bench.submit(key(body: 2)) == nil)
     }
 
@@ -158,7 +158,7 @@ extension Bench {
         try bench.reopen()
         bench.now = start + .seconds(3600)
         _ = try bench.submit(key("young"))
-        var wake = try #require(try bench.queue.nextWake())
+        var wake = try #require(bench.queue.nextWake())
         #expect(wake >= start + day && wake <= start + day + .seconds(60))
         func rows() throws -> Int64 { try bench.sql("SELECT count(*) FROM idempotency") }
         #expect(try !bench.run { try $0.clockMoved(bench.now) })
@@ -168,7 +168,7 @@ extension Bench {
         repeat { left.append(try rows()) } while try bench.run { try $0.clockMoved(bench.now) }
         #expect(left == [451, 251, 51])
         #expect(try rows() == 1)
-        wake = try #require(try bench.queue.nextWake())
+        wake = try #require(bench.queue.nextWake())
         #expect(wake >= start + .seconds(3600) + day)
         bench.now = wake
         #expect(try !bench.run { try $0.clockMoved(bench.now) })

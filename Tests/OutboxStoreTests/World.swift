@@ -183,7 +183,7 @@ final class World {
             if let gate = try queue.nextGate() {
                 next = min(next, Int64(queue.tick(of: gate) / 1_000_000) + bootedAt)
             }
-            if let wake = try queue.nextWake() { next = min(next, wake.milliseconds - Self.epoch - wallAhead) }
+            if let wake = queue.nextWake() { next = min(next, wake.milliseconds - Self.epoch - wallAhead) }
             time = min(end, max(next, time + 1))
         }
     }
