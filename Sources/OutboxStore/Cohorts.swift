@@ -55,18 +55,17 @@ struct Cohorts {
     }
 
     mutating func moved(from old: Record, to new: Record) {
-        let (before, after) = (Place(old), Place(new))
         guard new.cohort != 0 else { return }
-        if before != after {
-            changed[new.cohort, default: Difference()].count(before, by: -1)
-            changed[new.cohort, default: Difference()].count(after, by: 1)
-        }
+        let (before, after) = (Place(old), Place(new))
+        if before != after { changed[new.cohort, default: Difference()].count(from: before, to: after) }
         guard before.pricing != after.pricing || after.pricing != nil && old.person != new.person else { return }
-        for (record, pricing, sign) in [(old, before.pricing, -1 as Int64), (new, after.pricing, 1)] {
-            guard let pricing else { continue }
-            let key = PriceKey(country: record.country, pricing: pricing)
+        func count(_ pricing: Pricing?, of country: @autoclosure () -> String, by sign: Int64) {
+            guard let pricing else { return }
+            let key = PriceKey(country: country(), pricing: pricing)
             changed[new.cohort, default: Difference()].prices[key, default: 0] += sign
         }
+        count(before.pricing, of: old.country, by: -1)
+        count(after.pricing, of: new.country, by: 1)
     }
 
     /// Part of the transaction that made the changes.
@@ -116,7 +115,12 @@ struct Cohorts {
 }
 
 extension Cohorts.Difference {
-    fileprivate mutating func count(_ place: Cohorts.Place, by sign: Int64) {
+    fileprivate mutating func count(from before: Cohorts.Place, to after: Cohorts.Place) {
+        count(before, by: -1)
+        count(after, by: 1)
+    }
+
+    private mutating func count(_ place: Cohorts.Place, by sign: Int64) {
         if let column = place.column { counts[column.rawValue] += sign }
         if place.isReplied { counts[Cohorts.Column.replied.rawValue] += sign }
         if let code = place.failure { failures[code, default: 0] += sign }

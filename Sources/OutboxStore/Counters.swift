@@ -14,6 +14,13 @@ struct Counters {
         var counts = [Int64](repeating: 0, count: Counters.places)
         /// A bit for each place that is not in the file as it is here.
         var changed: UInt64 = 0
+
+        /// Answers whether it is the first change.
+        mutating func add(_ difference: Int64, at place: Int) -> Bool {
+            counts[place] += difference
+            defer { changed |= 1 << UInt64(place) }
+            return changed == 0
+        }
     }
 
     /// Each state and class, and for those in the queue each gate.
@@ -36,7 +43,7 @@ struct Counters {
 
     private var lines: [Int64: OfLine] = [:]
     /// Lines of which something has changed.
-    private var changed: Set<Int64> = []
+    private var changed: [Int64] = []
     /// Messages at each gate, of all lines together.
     private var atGate = [Int64](repeating: 0, count: Gate.allCases.count)
     /// What moved since somebody took it.
@@ -103,9 +110,7 @@ struct Counters {
 
     private mutating func add(_ difference: Int64, _ key: Key) {
         let place = Self.place(key.state, key.priority, key.gate)
-        lines[key.line, default: OfLine()].counts[place] += difference
-        lines[key.line]?.changed |= 1 << UInt64(place)
-        changed.insert(key.line)
+        if lines[key.line, default: OfLine()].add(difference, at: place) { changed.append(key.line) }
         if key.state == .queued { atGate[Int(key.gate.rawValue)] += difference }
     }
 
@@ -113,7 +118,10 @@ struct Counters {
     mutating func save(_ statements: Statements) throws {
         for line in changed {
             guard let ofLine = lines[line] else { continue }
-            for place in ofLine.counts.indices where ofLine.changed >> UInt64(place) & 1 == 1 {
+            var left = ofLine.changed
+            while left != 0 {
+                let place = left.trailingZeroBitCount
+                left &= left - 1
                 guard let key = Self.key(line, place) else { continue }
                 let values: [SQLValue] = [
                     .integer(ofLine.counts[place]), .integer(line), .integer(key.state.rawValue),

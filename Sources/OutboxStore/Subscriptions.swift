@@ -100,7 +100,9 @@ extension Queue {
         guard let revision else { return }
         var delivered: Timestamp?
         for delivery in report.deliveries {
-            try callbacks.save.run(
+            // An event behind what was removed is there: nobody has to look.
+            let isThere = memory.logPrunedTo < delivery.event && delivery.event <= memory.lastEvent
+            try (isThere ? callbacks.saveOfKnown : callbacks.save).run(
                 .integer(report.subscription), .integer(delivery.event), .optional(delivery.message?.rawValue),
                 .integer(delivery.status.rawValue), .integer(delivery.attempts),
                 .optional(delivery.nextAt?.milliseconds), .optional(delivery.httpStatus), .optional(delivery.error),
@@ -178,6 +180,8 @@ final class CallbackStatements {
     let revision: Statement
     /// One row by primary key, new or changed; none of an event that was removed meanwhile.
     let save: Statement
+    /// The same for an event that is there.
+    let saveOfKnown: Statement
     /// One row by primary key. The cursor never goes back.
     let progress: Statement
     /// One row by primary key.
@@ -200,18 +204,23 @@ final class CallbackStatements {
             WHERE s.id = :id AND s.account = :account AND s.deleted_at IS NULL
             """)
         revision = try database.prepare("SELECT revision FROM subscription WHERE id = :id AND deleted_at IS NULL")
-        save = try database.prepare(
+        let values = """
+            :subscription, :event, :message, :status, :attempts, :next_at, :http_status, :error, :first_at, :ended_at
             """
-            INSERT INTO delivery (subscription, event, message, status, attempts, next_at, http_status, error,
-                first_at, ended_at)
-            SELECT :subscription, :event, :message, :status, :attempts, :next_at, :http_status, :error, :first_at,
-                :ended_at
-            WHERE EXISTS (SELECT 1 FROM event WHERE seq = :event)
-            ON CONFLICT (subscription, event) DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
-                next_at = excluded.next_at, http_status = excluded.http_status, error = excluded.error,
-                first_at = excluded.first_at, ended_at = excluded.ended_at
-            WHERE delivery.replay <= :replays
-            """)
+        func saving(_ source: String) throws -> Statement {
+            try database.prepare(
+                """
+                INSERT INTO delivery (subscription, event, message, status, attempts, next_at, http_status, error,
+                    first_at, ended_at)
+                \(source)
+                ON CONFLICT (subscription, event) DO UPDATE SET status = excluded.status,
+                    attempts = excluded.attempts, next_at = excluded.next_at, http_status = excluded.http_status,
+                    error = excluded.error, first_at = excluded.first_at, ended_at = excluded.ended_at
+                WHERE delivery.replay <= :replays
+                """)
+        }
+        save = try saving("SELECT \(values) WHERE EXISTS (SELECT 1 FROM event WHERE seq = :event)")
+        saveOfKnown = try saving("VALUES (\(values))")
         progress = try database.prepare(
             """
             UPDATE subscription SET cursor = max(cursor, :cursor),
