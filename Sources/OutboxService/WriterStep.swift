@@ -144,7 +144,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         if case .done(let kept) = ending {
             outputs.log += words.told(told) { queue.line($0)?.name }
             told = []
-            let uploads = zip(results, kept).compactMap { $1 == nil ? $0.upload : nil }
+            let uploads = zip(results, kept).compactMap { $1 == nil ? $0?.upload : nil }
             lookAhead(uploads, now, tick, &outputs)
         }
         outputs.fatal = outputs.fatal ?? queue.lost
