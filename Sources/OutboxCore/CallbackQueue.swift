@@ -169,6 +169,7 @@ package struct CallbackQueue: Equatable, Sendable {
         var chosen: [[Int]] = []
         var gathering: [Int] = []
         var alone: [[Int]] = []
+        var gatheredOf: Set<MessageID> = []
         /// An earlier event of theirs is in another call, or has to wait.
         var heldBack: Set<MessageID> = []
         for index in entries.indices where chosen.count < room {
@@ -176,13 +177,16 @@ package struct CallbackQueue: Equatable, Sendable {
             if let message, heldBack.contains(message) { continue }
             if isNew(index), mayGo(index, now) {
                 gathering.append(index)
+                if let message { gatheredOf.insert(message) }
                 guard gathering.count == eventsPerCall else { continue }
-                for index in gathering { if let message = entries[index].delivery.message { heldBack.insert(message) } }
+                heldBack.formUnion(gatheredOf)
                 chosen.append(gathering)
-                gathering = []
+                (gathering, gatheredOf) = ([], [])
                 continue
             }
-            if mayGo(index, now) { alone.append([index]) }
+            // After a replay an earlier one may be new again.
+            let isFirst = message.map { !gatheredOf.contains($0) } ?? true
+            if isFirst, mayGo(index, now) { alone.append([index]) }
             if let message { heldBack.insert(message) }
         }
         if !gathering.isEmpty, chosen.isEmpty, !calls.values.contains(where: \.isGathered) { chosen.append(gathering) }

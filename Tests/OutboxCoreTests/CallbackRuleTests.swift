@@ -254,6 +254,20 @@ import Testing
         #expect(told(&queue, later) == [[2]])
     }
 
+    @Test func whatIsToldAgainKeepsItsPlaceBeforeWhatFailed() throws {
+        var dice = Dice(seed: 7)
+        var queue = CallbackQueue(cursor: 9, breaker: nil, eventsPerCall: 4)
+        let message = MessageID(rawValue: 7)
+        queue.take(
+            stored: [
+                Delivery(event: 1, message: message), Delivery(event: 2, message: message, attempts: 1),
+                Delivery(event: 3, message: nil, attempts: 1),
+            ], hasMore: false)
+        #expect(told(&queue, start) == [[1], [3]])
+        _ = queue.ended([1], .accepted(status: 200), now: start, chance: &dice)
+        #expect(told(&queue, start) == [[2]])
+    }
+
     @Test func aCallIsOverWhenNothingOfItIsOpen() throws {
         var dice = Dice(seed: 6)
         var queue = queue(nil, nil, nil, nil, eventsPerCall: 4)
