@@ -354,6 +354,12 @@ CREATE TABLE wamid_run (
     PRIMARY KEY (run, hash, message)
 ) STRICT, WITHOUT ROWID;
 
+-- What tells that a run has not an id (WamidFilter). A run of an upgraded file may have none yet.
+CREATE TABLE wamid_filter (
+    run  INTEGER PRIMARY KEY,
+    bits BLOB    NOT NULL
+) STRICT;
+
 -- Files handed in for messages. The bytes lie in media/ of the state directory, named by their SHA-256. The id holds
 -- the time a file first came.
 CREATE TABLE media (

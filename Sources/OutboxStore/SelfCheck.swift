@@ -73,14 +73,20 @@ extension Queue {
     /// Of Meta's ids: each message is found by its own.
     private func wamidDisagreements() throws -> [String] {
         var entries: Set<[Int64]> = []
-        try database.prepare("SELECT hash, message FROM wamid_fresh UNION ALL SELECT hash, message FROM wamid_run").each
-        {
-            entries.insert([$0.integer(0), $0.integer(1)])
+        var found: [String] = []
+        try database.prepare(
+            "SELECT hash, message, -1 FROM wamid_fresh UNION ALL SELECT hash, message, run FROM wamid_run"
+        ).each {
+            let (hash, run) = ($0.integer(0), $0.integer(2))
+            entries.insert([hash, $0.integer(1)])
+            let passes = run < 0 ? memory.wamids.freshFilter.mayHave(hash) : memory.wamids.mayHave(hash, run: run)
+            if !passes { found.append("the filter of run \(run) rules out what it has") }
         }
-        return try database.prepare("SELECT id, wamid FROM message WHERE wamid IS NOT NULL").all { row -> String? in
-            entries.contains([WamidRuns.hash(row.text(1)), row.integer(0)])
-                ? nil : "message \(row.integer(0)) is not found as \(row.text(1))"
-        }.compactMap { $0 }
+        return try found
+            + database.prepare("SELECT id, wamid FROM message WHERE wamid IS NOT NULL").all { row -> String? in
+                entries.contains([WamidRuns.hash(row.text(1)), row.integer(0)])
+                    ? nil : "message \(row.integer(0)) is not found as \(row.text(1))"
+            }.compactMap { $0 }
     }
 }
 

@@ -351,6 +351,12 @@ private let steps: [(version: Int64, sql: String)] = [
             message INTEGER NOT NULL,
             PRIMARY KEY (run, hash, message)
         ) STRICT, WITHOUT ROWID;
+
+        -- What tells that a run has not an id (WamidFilter). A run of an upgraded file may have none yet.
+        CREATE TABLE wamid_filter (
+            run  INTEGER PRIMARY KEY,
+            bits BLOB    NOT NULL
+        ) STRICT;
         INSERT INTO wamid_run (run, hash, message)
         SELECT (row_number() OVER (ORDER BY id) - 1) / 8192, wamid_hash(wamid), id FROM message
         WHERE wamid IS NOT NULL ORDER BY 1, 2, 3;

@@ -5,9 +5,9 @@ import OutboxCore
 ///
 /// Those ids come in no order: in one index of all of them each would change a page of its own. So they are written
 /// down one behind the other (`wamid_fresh`), and when there are some thousand they are sorted and become a run
-/// (`wamid_run`), which is never changed. Whoever looks for one looks into every run, the newest first: some
-/// microseconds for each, and a file of ten million has some 1,200. It is rarely done, for Meta brings back our own id
-/// with every status.
+/// (`wamid_run`), which is never changed. Whoever looks for one looks into every run that may have it, the newest first;
+/// a file of ten million has some 1,200, of which its filter rules out all but some thirty. It is rarely done, for Meta
+/// brings back our own id with every status.
 ///
 /// Kept are 64 bits of the id's hash, so that an entry says nothing of anybody; the message itself tells whether it is
 /// the one. What it no longer is stays in its run until none of the run's messages is there.
@@ -19,6 +19,17 @@ struct WamidRuns: Equatable {
     var first: Int64 = 0
     /// Less than `first`: there is none.
     var last: Int64 = -1
+    /// Of those in no run.
+    var freshFilter = WamidFilter()
+    /// By run; one that has none here may have any id.
+    var filters: [Int64: WamidFilter] = [:]
+
+    func mayHave(_ hash: Int64, run: Int64) -> Bool { filters[run]?.mayHave(hash) ?? true }
+
+    /// That may have it, the newest first.
+    func runs(with hash: Int64) -> [Int64] {
+        stride(from: last, through: first, by: -1).filter { mayHave(hash, run: $0) }
+    }
 
     /// FNV-1a, 64 bits (www.isthe.com/chongo/tech/comp/fnv).
     static func hash(_ wamid: UnsafeBufferPointer<UInt8>) -> Int64 {
@@ -45,6 +56,11 @@ final class WamidStatements {
     let removeRun: Statement
     let forgetFresh: Statement
     let forget: Statement
+    let freshHashes: Statement
+    /// One run, by primary key; so do the next two.
+    let hashes: Statement
+    let saveFilter: Statement
+    let removeFilter: Statement
 
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
@@ -63,6 +79,10 @@ final class WamidStatements {
         removeRun = try prepare("DELETE FROM wamid_run WHERE run = :run")
         forgetFresh = try prepare("DELETE FROM wamid_fresh WHERE hash = :hash AND message = :message")
         forget = try prepare("DELETE FROM wamid_run WHERE run = :run AND hash = :hash AND message = :message")
+        freshHashes = try prepare("SELECT hash FROM wamid_fresh")
+        hashes = try prepare("SELECT hash FROM wamid_run WHERE run = :run")
+        saveFilter = try prepare("INSERT OR REPLACE INTO wamid_filter (run, bits) VALUES (:run, :bits)")
+        removeFilter = try prepare("DELETE FROM wamid_filter WHERE run = :run")
     }
 }
 
@@ -71,22 +91,27 @@ extension Queue {
 
     /// Meta calls a message so.
     func note(wamid: String, of id: MessageID) throws {
-        try wamids.add.run(.integer(WamidRuns.hash(wamid)), .integer(id.rawValue))
+        let hash = WamidRuns.hash(wamid)
+        try wamids.add.run(.integer(hash), .integer(id.rawValue))
         memory.wamids.fresh += 1
+        memory.wamids.freshFilter.insert(hash)
     }
 
     /// The message Meta calls so.
     func load(wamid: String) throws -> Record? {
-        let hash = SQLValue.integer(WamidRuns.hash(wamid))
+        let hash = WamidRuns.hash(wamid)
         func named(_ ids: [MessageID]) throws -> Record? {
             for id in ids {
                 if let record = try load(id), record.wamid == wamid { return record }
             }
             return nil
         }
-        if let found = try named(wamids.fresh.all(hash) { MessageID(rawValue: $0.integer(0)) }) { return found }
-        for run in stride(from: memory.wamids.last, through: memory.wamids.first, by: -1) {
-            let ids = try wamids.inRun.all(.integer(run), hash) { MessageID(rawValue: $0.integer(0)) }
+        if memory.wamids.freshFilter.mayHave(hash) {
+            let ids = try wamids.fresh.all(.integer(hash)) { MessageID(rawValue: $0.integer(0)) }
+            if let found = try named(ids) { return found }
+        }
+        for run in memory.wamids.runs(with: hash) {
+            let ids = try wamids.inRun.all(.integer(run), .integer(hash)) { MessageID(rawValue: $0.integer(0)) }
             if let found = try named(ids) { return found }
         }
         return nil
@@ -94,11 +119,29 @@ extension Queue {
 
     /// A message that goes leaves nothing behind. Others are left to their run.
     func forget(wamid: String, of id: MessageID) throws {
-        let (hash, message) = (SQLValue.integer(WamidRuns.hash(wamid)), SQLValue.integer(id.rawValue))
-        memory.wamids.fresh -= Int64(try wamids.forgetFresh.run(hash, message))
-        for run in stride(from: memory.wamids.last, through: memory.wamids.first, by: -1) {
-            if try wamids.forget.run(.integer(run), hash, message) > 0 { return }
+        let hash = WamidRuns.hash(wamid)
+        let forgotten = try wamids.forgetFresh.run(.integer(hash), .integer(id.rawValue))
+        if forgotten > 0 {
+            memory.wamids.fresh -= Int64(forgotten)
+            memory.wamids.freshFilter = try filter(of: wamids.freshHashes)
         }
+        for run in memory.wamids.runs(with: hash) {
+            guard try wamids.forget.run(.integer(run), .integer(hash), .integer(id.rawValue)) > 0 else { continue }
+            return try makeFilter(of: run)
+        }
+    }
+
+    private func filter(of hashes: Statement, _ run: SQLValue...) throws -> WamidFilter {
+        var filter = WamidFilter()
+        try hashes.each(list: run) { filter.insert($0.integer(0)) }
+        return filter
+    }
+
+    private func makeFilter(of run: Int64) throws { try keep(try filter(of: wamids.hashes, .integer(run)), of: run) }
+
+    private func keep(_ filter: WamidFilter, of run: Int64) throws {
+        try wamids.saveFilter.run(.integer(run), .blob(filter.bytes))
+        memory.wamids.filters[run] = filter
     }
 
     /// Makes a run of them when they are enough; a transaction of its own, which nobody waits for.
@@ -107,18 +150,27 @@ extension Queue {
         try statements.begin.run()
         try wamids.sort.run(.integer(run))
         try wamids.empty.run()
+        let filter = memory.wamids.freshFilter
+        try wamids.saveFilter.run(.integer(run), .blob(filter.bytes))
         try statements.commit.run()
         (memory.wamids.fresh, memory.wamids.last) = (0, run)
+        (memory.wamids.freshFilter, memory.wamids.filters[run]) = (WamidFilter(), filter)
     }
 
-    /// Removes runs whose messages are gone.
+    /// Removes runs whose messages are gone; those of an upgraded file get their filters.
     func pruneWamids() throws -> PruneStep {
         let from = max(memory.wamids.first, memory.pass.after)
         guard from <= memory.wamids.last else { return go(to: .events) }
         for run in from...min(from + Self.runsLookedAt, memory.wamids.last) {
             memory.pass.after = run + 1
-            guard try wamids.isNeeded.first(.integer(run), body: { $0.integer(0) }) == nil else { continue }
+            guard try wamids.isNeeded.first(.integer(run), body: { $0.integer(0) }) == nil else {
+                if memory.wamids.filters[run] != nil { continue }
+                try makeFilter(of: run)
+                break
+            }
             try wamids.removeRun.run(.integer(run))
+            try wamids.removeFilter.run(.integer(run))
+            memory.wamids.filters[run] = nil
             // The newest run keeps its number: the next one comes behind it.
             if run == memory.wamids.first, run < memory.wamids.last { memory.wamids.first = run + 1 }
             break
@@ -127,10 +179,15 @@ extension Queue {
     }
 
     func loadWamidRuns() throws -> WamidRuns {
-        WamidRuns(
+        var runs = WamidRuns(
             fresh: try database.integer("SELECT count(*) FROM wamid_fresh"),
             first: try database.integer("SELECT min(run) FROM wamid_run"),
             last: try database.integer("SELECT coalesce(max(run), -1) FROM wamid_run"))
+        runs.freshFilter = try filter(of: wamids.freshHashes)
+        try database.prepare("SELECT run, bits FROM wamid_filter").each {
+            runs.filters[$0.integer(0)] = WamidFilter(bytes: $0.bytes(1))
+        }
+        return runs
     }
 }
 

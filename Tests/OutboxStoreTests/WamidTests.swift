@@ -73,4 +73,44 @@ import Testing
         let next = try sent(bench, 1, from: 9)
         #expect(try found(bench, 9) == next[0])
     }
+
+    @Test func filtersRuleOutMostAndNothingThatIsThere() throws {
+        var filter = WamidFilter()
+        let hashes = (0..<16_384).map { WamidRuns.hash("wamid.HBgLMTQxNTU1NTI2NzEVAgARGBI\($0)") }
+        for hash in hashes[..<8192] { filter.insert(hash) }
+        #expect(hashes[..<8192].allSatisfy(filter.mayHave))
+        let mistaken = hashes[8192...].count(where: filter.mayHave)
+        #expect(mistaken < 8192 * 4 / 100, "\(mistaken) of 8192")
+        #expect(WamidFilter(bytes: filter.bytes) == filter && WamidFilter(bytes: [1]) == nil)
+    }
+
+    @Test func runsWithoutFiltersAreLookedIntoAndGetThem() throws {
+        let bench = try Bench()
+        bench.queue.wamidRunSize = 2
+        let ids = try sent(bench, 7)
+        #expect(bench.queue.memory.wamids.filters.count == 3)
+        try bench.queue.database.execute("DELETE FROM wamid_filter")
+        try bench.reopen()
+        #expect(bench.queue.memory.wamids.filters.isEmpty)
+        for (number, id) in ids.enumerated() { #expect(try found(bench, number) == id) }
+        while try bench.run({ try $0.prune(bench.now, needed: nil) }).isDone == false {}
+        #expect(bench.queue.memory.wamids.filters.count == 3)
+        #expect(try bench.sql("SELECT count(*) FROM wamid_filter") == 3)
+        #expect(try bench.queue.disagreements().isEmpty)
+    }
+
+    @Test func whatIsErasedLeavesItsFilters() throws {
+        let bench = try Bench()
+        bench.queue.wamidRunSize = 3
+        let ids = try sent(bench, 5)
+        for number in [1, 4] {
+            let hash = WamidRuns.hash("wamid.\(number)")
+            try bench.run { try $0.forget(wamid: "wamid.\(number)", of: ids[number]) }
+            #expect(bench.queue.memory.wamids.runs(with: hash).isEmpty)
+            #expect(!bench.queue.memory.wamids.freshFilter.mayHave(hash))
+        }
+        try bench.reopen()
+        #expect(bench.queue.memory.wamids.runs(with: WamidRuns.hash("wamid.1")).isEmpty)
+        for number in [0, 2, 3] { #expect(try found(bench, number) == ids[number]) }
+    }
 }
