@@ -42,7 +42,7 @@ package final class IDCodec {
                     place += 1
                 }
                 let word = index < 16 ? high : low
-                text[place] = hexDigit(UInt8(truncatingIfNeeded: word >> UInt64((15 - index % 16) * 4)) & 15)
+                text[place] = hexadecimalDigit(UInt8(truncatingIfNeeded: word >> UInt64((15 - index % 16) * 4)) & 15)
                 place += 1
             }
             return place

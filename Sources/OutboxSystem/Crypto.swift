@@ -82,14 +82,14 @@ package func hexadecimal(_ bytes: some Collection<UInt8>) -> String {
     var text: [UInt8] = []
     text.reserveCapacity(2 * bytes.count)
     for byte in bytes {
-        text.append(hexDigit(byte >> 4))
-        text.append(hexDigit(byte & 15))
+        text.append(hexadecimalDigit(byte >> 4))
+        text.append(hexadecimalDigit(byte & 15))
     }
     return String(decoding: text, as: UTF8.self)
 }
 
 /// The lower-case hexadecimal digit of a number below 16.
-package func hexDigit(_ nibble: UInt8) -> UInt8 {
+package func hexadecimalDigit(_ nibble: UInt8) -> UInt8 {
     nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
 }
 
