@@ -56,11 +56,9 @@ extension CallerStep {
             // Where they are too many bytes the last ones go with the next call.
             endpoints[id]?.queue?.abandoned(Array(events.dropFirst(call.count)))
             if call.count < events.count { outputs.goOn = true }
-            outputs.calls.append(
-                (
-                    signing.request(id: call.name, CallbackWords(body: call.body), now: now),
-                    CallbackCall(subscription: id, events: Array(events.prefix(call.count)), startedAt: tick)
-                ))
+            let request = signing.request(id: call.name, CallbackWords(body: call.body), now: now)
+            let told = Array(events.prefix(call.count))
+            outputs.calls.append((request, CallbackCall(subscription: id, events: told, startedAt: tick)))
             return
         }
         var json = JSONWriter(capacity: 512)

@@ -86,7 +86,9 @@ extension Queue {
         }
         let ids = try RecipientSearch(database).ids(
             to: erasure.addresses[erasure.address], below: erasure.place, limit: Self.erasedAtOnce)
-        for id in ids { try eraseMessage(MessageID(rawValue: id), &erasure, now, needed) }
+        var places: Set<WamidRuns.Place> = []
+        for id in ids { try eraseMessage(MessageID(rawValue: id), &erasure, &places, now, needed) }
+        for place in places { try makeFilter(of: place) }
         erasure.place = ids.last ?? .max
         if ids.count < Self.erasedAtOnce {
             erasure.address += 1
@@ -95,7 +97,8 @@ extension Queue {
     }
 
     private func eraseMessage(
-        _ id: MessageID, _ erasure: inout Erasure, _ now: Timestamp, _ needed: Int64
+        _ id: MessageID, _ erasure: inout Erasure, _ places: inout Set<WamidRuns.Place>, _ now: Timestamp,
+        _ needed: Int64
     ) throws {
         guard let record = try load(id), record.account == erasure.account else { return }
         if record.standing.state == .processing { return erasure.report.keep("messages", onItsWay) }
@@ -104,7 +107,7 @@ extension Queue {
         guard row.lastEvent < needed else { return erasure.report.keep("messages", notTold) }
         // The last entry of the log stays; and the newest message does, for the next id is made behind it.
         if row.lastEvent == memory.lastEvent { try noteErasing(erasure, now) }
-        if let wamid = record.wamid { try forget(wamid: wamid, of: id) }
+        if let wamid = record.wamid { places.formUnion(try forget(wamid: wamid, of: id)) }
         if row.id == (try pruning.newest.first { $0.integer(0) }) { try blank(row) } else { try remove(row) }
         erasure.report.messages += 1
     }

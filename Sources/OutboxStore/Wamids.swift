@@ -14,6 +14,12 @@ import OutboxCore
 struct WamidRuns: Equatable {
     static let sizeStandard: Int64 = 8192
 
+    /// Where one is found.
+    enum Place: Hashable {
+        case fresh
+        case run(Int64)
+    }
+
     /// How many are in no run.
     var fresh: Int64 = 0
     var first: Int64 = 0
@@ -117,17 +123,29 @@ extension Queue {
         return nil
     }
 
-    /// A message that goes leaves nothing behind. Others are left to their run.
-    func forget(wamid: String, of id: MessageID) throws {
+    /// A message that goes leaves nothing behind; whoever calls this makes the filters of these runs anew. Others are
+    /// left to their run. Answers which runs had it.
+    func forget(wamid: String, of id: MessageID) throws -> Set<WamidRuns.Place> {
         let hash = WamidRuns.hash(wamid)
         let forgotten = try wamids.forgetFresh.run(.integer(hash), .integer(id.rawValue))
-        if forgotten > 0 {
-            memory.wamids.fresh -= Int64(forgotten)
-            memory.wamids.freshFilter = try filter(of: wamids.freshHashes)
-        }
+        memory.wamids.fresh -= Int64(forgotten)
+        var places: Set<WamidRuns.Place> = forgotten > 0 ? [.fresh] : []
         for run in memory.wamids.runs(with: hash) {
             guard try wamids.forget.run(.integer(run), .integer(hash), .integer(id.rawValue)) > 0 else { continue }
-            return try makeFilter(of: run)
+            places.insert(.run(run))
+            break
+        }
+        return places
+    }
+
+    /// Reads all that are there.
+    func makeFilter(of place: WamidRuns.Place) throws {
+        switch place {
+        case .fresh: memory.wamids.freshFilter = try filter(of: wamids.freshHashes)
+        case .run(let run):
+            let filter = try filter(of: wamids.hashes, .integer(run))
+            try wamids.saveFilter.run(.integer(run), .blob(filter.bytes))
+            memory.wamids.filters[run] = filter
         }
     }
 
@@ -135,13 +153,6 @@ extension Queue {
         var filter = WamidFilter()
         try hashes.each(list: run) { filter.insert($0.integer(0)) }
         return filter
-    }
-
-    private func makeFilter(of run: Int64) throws { try keep(try filter(of: wamids.hashes, .integer(run)), of: run) }
-
-    private func keep(_ filter: WamidFilter, of run: Int64) throws {
-        try wamids.saveFilter.run(.integer(run), .blob(filter.bytes))
-        memory.wamids.filters[run] = filter
     }
 
     /// Makes a run of them when they are enough; a transaction of its own, which nobody waits for.
@@ -165,7 +176,7 @@ extension Queue {
             memory.pass.after = run + 1
             guard try wamids.isNeeded.first(.integer(run), body: { $0.integer(0) }) == nil else {
                 if memory.wamids.filters[run] != nil { continue }
-                try makeFilter(of: run)
+                try makeFilter(of: .run(run))
                 break
             }
             try wamids.removeRun.run(.integer(run))

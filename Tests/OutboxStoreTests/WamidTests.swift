@@ -105,7 +105,11 @@ import Testing
         let ids = try sent(bench, 5)
         for number in [1, 4] {
             let hash = WamidRuns.hash("wamid.\(number)")
-            try bench.run { try $0.forget(wamid: "wamid.\(number)", of: ids[number]) }
+            try bench.run { queue in
+                let places = try queue.forget(wamid: "wamid.\(number)", of: ids[number])
+                #expect(places == [number == 1 ? .run(0) : .fresh])
+                for place in places { try queue.makeFilter(of: place) }
+            }
             #expect(bench.queue.memory.wamids.runs(with: hash).isEmpty)
             #expect(!bench.queue.memory.wamids.freshFilter.mayHave(hash))
         }
