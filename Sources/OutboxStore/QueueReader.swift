@@ -6,6 +6,7 @@ package final class QueueReader {
     package let codec: IDCodec
     private let messageByID: Statement
     private let eventBySequence: Statement
+    private let (begin, commit, rollback): (Statement, Statement, Statement)
     let recipients: RecipientSearch
     /// The machine's tz database, by names.
     package var zoneRules: (String) -> TimeZoneRules? = { _ in nil }
@@ -15,6 +16,9 @@ package final class QueueReader {
         database = try Database.openReader(path: path)
         codec = IDCodec(key: try database.idKey())
         recipients = try RecipientSearch(database)
+        begin = try database.prepare("BEGIN")
+        commit = try database.prepare("COMMIT")
+        rollback = try database.prepare("ROLLBACK")
         messageByID = try database.prepare(
             "SELECT \(StoredMessage.columns) FROM message AS m WHERE m.id = :id AND m.account = :account")
         eventBySequence = try database.prepare(
@@ -23,15 +27,17 @@ package final class QueueReader {
 
     /// Everything read in `body` is as it was at one moment.
     package func together(_ body: () throws -> Void) throws {
-        try database.execute("BEGIN")
+        // Left open where the memory for its end was missing: it would keep the file at that moment for ever.
+        if !database.isAutocommit { try rollback.run() }
+        try begin.run()
         do {
             try body()
+            try commit.run()
         } catch {
             // The first error is the one to tell.
-            try? database.execute("ROLLBACK")
+            if !database.isAutocommit { _ = try? rollback.run() }
             throw error
         }
-        try database.execute("COMMIT")
     }
 
     package func message(_ id: MessageID, account: Int64) throws -> StoredMessage? {

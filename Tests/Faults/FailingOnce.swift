@@ -12,6 +12,7 @@ func failingOnce() throws -> [String] {
     for (name, check) in [
         ("rolling back without memory", rollingBackWithoutMemory),
         ("memory ends while operations run one by one", memoryEndsOneByOne),
+        ("a reader's moment ends without memory", readingEndsWithoutMemory),
         ("a thread that reads cannot open the file", openFailsForAThread),
         ("the disk fails while an unreadable webhook is marked", syncFailsAfterARefusal),
     ] {
@@ -66,6 +67,33 @@ private func memoryEndsOneByOne(_ path: String) throws -> [String] {
     guard case .nothing(let error) = ending, error.isPassing else { return ["it ended as \(ending)"] }
     guard runs > 3 else { return ["they did not run one by one"] }
     return try queue.disagreements() + (queue.waiting == 0 ? [] : ["\(queue.waiting) messages wait"])
+}
+
+/// A reader that met a lack of memory anywhere in what it reads together sees what comes after.
+private func readingEndsWithoutMemory(_ path: String) throws -> [String] {
+    let queue = try makeQueue(path)
+    let reader = try QueueReader(path: path)
+    func waiting() throws -> Int {
+        var found = 0
+        try reader.together { found = try reader.list(ListFilter(), account: 1).messages.count }
+        return found
+    }
+    var failed = 0
+    for nth in 1...200 as ClosedRange<Int64> {
+        for count in [1, .max] as [Int64] {
+            fault_arm(UInt32(FAULT_MEMORY), 0, nth, count)
+            do { _ = try waiting() } catch { failed += 1 }
+            fault_disarm()
+        }
+        guard case .done = queue.together(1, { _ in try submit(queue) }) else { return ["nothing is stored"] }
+        guard try waiting() == min(Int(nth), ListFilter().limit) else {
+            return ["it sees what was before, from \(nth) on"]
+        }
+    }
+    // And where memory ends with what is read.
+    try reader.together { fault_arm(UInt32(FAULT_MEMORY), 0, 1, .max) }
+    fault_disarm()
+    return try waiting() > 0 && failed > 0 ? [] : ["memory was never missing"]
 }
 
 #if DEBUG
