@@ -41,7 +41,7 @@ let package = Package(
         .executable(name: "outbox-sandbox", targets: ["outbox-sandbox"]),
     ],
     targets: [
-        // Doors to C: no logic.
+        // Doors to C, most of them without logic.
         debian("CSQLite", pkgConfig: "sqlite3", package: "libsqlite3-dev"),
         debian("CCurl", pkgConfig: "libcurl", package: "libcurl4-openssl-dev"),
         debian("CSystemd", pkgConfig: "libsystemd", package: "libsystemd-dev"),
@@ -50,12 +50,13 @@ let package = Package(
         .target(
             name: "CJSONIndex", cxxSettings: [.unsafeFlags(["-O2", debugFormat])],
             linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CLogWrites", dependencies: ["CSQLite"], cSettings: [.unsafeFlags(["-O2", debugFormat])]),
 
         module("OutboxSystem", ["CLinux", "CCrypto"]),
         module("OutboxJSON", ["CJSONIndex"]),
         module("OutboxCore", []),
         module(
-            "OutboxStore", ["OutboxCore", "OutboxJSON", "OutboxSystem", "CSQLite"],
+            "OutboxStore", ["OutboxCore", "OutboxJSON", "OutboxSystem", "CLogWrites", "CSQLite"],
             resources: [.embedInCode("schema.sql")]),
         module("OutboxHTTP", ["OutboxSystem", "CCurl", "CLinux"]),
         module("OutboxMeta", ["OutboxCore", "OutboxHTTP", "OutboxJSON", "OutboxSystem"]),

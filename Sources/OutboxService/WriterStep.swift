@@ -129,7 +129,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let operations = plan(inputs, now, tick, &outputs)
         let logEnd = queue.lastEvent
         var results = [Effect?](repeating: nil, count: operations.count)
-        let ending = queue.together(operations.count) { index in
+        let ending = queue.together(operations.count, tidiesUp: false) { index in
             results[index] = try perform(operations[index], now, tick)
         }
         told += queue.takeTold()
@@ -139,6 +139,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         case .done(let kept): finish(operations, results, kept, now, tick, &outputs)
         }
         handOver(outputs)
+        if case .done = ending { queue.tidyUp() }
         measure(tick, &outputs)
         if queue.lastEvent != logEnd { outputs.logEnd = queue.lastEvent }
         if case .done(let kept) = ending {

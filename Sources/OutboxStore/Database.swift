@@ -1,8 +1,12 @@
+import CLogWrites
 import CSQLite
 import Glibc
 
 /// Once, before the first connection.
 private let memoryIsUncounted: Bool = ob_leave_memory_uncounted() == SQLITE_OK
+
+/// The file layer of whoever writes; nil: SQLite's own.
+private let writersLayer: String? = ob_log_writes_gathered().map { String(cString: $0) }
 
 /// One SQLite connection. Belongs to one thread.
 final class Database {
@@ -19,7 +23,9 @@ final class Database {
         _ = memoryIsUncounted
         var handle: OpaquePointer?
         let mode = access == .readWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
-        let code = sqlite3_open_v2(path, &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nil)
+        let code = sqlite3_open_v2(
+            path, &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+            access == .readWrite ? writersLayer : nil)
         guard code == SQLITE_OK, let handle else {
             let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             let extended = handle.map { sqlite3_extended_errcode($0) } ?? code

@@ -161,7 +161,17 @@ package final class Queue {
     ///
     /// One that throws is undone alone: the transaction is run again with a savepoint around each. An operation may
     /// therefore run twice, and must have no effect but on this queue and on its own place in the answers.
-    package func together(_ count: Int, _ operation: (Int) throws -> Void) -> Ending {
+    ///
+    /// `tidiesUp` false: the caller does that once it has told what is stored.
+    package func together(
+        _ count: Int, tidiesUp: Bool = true, _ operation: (Int) throws -> Void
+    ) -> Ending {
+        let ending = transact(count, operation)
+        if tidiesUp, case .done = ending { tidyUp() }
+        return ending
+    }
+
+    private func transact(_ count: Int, _ operation: (Int) throws -> Void) -> Ending {
         // Nobody asked for it: it shall not pile up.
         memory.told = []
         memory.campaignTold = []
@@ -171,7 +181,6 @@ package final class Queue {
             for index in 0..<count { try operation(index) }
             try commit()
             committed()
-            tidyUp()
             return .done(kept: Array(repeating: nil, count: count))
         } catch {
             let error = undo(to: before, after: error)
@@ -188,7 +197,6 @@ package final class Queue {
             for index in 0..<count { kept.append(try alone { try operation(index) }) }
             try commit()
             committed()
-            tidyUp()
             return .done(kept: kept)
         } catch {
             let error = undo(to: before, after: error)
@@ -260,8 +268,9 @@ package final class Queue {
         }
     }
 
-    /// What is committed stays so whatever this meets: the log holds it, and it was synced.
-    private func tidyUp() {
+    /// Puts in order what transactions leave behind, every so many of them. What is committed stays so whatever this
+    /// meets: the log holds it, and it was synced.
+    package func tidyUp() {
         if memory.wamids.fresh >= wamidRunSize { afterCommit { try sortWamids() } }
         shortenLog(from: Self.logPagesMax)
     }
