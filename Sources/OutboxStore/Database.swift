@@ -34,6 +34,9 @@ final class Database {
         }
         self.handle = handle
         sqlite3_extended_result_codes(handle, 1)
+        if access == .readWrite {
+            sqlite3_set_authorizer(handle, tableNamed, Unmanaged.passUnretained(self).toOpaque())
+        }
     }
 
     deinit { sqlite3_close_v2(handle) }
@@ -70,17 +73,76 @@ final class Database {
     /// The log stays as it is when this connection is closed.
     func keepLogAtClose() { _ = ob_keep_log_at_close(handle) }
 
+    // MARK: Rows that wait
+
+    /// A bit for each of them.
+    typealias Tables = UInt8
+
+    private struct Gathered {
+        let table: String
+        /// Its statements own this connection.
+        unowned let rows: GatheredRows
+    }
+
+    private var gathered: [Gathered] = []
+    /// Tables of which rows wait.
+    private var waiting: Tables = 0
+    /// False: each row is put in at once, so that whoever brings it hears what is wrong with it.
+    var gathers = true
+    /// Tables the statement being prepared looks at.
+    private var named: Tables = 0
+
+    /// To be made before other statements, and kept as long as they are used.
+    func gather(_ table: String, columns: String) throws -> GatheredRows {
+        let rows = try GatheredRows(self, table: table, columns: columns)
+        gathered.append(Gathered(table: table, rows: rows))
+        return rows
+    }
+
+    func add(_ row: SQLValue..., to rows: GatheredRows) throws {
+        guard let place = gathered.firstIndex(where: { $0.rows === rows }) else {
+            preconditionFailure("rows of another")
+        }
+        rows.add(row)
+        waiting |= 1 << Tables(place)
+        if rows.isFull || !gathers { try putIn(1 << Tables(place)) }
+    }
+
+    /// What waits of these tables is put in.
+    func putIn(_ tables: Tables = .max) throws {
+        guard waiting & tables != 0 else { return }
+        for (place, entry) in gathered.enumerated() where waiting & tables & 1 << Tables(place) != 0 {
+            waiting &= ~(1 << Tables(place))
+            try entry.rows.putIn()
+        }
+    }
+
+    func forgetRows() {
+        waiting = 0
+        for entry in gathered { entry.rows.forget() }
+    }
+
+    fileprivate func names(_ table: UnsafePointer<CChar>) {
+        for (place, entry) in gathered.enumerated() where strcmp(table, entry.table) == 0 {
+            named |= 1 << Tables(place)
+        }
+    }
+
+    // MARK: Statements
+
     /// Runs a script of statements that return nothing.
     func execute(_ sql: String) throws {
+        try putIn()
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
     }
 
-    /// A statement to be used again and again.
-    func prepare(_ sql: String) throws -> Statement {
+    /// A statement to be used again and again. `overlooksRows`: rows that wait are none of its.
+    func prepare(_ sql: String, overlooksRows: Bool = false) throws -> Statement {
+        named = 0
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
         guard code == SQLITE_OK, let statement else { throw error(sql) }
-        return Statement(handle: statement, sql: sql, database: self)
+        return Statement(handle: statement, sql: sql, database: self, looksAt: overlooksRows ? 0 : named)
     }
 
     /// Begins a copy of all of it into `other`; the caller steps it on and ends it.
@@ -144,5 +206,16 @@ private func logGrew(
 ) -> Int32 {
     guard let database else { return SQLITE_OK }
     Unmanaged<Database>.fromOpaque(database).takeUnretainedValue().grew(to: pages)
+    return SQLITE_OK
+}
+
+// SQLite calls it for each table, and column, that a statement it prepares looks at or changes.
+private func tableNamed(
+    _ database: UnsafeMutableRawPointer?, _ action: Int32, _ first: UnsafePointer<CChar>?,
+    _ second: UnsafePointer<CChar>?, _ name: UnsafePointer<CChar>?, _ inner: UnsafePointer<CChar>?
+) -> Int32 {
+    if let database, let first, [SQLITE_READ, SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE].contains(action) {
+        Unmanaged<Database>.fromOpaque(database).takeUnretainedValue().names(first)
+    }
     return SQLITE_OK
 }

@@ -192,6 +192,8 @@ package final class Queue {
 
     private func oneByOne(_ count: Int, _ operation: (Int) throws -> Void, _ before: Memory) -> Ending {
         var kept: [StoreError?] = []
+        database.gathers = false
+        defer { database.gathers = true }
         do {
             try statements.begin.run()
             for index in 0..<count { kept.append(try alone { try operation(index) }) }
@@ -241,6 +243,7 @@ package final class Queue {
                 .optional(mark.seenWall?.milliseconds), .integer(mark.sureFrom.milliseconds))
             memory.clockUsed = false
         }
+        try database.putIn()
         let began = steadyNanoseconds()
         let commits = database.commits
         try statements.commit.run()
@@ -258,6 +261,7 @@ package final class Queue {
         memory = before
         pairs.goBack(to: 0)
         records.goBack(to: 0)
+        database.forgetRows()
         guard let error = error as? StoreError else { preconditionFailure("an operation threw \(error)") }
         guard !database.isAutocommit else { return error }
         do {

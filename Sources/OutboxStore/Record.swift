@@ -228,10 +228,10 @@ extension Queue {
         state: MessageState?, attempt: Int64, detail: [UInt8]?
     ) throws -> Int64 {
         let sequence = memory.lastEvent + 1
-        try statements.insertEvent.run(
+        try database.add(
             .integer(sequence), .integer(account), .optional(line), .optional(message?.rawValue), .optional(previous),
             .integer(now.milliseconds), .integer(kind.rawValue), .optional(state?.rawValue), .integer(attempt),
-            .optional(detail))
+            .optional(detail), to: statements.newEvents)
         memory.lastEvent = sequence
         return sequence
     }

@@ -29,11 +29,14 @@ final class Statement {
     private let handle: OpaquePointer
     let sql: String
     private let database: Database
+    /// Of these tables no row may wait while it runs.
+    private let looksAt: Database.Tables
     let parameters: Int
     private var texts = BoundBytes()
 
-    init(handle: OpaquePointer, sql: String, database: Database) {
+    init(handle: OpaquePointer, sql: String, database: Database, looksAt: Database.Tables) {
         self.handle = handle
+        self.looksAt = looksAt
         self.sql = sql
         self.database = database
         parameters = Int(sqlite3_bind_parameter_count(handle))
@@ -51,7 +54,8 @@ final class Statement {
     }
 
     /// For statements put together at run time.
-    func run(list values: [SQLValue]) throws -> Int {
+    @discardableResult
+    func run(list values: some RandomAccessCollection<SQLValue>) throws -> Int {
         try bind(values)
         defer { reset() }
         while try step() {}
@@ -109,9 +113,12 @@ final class Statement {
         sqlite3_reset(handle)
     }
 
+    /// Rows that wait and concern it are put in first.
+    ///
     /// Texts are copied into `texts` and bound where they lie there: SQLite neither copies nor frees them. What was
     /// bound stays so until the next run, which binds each parameter before SQLite looks at one.
-    private func bind(_ values: [SQLValue]) throws {
+    private func bind(_ values: some RandomAccessCollection<SQLValue>) throws {
+        if looksAt != 0 { try database.putIn(looksAt) }
         precondition(values.count == parameters, "\(values.count) values for: \(sql)")
         var byteCount = 0
         for value in values { byteCount += value.byteCount }

@@ -6,10 +6,10 @@ final class Statements {
     let begin: Statement
     let commit: Statement
     let rollback: Statement
-    /// One row in, by primary key.
-    let insertMessage: Statement
-    /// One row in at the end of the log.
-    let insertEvent: Statement
+    /// Rows in, by primary key.
+    let newMessages: GatheredRows
+    /// Rows in at the end of the log.
+    let newEvents: GatheredRows
     /// One row by primary key; where there is none, the next one puts it in.
     let changeCounter: Statement
     let addCounter: Statement
@@ -74,23 +74,19 @@ final class Statements {
     init(_ database: Database) throws {
         func prepare(_ sql: String) throws -> Statement { try database.prepare(sql) }
 
+        // First: which of the others look at these tables is found out as they are prepared.
+        newMessages = try database.gather(
+            "message",
+            columns: """
+                id, account, line, batch, state, priority, due_at, last_event, recipient, type, content, metadata,
+                send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback, any_order,
+                on_unknown, lot, cohort, simulated, media, by_person
+                """)
+        newEvents = try database.gather(
+            "event", columns: "seq, account, line, message, previous, at, kind, state, attempt, detail")
         begin = try prepare("BEGIN IMMEDIATE")
         commit = try prepare("COMMIT")
         rollback = try prepare("ROLLBACK")
-        insertMessage = try prepare(
-            """
-            INSERT INTO message (id, account, line, batch, state, priority, due_at, last_event, recipient, type,
-                content, metadata, send_at, expires_at, created_at, turn, gate, gated_at, person, template, fallback,
-                any_order, on_unknown, lot, cohort, simulated, media, by_person)
-            VALUES (:id, :account, :line, :batch, :state, :priority, :due_at, :last_event, :recipient, :type,
-                :content, :metadata, :send_at, :expires_at, :created_at, :turn, :gate, :gated_at, :person, :template,
-                :fallback, :any_order, :on_unknown, :lot, :cohort, :simulated, :media, :by_person)
-            """)
-        insertEvent = try prepare(
-            """
-            INSERT INTO event (seq, account, line, message, previous, at, kind, state, attempt, detail)
-            VALUES (:seq, :account, :line, :message, :previous, :at, :kind, :state, :attempt, :detail)
-            """)
         changeCounter = try prepare(
             """
             UPDATE counter SET count = :count

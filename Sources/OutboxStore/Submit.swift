@@ -114,7 +114,7 @@ extension Queue {
         let sequence = try appendEvent(
             account: account, line: line.id, message: id, previous: nil, at: now, kind: .accepted, state: state,
             attempt: 0, detail: nil)
-        try statements.insertMessage.run(
+        try database.add(
             .integer(id.rawValue), .integer(account), .integer(line.id), .optional(batch?.rawValue),
             .integer(state.rawValue), .integer(draft.priority.rawValue),
             .integer((later ?? now).milliseconds), .integer(sequence), .text(draft.to.text),
@@ -124,7 +124,8 @@ extension Queue {
             .optional(gate == .none ? nil : now.milliseconds), .text(person), .optional(draft.template?.text),
             .optional(draft.fallback?.content), .integer(draft.anyOrder ? 1 : 0),
             .optional(draft.onUnknown?.rawValue), .integer(memory.lot.next()), .integer(cohort),
-            .integer(draft.isSimulated ? 1 : 0), .optional(media?.id.rawValue), .integer(byPerson ? 1 : 0))
+            .integer(draft.isSimulated ? 1 : 0), .optional(media?.id.rawValue), .integer(byPerson ? 1 : 0),
+            to: statements.newMessages)
         memory.alarms.set(state, dueAt: later ?? now, expiresAt: expiresAt)
         if cohort != 0 { memory.cohorts.accepted(cohort) }
         memory.counters.moved(

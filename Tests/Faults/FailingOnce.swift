@@ -60,7 +60,7 @@ private func memoryEndsOneByOne(_ path: String) throws -> [String] {
     var runs = 0
     let ending = queue.together(3) { index in
         runs += 1
-        if index == 2 { fault_arm(UInt32(FAULT_MEMORY), 0, 1, 1) }
+        if index == 2, runs > 3 { fault_arm(UInt32(FAULT_MEMORY), 0, 1, 1) }
         try submit(queue, type: index == 1 ? "" : "text")
     }
     fault_disarm()

@@ -33,7 +33,9 @@ import Testing
         let changes = Mirror(reflecting: bench.queue.statements.changes).children.compactMap {
             $0.value as? [UInt32: Statement]
         }
-        return fixed + changes.flatMap { $0.map { (name: "change \($0.key)", statement: $0.value) } }
+        let gathered = [bench.queue.statements.newMessages, bench.queue.statements.newEvents].flatMap(\.all)
+        return fixed + gathered.map { (name: "rows", statement: $0) }
+            + changes.flatMap { $0.map { (name: "change \($0.key)", statement: $0.value) } }
     }
 
     /// Rarely needed, for many rows at once, or sorted.
