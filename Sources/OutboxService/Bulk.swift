@@ -19,6 +19,10 @@ struct BulkJob {
     private(set) var waiting: [Slice] = []
     /// Places in the request of what is with the writer.
     var under: [Int] = []
+    /// A slice is on its way to the disk.
+    var isWithWriter = false
+    /// Ends it as soon as what is with the writer is stored.
+    var failure: APIError?
     var total = 0
     var queued = 0
     var errors: [(index: Int, error: APIError)] = []
@@ -109,6 +113,21 @@ struct BulkJob {
     /// Something waits to be given to the writer.
     var isWaiting: Bool { keyed?.isWaiting ?? !waiting.isEmpty }
 
+    /// More may be read while a slice is being stored: one more slice at most. A stream with a key goes step by step,
+    /// for the key grows with what was read.
+    var readsAhead: Bool { stream && keyed == nil && (waiting.first?.drafts.count ?? 0) < limits.sliceMessages }
+
+    /// The writer may begin with this while more is read.
+    var hasFullSlice: Bool {
+        !atomic && !dryRun && keyed == nil && (waiting.first?.drafts.count ?? 0) >= limits.sliceMessages
+    }
+
+    /// What the writer has not got is not stored.
+    mutating func fail(_ error: APIError) {
+        failure = error
+        waiting = []
+    }
+
     mutating func nextKeyedSlice() -> KeyedSlice? {
         guard let slice = keyed?.nextSlice(batch: batch, atomic: atomic, countMax: limits.sliceMessages) else {
             return nil
@@ -140,19 +159,22 @@ extension Frontend {
         let key = try idempotencyKey(request.head, guest, .array, body: request.body)
         if !job.dryRun { job.keyed = key.map { KeyedBulk($0) } }
         let now = now
-        for (index, item) in messages.elements.enumerated() {
-            guard index < limits.bulkMessagesMax else {
-                throw .validation([
-                    FieldError(
-                        "messages", "has more than \(limits.bulkMessagesMax) items; send several requests, or NDJSON")
-                ])
-            }
+        let items = messages.elements
+        var tooMany = items.dropFirst(limits.bulkMessagesMax).makeIterator()
+        guard tooMany.next() == nil else {
+            throw .validation([
+                FieldError(
+                    "messages", "has more than \(limits.bulkMessagesMax) items; send several requests, or NDJSON")
+            ])
+        }
+        for (index, item) in items.enumerated() {
             job.take(item, path: "messages[\(index)].", now: now)
+            if !job.isWithWriter, job.hasFullSlice { job = storeNextSlice(job, exchange) }
         }
         if job.atomic, job.errorCount > 0 { throw .validation(job.listedDetails) }
         if job.dryRun { post(job.asker, .estimate(exchange, job.waiting.flatMap(\.drafts))) }
         bulks[exchange] = job
-        if !job.dryRun { storeNextSlice(exchange) }
+        if !job.dryRun, !job.isWithWriter { storeNextSlice(exchange) }
     }
 
     // MARK: A stream of lines
@@ -165,13 +187,19 @@ extension Frontend {
             try splitter.take(piece) { takeLine($0, &job) }
             job.splitter = splitter
         } catch {
-            bulks[exchange] = nil
-            let error = APIError(
-                .tooLarge, "line \(job.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes")
-            return respond(exchange, finished(job, error))
+            job.fail(
+                APIError(
+                    .tooLarge, "line \(job.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes"))
         }
         bulks[exchange] = job
-        if job.isWaiting { storeNextSlice(exchange) } else { server.resume(exchange) }
+        if !job.isWithWriter, job.isWaiting || job.failure != nil { storeNextSlice(exchange) }
+        readAhead(exchange)
+    }
+
+    /// The next piece is read while the writer stores what came before it.
+    private func readAhead(_ exchange: Exchange) {
+        guard let job = bulks[exchange], job.failure == nil, !job.isWithWriter || job.readsAhead else { return }
+        server.resume(exchange)
     }
 
     private func takeLine(_ line: ArraySlice<UInt8>, _ job: inout BulkJob) {
@@ -189,33 +217,47 @@ extension Frontend {
         takeLine(job.splitter.end(), &job)
         job.bodyEnded = true
         bulks[exchange] = job
-        storeNextSlice(exchange)
+        if !job.isWithWriter { storeNextSlice(exchange) }
     }
 
     // MARK: Slices
 
     /// Hands the next slice to the writer; when all are stored, goes on reading, or answers.
     func storeNextSlice(_ exchange: Exchange) {
-        guard var job = bulks[exchange] else { return }
-        if let slice = job.nextKeyedSlice() {
-            bulks[exchange] = job
-            post(job.asker, .keyedSlice(exchange, slice))
-        } else if let slice = job.nextSlice() {
-            bulks[exchange] = job
-            post(job.asker, .slice(exchange, slice))
-        } else if job.bodyEnded, let key = job.keyed?.key, let batch = job.batch {
-            // What it is answered stands on the disk first.
-            post(job.asker, .endBulk(exchange, key, batch: batch, answer: finished(job, nil).body))
-        } else if job.bodyEnded {
-            bulks[exchange] = nil
-            respond(exchange, finished(job, nil))
+        guard let job = bulks[exchange] else { return }
+        bulks[exchange] = nil
+        if let error = job.failure { return respond(exchange, finished(job, error)) }
+        let next = storeNextSlice(job, exchange)
+        if next.isWithWriter {
+            bulks[exchange] = next
+            if next.stream { readAhead(exchange) }
+        } else if next.bodyEnded {
+            respond(exchange, finished(next, nil))
         } else {
+            bulks[exchange] = next
             server.resume(exchange)
         }
     }
 
+    private func storeNextSlice(_ job: BulkJob, _ exchange: Exchange) -> BulkJob {
+        var job = job
+        if let slice = job.nextKeyedSlice() {
+            post(job.asker, .keyedSlice(exchange, slice))
+        } else if let slice = job.nextSlice() {
+            post(job.asker, .slice(exchange, slice))
+        } else if job.bodyEnded, let key = job.keyed?.key, let batch = job.batch {
+            // What it is answered stands on the disk first.
+            post(job.asker, .endBulk(exchange, key, batch: batch, answer: finished(job, nil).body))
+        } else {
+            return job
+        }
+        job.isWithWriter = true
+        return job
+    }
+
     func bulkReply(_ reply: WriterReply, _ exchange: Exchange) {
         guard var job = bulks[exchange] else { return }
+        job.isWithWriter = false
         switch reply {
         case .sliceStored(let batch, let results, let forecast):
             job.batch = batch

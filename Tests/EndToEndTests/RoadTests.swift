@@ -129,6 +129,20 @@ import Testing
         #expect(try lab.sandbox("GET", "summary")?[path: "data", "accepted"]?.integer == 4998)
     }
 
+    /// What the writer has when the stream turns out to be wrong is stored, and the answer says so.
+    @Test func aStreamThatEndsInTooLongALineSaysWhatIsStored() throws {
+        let lab = try Lab()
+        let later = #""sendAt":"2099-01-01T00:00:00Z","message":"hi""#
+        var lines = (0..<3000).map { #"{"to":"1415556\#(1000 + $0)",\#(later)}"# }
+        lines.append(String(repeating: " ", count: 1 << 20) + "{}")
+        let answer = try lab.call(
+            "POST", "/v1/messages/bulk", lines.joined(separator: "\n"), headers: ["Content-Type: application/x-ndjson"])
+        #expect(answer.status == 413, "\(answer.text.prefix(300))")
+        let queued = try #require(answer.json?[path: "data", "queued"]?.integer)
+        #expect(queued > 0 && answer.json?[path: "error", "message"]?.string?.contains("line 3001") ?? false)
+        #expect(try lab.call("GET", "/v1/status").json?[path: "data", "messages", "scheduled"]?.integer == queued)
+    }
+
     @Test func scheduledMessagesLeaveAtTheirTimeAndCanBeTakenBack() throws {
         let lab = try Lab()
         let soon = Timestamp.iso(secondsFromNow: 1.5)
