@@ -52,7 +52,8 @@ final class Simulation {
         var tries = 0
     }
 
-    let folder = TemporaryFolder()
+    // Power cuts are another test's affair.
+    let folder = TemporaryFolder(inMemory: true)
     var dice: Dice
     var agenda = Agenda<Deed>()
     var meta: SimulatedMeta
@@ -290,8 +291,6 @@ final class Simulation {
             QueueReader(path: path), chance: Dice(seed: dice.next()), secret: { files.value($0) }, allowsHTTP: { false }
         )
         listens = true
-        // Power cuts are another test's affair.
-        try queue.database.execute("PRAGMA synchronous = OFF")
         if diskIsFull { try setDisk(full: true) }
         _ = try? step.takeUp(now: wall)
         wake(at: time)
