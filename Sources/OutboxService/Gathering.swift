@@ -1,6 +1,6 @@
-/// Group commit: callers who have just been answered mostly ask again at once. Waiting for them a moment, before the next
-/// sync of the disk, lets one sync serve all of them; without it they take turns in two halves, and everybody waits for
-/// two syncs. Where nobody comes back it soon stops waiting.
+/// Group commit: callers who have just been answered mostly ask again at once. Waiting for them a moment, with the
+/// transaction open and each worked off as it comes, lets the next sync of the disk serve all of them; without it they
+/// take turns in two halves, and everybody waits for two syncs. Where nobody comes back it soon stops waiting.
 struct Gathering {
     /// Nanoseconds.
     private static let waitMax: UInt64 = 3_000_000

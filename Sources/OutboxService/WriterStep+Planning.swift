@@ -6,19 +6,25 @@ import OutboxStore
 extension WriterStep {
     private static var aheadMin: Int { 16 }
 
-    func plan(_ inputs: [WriterInput], _ now: Timestamp, _ tick: UInt64, _ outputs: inout Outputs)
-        -> [Operation]
-    {
+    /// What earlier turns left.
+    func planTheRest() -> [Operation] {
         var operations = unrecorded.map { Operation.input($0) }
-        operations.reserveCapacity(inputs.count + 4)
         unrecorded = []
         operations += (unmarked + toApply).map { .apply($0) }
         unmarked = []
         toApply = []
+        ahead = 0
+        return operations
+    }
+
+    func plan(
+        _ inputs: [WriterInput], _ now: Timestamp, _ tick: UInt64, _ operations: inout [Operation],
+        _ outputs: inout Outputs
+    ) {
+        operations.reserveCapacity(operations.count + inputs.count + 4)
         if !diskRoom.takesMessages || queue.hasCampaigns || inputs.contains(where: \.fillsDisk) { lookAtDisk(&outputs) }
         // What this turn takes counts before it is stored: a turn does not pass the limit by being long.
         var queueRoom = limits.queueMax.map { $0 - queue.waiting } ?? .max
-        ahead = 0
         for input in inputs {
             if case .outcome(let outcome) = input {
                 underWay -= 1
@@ -60,6 +66,11 @@ extension WriterStep {
                 operations.append(.input(input))
             }
         }
+    }
+
+    /// What each turn does when all that came is done.
+    func planTheEnd(_ tick: UInt64) -> [Operation] {
+        var operations: [Operation] = []
         ahead = ahead < Self.aheadMin ? 0 : min(ahead, slotsMax)
         if !gates.unsaved.isEmpty { operations.append(.breakers) }
         operations.append(.clock)

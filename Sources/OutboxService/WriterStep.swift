@@ -118,18 +118,31 @@ final class WriterStep<Chance: RandomNumberGenerator> {
     func close() throws { try queue.close() }
 
     /// `tick` is `now` on the steady clock, in nanoseconds; `isSynchronised`: somebody keeps the wall clock right.
-    /// `handOver` gets what others wait for as soon as it is stored; replies that the rest of the turn brings stand behind
-    /// those in what is answered.
+    /// `more` brings what came meanwhile and goes into the same transaction. `handOver` gets what others wait for as
+    /// soon as it is stored; replies that the rest of the turn brings stand behind those in what is answered.
     func turn(
         _ inputs: [WriterInput], now: Timestamp, tick: UInt64, isSynchronised: Bool = true,
-        handOver: (Outputs) -> Void = { _ in }
+        more: () -> [WriterInput] = { [] }, handOver: (Outputs) -> Void = { _ in }
     ) -> Outputs {
         var outputs = Outputs()
         queue.set(tick: tick, wall: now, isSynchronised: isSynchronised)
-        let operations = plan(inputs, now, tick, &outputs)
+        var operations = planTheRest()
+        plan(inputs, now, tick, &operations, &outputs)
         let logEnd = queue.lastEvent
         var results = [Effect?](repeating: nil, count: operations.count)
-        let ending = queue.together(operations.count, tidiesUp: false) { index in
+        var ends = false
+        let ending = queue.together(operations.count, tidiesUp: false) {
+            let before = operations.count
+            while !ends, operations.count == before {
+                let inputs = more()
+                plan(inputs, now, tick, &operations, &outputs)
+                guard inputs.isEmpty else { continue }
+                operations += planTheEnd(tick)
+                ends = true
+            }
+            results += Array(repeating: nil, count: operations.count - before)
+            return operations.count - before
+        } _: { index in
             results[index] = try perform(operations[index], now, tick)
         }
         told += queue.takeTold()

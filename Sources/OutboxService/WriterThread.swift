@@ -70,26 +70,12 @@ final class WriterThread: Sendable {
         var gathering = Gathering()
         while true {
             if !goOn { sleep(inbox.bell, timer, until: wakeTick) }
-            var mails = inbox.mailbox.take()
-            if let deadline = gathering.deadline(have: mails.count, now: steadyNanoseconds()) {
-                while !gathering.isEnough(mails.count), steadyNanoseconds() < deadline {
-                    usleep(gatheringPause)
-                    mails += inbox.mailbox.take()
-                }
-                gathering.gathered(mails.count)
-            }
-            var inputs: [WriterInput] = []
-            for mail in mails {
-                switch mail {
-                case .input(let input): inputs.append(input)
-                case .end: ending = true
-                }
-            }
-            let began = steadyNanoseconds()
+            let mail = TurnMail(inbox, gathering)
+            let inputs = mail.first()
             var replied = 0
             let outputs = step.turn(
                 inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds(),
-                isSynchronised: wallClockIsSynchronised()
+                isSynchronised: wallClockIsSynchronised(), more: mail.more
             ) { outputs in
                 // Sends first: they take longest.
                 if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
@@ -100,7 +86,8 @@ final class WriterThread: Sendable {
                 replied = outputs.replies.count
             }
             if outputs.replies.count > replied { outlets.replies(Array(outputs.replies[replied...])) }
-            gathering.ended(replies: outputs.replies.count, took: steadyNanoseconds() - began)
+            if mail.gathers { gathering.gathered(mail.count) }
+            gathering.ended(replies: outputs.replies.count, took: mail.worked())
             if let end = outputs.logEnd { outlets.logged(end) }
             for line in outputs.log { journal.write(line) }
             if !outputs.refresh.isEmpty { outlets.refresh(outputs.refresh) }
@@ -112,6 +99,7 @@ final class WriterThread: Sendable {
             timer.set(outputs.wake?.milliseconds)
             goOn = outputs.goOn
             wakeTick = outputs.wakeTick
+            ending = ending || mail.isLast
             if ending, !goOn { break }
         }
         do {
@@ -121,9 +109,6 @@ final class WriterThread: Sendable {
         }
     }
 
-    /// Microseconds.
-    private static let gatheringPause: UInt32 = 30
-
     private static func sleep(_ bell: Bell, _ timer: WallTimer, until tick: UInt64?) {
         var waits = [
             pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
@@ -132,5 +117,58 @@ final class WriterThread: Sendable {
         poll(&waits, 2, tick.map { pollTimeout(untilTick: $0) } ?? -1)
         bell.clear()
         timer.clear()
+    }
+}
+
+/// What one turn finds in the inbox: at first, and while it works off that.
+private final class TurnMail {
+    private let inbox: WriterInbox
+    private let gathering: Gathering
+    private let began = steadyNanoseconds()
+    private var deadline: UInt64?
+    /// Nanoseconds in which there was nothing to do.
+    private var waited: UInt64 = 0
+    private(set) var count = 0
+    /// None is to come any more.
+    private(set) var isLast = false
+
+    /// Microseconds.
+    private static let pause: UInt32 = 30
+
+    init(_ inbox: WriterInbox, _ gathering: Gathering) { (self.inbox, self.gathering) = (inbox, gathering) }
+
+    var gathers: Bool { deadline != nil }
+
+    func first() -> [WriterInput] {
+        let inputs = take()
+        deadline = gathering.deadline(have: count, now: began)
+        return inputs
+    }
+
+    /// Those who are expected to ask again, as they come; none: they are all there, or it was waited long enough.
+    func more() -> [WriterInput] {
+        guard let deadline else { return [] }
+        let from = steadyNanoseconds()
+        defer { waited += steadyNanoseconds() - from }
+        while !gathering.isEnough(count) {
+            let inputs = take()
+            if !inputs.isEmpty { return inputs }
+            if steadyNanoseconds() >= deadline { break }
+            usleep(Self.pause)
+        }
+        return []
+    }
+
+    /// Nanoseconds of work since it began.
+    func worked() -> UInt64 { steadyNanoseconds() - began - waited }
+
+    private func take() -> [WriterInput] {
+        let mails = inbox.mailbox.take()
+        count += mails.count
+        return mails.compactMap { mail in
+            if case .input(let input) = mail { return input }
+            isLast = true
+            return nil
+        }
     }
 }

@@ -162,30 +162,44 @@ package final class Queue {
     /// One that throws is undone alone: the transaction is run again with a savepoint around each. An operation may
     /// therefore run twice, and must have no effect but on this queue and on its own place in the answers.
     ///
+    /// `more` is asked when all are done how many came meanwhile, to go into the same transaction; 0 ends it.
     /// `tidiesUp` false: the caller does that once it has told what is stored.
     package func together(
-        _ count: Int, tidiesUp: Bool = true, _ operation: (Int) throws -> Void
+        _ count: Int, tidiesUp: Bool = true, more: () -> Int = { 0 }, _ operation: (Int) throws -> Void
     ) -> Ending {
-        let ending = transact(count, operation)
+        let ending = transact(count, more, operation)
         if tidiesUp, case .done = ending { tidyUp() }
         return ending
     }
 
-    private func transact(_ count: Int, _ operation: (Int) throws -> Void) -> Ending {
+    private func transact(_ count: Int, _ more: () -> Int, _ operation: (Int) throws -> Void) -> Ending {
         // Nobody asked for it: it shall not pile up.
         memory.told = []
         memory.campaignTold = []
         let before = memory
+        var (done, count) = (0, count)
         do {
             try statements.begin.run()
-            for index in 0..<count { try operation(index) }
+            repeat {
+                while done < count {
+                    try operation(done)
+                    done += 1
+                }
+                count += more()
+            } while done < count
             try commit()
             committed()
             return .done(kept: Array(repeating: nil, count: count))
         } catch {
             let error = undo(to: before, after: error)
             if error.isFull { makeRoom() }
-            if count == 1 || !error.isConstraint { return .nothing(error) }
+            guard error.isConstraint else { return .nothing(error) }
+            var later = more()
+            while later > 0 {
+                count += later
+                later = more()
+            }
+            if count == 1 { return .nothing(error) }
         }
         return oneByOne(count, operation, before)
     }

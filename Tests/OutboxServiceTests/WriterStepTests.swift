@@ -95,6 +95,27 @@ extension PoolBody {
         #expect(outputs.attempts.count == 2 && desk.step.underWay == 8)
     }
 
+    /// What comes while a turn is under way goes into its transaction, and leaves with it.
+    @Test func whatComesMeanwhileIsPartOfTheTurn() throws {
+        let desk = try Desk(slots: 8)
+        var bad = try desk.draft("14155550002")
+        bad.type = ""  // the schema refuses an empty type
+        let exchanges = (1...3).map { Exchange(descriptor: 1, serial: UInt64($0)) }
+        let first: [WriterInput] = [.submit(exchanges[0], try desk.draft("14155550001"))]
+        var later: [[WriterInput]] = [
+            [.ping(7)], [.submit(exchanges[1], bad)], [.submit(exchanges[2], try desk.draft("14155550003"))],
+        ]
+        var stored: [Exchange] = []
+        func more() -> [WriterInput] { later.isEmpty ? [] : later.removeFirst() }
+        let outputs = desk.step.turn(first, now: desk.now, tick: desk.tick, more: more) { outputs in
+            for case (let exchange, .submitted(.done)) in outputs.replies { stored.append(exchange) }
+        }
+        #expect(later.isEmpty && outputs.pong?.number == 7)
+        #expect(stored == [exchanges[0], exchanges[2]])
+        #expect(outputs.replies.count == 3 && outputs.attempts.map(\.to) == ["14155550001", "14155550003"])
+        #expect(try desk.queue.disagreements() == [])
+    }
+
     @Test func nothingIsClaimedOnceTheEndIsNear() throws {
         let desk = try Desk()
         try desk.submit(3)
