@@ -20,7 +20,8 @@ static sqlite3_vfs *below;
 static int part_below(void) { return ((int)sizeof(log_file) + 15) / 16 * 16; }
 static sqlite3_file *real(sqlite3_file *file) { return (sqlite3_file *)((char *)file + part_below()); }
 
-// What fails is given up: SQLite hears of it, and takes the transaction back.
+// What fails is given up: whoever gets an error that is no constraint's has to take the whole transaction back, for it
+// may be of pages that earlier statements wrote.
 static int flush(sqlite3_file *file) {
     log_file *log = (log_file *)file;
     if (!log->count) return SQLITE_OK;
@@ -62,11 +63,11 @@ static int x_size(sqlite3_file *file, sqlite3_int64 *size) {
     return code != SQLITE_OK ? code : real(file)->pMethods->xFileSize(real(file), size);
 }
 
+// What was not synced is of no transaction that was committed.
 static int x_close(sqlite3_file *file) {
-    int code = flush(file);
-    int closed = real(file)->pMethods->xClose(real(file));
+    int code = real(file)->pMethods->xClose(real(file));
     sqlite3_free(((log_file *)file)->kept);
-    return code != SQLITE_OK ? code : closed;
+    return code;
 }
 
 static int x_lock(sqlite3_file *file, int level) { return real(file)->pMethods->xLock(real(file), level); }
@@ -75,6 +76,10 @@ static int x_is_reserved(sqlite3_file *file, int *is) {
     return real(file)->pMethods->xCheckReservedLock(real(file), is);
 }
 static int x_control(sqlite3_file *file, int what, void *with) {
+    if (what == ob_log_writes_forget) {
+        ((log_file *)file)->count = 0;
+        return SQLITE_OK;
+    }
     return real(file)->pMethods->xFileControl(real(file), what, with);
 }
 static int x_sector(sqlite3_file *file) { return real(file)->pMethods->xSectorSize(real(file)); }

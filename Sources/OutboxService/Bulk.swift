@@ -21,13 +21,15 @@ struct BulkJob {
     var under: [Int] = []
     /// A slice is on its way to the disk.
     var isWithWriter = false
-    /// Ends it as soon as what is with the writer is stored.
+    /// Ends it as soon as what came before is stored.
     var failure: APIError?
     var total = 0
     var queued = 0
     var errors: [(index: Int, error: APIError)] = []
     var errorCount = 0
     private var refusedSinceSlice = 0
+    /// Places of refused items behind one that is not stored yet.
+    private var refusedAhead: [Int] = []
     /// Items whose content is for Meta to check.
     private(set) var uncheckedCount = 0
     /// When it brings an idempotency key: takes the place of `waiting`.
@@ -99,6 +101,7 @@ struct BulkJob {
         case .failure(let error):
             refuse(index, error)
             refusedSinceSlice += 1
+            if firstUnstored != nil { refusedAhead.append(index) }
         }
     }
 
@@ -113,8 +116,8 @@ struct BulkJob {
     /// Something waits to be given to the writer.
     var isWaiting: Bool { keyed?.isWaiting ?? !waiting.isEmpty }
 
-    /// More may be read while a slice is being stored: one more slice at most. A stream with a key goes step by step,
-    /// for the key grows with what was read.
+    /// More may be read while a slice is being stored, until about one more waits. A stream with a key goes step by
+    /// step, for the key grows with what was read.
     var readsAhead: Bool { stream && keyed == nil && (waiting.first?.drafts.count ?? 0) < limits.sliceMessages }
 
     /// The writer may begin with this while more is read.
@@ -122,14 +125,31 @@ struct BulkJob {
         !atomic && !dryRun && keyed == nil && (waiting.first?.drafts.count ?? 0) >= limits.sliceMessages
     }
 
-    /// What the writer has not got is not stored.
-    mutating func fail(_ error: APIError) {
-        failure = error
-        waiting = []
+    private var firstUnstored: Int? { isWithWriter && !under.isEmpty ? under[0] : waiting.first?.indices.first }
+
+    /// What was with the writer is stored.
+    mutating func stored() {
+        isWithWriter = false
+        let first = firstUnstored ?? .max
+        refusedAhead.removeAll { $0 < first }
     }
 
+    /// The writer did not store what it had: a stream is told how far it came, and nothing of what was read ahead.
+    mutating func cutBack() {
+        defer { isWithWriter = false }
+        guard stream, keyed == nil, let first = firstUnstored else { return }
+        total = first
+        errorCount -= refusedAhead.count { $0 > first }
+        errors.removeAll { $0.index > first }
+    }
+
+    /// Also for nothing, unless it has failed.
+    private var opensBatch: Bool { batch == nil && failure == nil }
+
     mutating func nextKeyedSlice() -> KeyedSlice? {
-        guard let slice = keyed?.nextSlice(batch: batch, atomic: atomic, countMax: limits.sliceMessages) else {
+        guard isWaiting || opensBatch,
+            let slice = keyed?.nextSlice(batch: batch, atomic: atomic, countMax: limits.sliceMessages)
+        else {
             return nil
         }
         under = slice.items.map(\.index)
@@ -137,7 +157,7 @@ struct BulkJob {
     }
 
     mutating func nextSlice() -> BulkSlice? {
-        guard keyed == nil, !waiting.isEmpty || batch == nil || refusedSinceSlice > 0 else { return nil }
+        guard keyed == nil, !waiting.isEmpty || opensBatch || refusedSinceSlice > 0 else { return nil }
         let slice = waiting.isEmpty ? Slice() : waiting.removeFirst()
         under = slice.indices
         defer { refusedSinceSlice = 0 }
@@ -187,9 +207,8 @@ extension Frontend {
             try splitter.take(piece) { takeLine($0, &job) }
             job.splitter = splitter
         } catch {
-            job.fail(
-                APIError(
-                    .tooLarge, "line \(job.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes"))
+            job.failure = APIError(
+                .tooLarge, "line \(job.lines + 1) of the body is longer than \(limits.ndjsonLineBytesMax) bytes")
         }
         bulks[exchange] = job
         if !job.isWithWriter, job.isWaiting || job.failure != nil { storeNextSlice(exchange) }
@@ -226,13 +245,12 @@ extension Frontend {
     func storeNextSlice(_ exchange: Exchange) {
         guard let job = bulks[exchange] else { return }
         bulks[exchange] = nil
-        if let error = job.failure { return respond(exchange, finished(job, error)) }
         let next = storeNextSlice(job, exchange)
         if next.isWithWriter {
             bulks[exchange] = next
             if next.stream { readAhead(exchange) }
-        } else if next.bodyEnded {
-            respond(exchange, finished(next, nil))
+        } else if next.bodyEnded || next.failure != nil {
+            respond(exchange, finished(next, next.failure))
         } else {
             bulks[exchange] = next
             server.resume(exchange)
@@ -257,7 +275,10 @@ extension Frontend {
 
     func bulkReply(_ reply: WriterReply, _ exchange: Exchange) {
         guard var job = bulks[exchange] else { return }
-        job.isWithWriter = false
+        switch reply {
+        case .storageFailed, .refused: job.cutBack()
+        default: job.stored()
+        }
         switch reply {
         case .sliceStored(let batch, let results, let forecast):
             job.batch = batch

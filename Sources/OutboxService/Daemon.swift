@@ -267,6 +267,6 @@ extension Daemon {
 /// EX_IOERR. Ending is safe: what was acknowledged is on disk, and the next start reads it afresh.
 private func endAtOnce(_ error: StoreError, _ journal: Journal) {
     journal.write(LogLine(.error, .storage, "the database can no longer be trusted to keep what it is given: \(error)"))
-    journal.close()
+    journal.close(lastWords: true)
     _exit(74)
 }

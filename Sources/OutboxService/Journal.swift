@@ -60,6 +60,9 @@ package final class Journal: @unchecked Sendable {
         var lost = 0
         var ended = false
     }
+    /// Microseconds.
+    private static let attributionPatience: UInt32 = 300_000
+
     private let state: Lock<State>
     private let bell = Bell()
     private let native: Bool
@@ -99,11 +102,13 @@ package final class Journal: @unchecked Sendable {
         state.withLock { $0.masksNumbers } ? maskedNumber(digits) : digits
     }
 
-    /// Writes what waits and ends.
-    package func close() {
+    /// Writes what waits and ends. `lastWords`: this process ends of what it said last. journald finds out whose a line is
+    /// when it reads it: of a process that is gone it no longer can, and `journalctl -u` would not show why it failed.
+    package func close(lastWords: Bool = false) {
         state.withLock { $0.ended = true }
         bell.ring()
         thread?.join()
+        if lastWords, native { usleep(Self.attributionPatience) }
     }
 
     private func run() {

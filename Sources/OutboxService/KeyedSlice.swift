@@ -1,3 +1,4 @@
+import OutboxAPI
 import OutboxCore
 import OutboxStore
 
@@ -29,4 +30,6 @@ struct KeyedSlice: Sendable {
     var items: [Item]
     /// One refusal refuses all.
     var atomic: Bool
+    /// There is no room for a bulk whose key is new: what it is answered.
+    var otherwise: APIError?
 }

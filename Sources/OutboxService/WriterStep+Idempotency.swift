@@ -43,6 +43,7 @@ extension WriterStep {
             }
             earlier = bulk
         }
+        if let error = slice.otherwise, earlier == nil { return Effect(reply: (exchange, .refused(error))) }
         if slice.atomic, earlier == nil {
             let refusals = try slice.items.map { try $0.draft.flatMap { try refusal(of: $0, now) } }
             if refusals.contains(where: { $0 != nil }) || slice.items.contains(where: { $0.draft == nil }) {

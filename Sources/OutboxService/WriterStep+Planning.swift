@@ -38,7 +38,7 @@ extension WriterStep {
             case let wish where wish.fillsDisk && !diskRoom.takesMessages:
                 refuse(input, .diskFull, .storageFailed(.full), &operations, &outputs)
             // A part of a bulk that finds room goes in whole: it has 500 messages at most, or all of one that is atomic.
-            case let wish where wish.isIntake && queueRoom <= 0 && !isKnown(input, now):
+            case let wish where wish.isIntake && queueRoom <= 0 && !hasBegun(wish):
                 let error = APIError.queueFull(limits.queueMax ?? 0)
                 refuse(input, error, .refused(error), &operations, &outputs)
             case .limitIntake(let limits):
@@ -82,21 +82,23 @@ extension WriterStep {
         return operations
     }
 
-    /// A bulk that has begun goes on, and one that is repeated is answered: its key says so.
-    private func isKnown(_ input: WriterInput, _ now: Timestamp) -> Bool {
-        guard case .keyedSlice(_, let slice) = input.wish else { return false }
-        if slice.batch != nil { return true }
-        // What cannot be read is found out in the transaction.
-        return ((try? queue.earlierCall(slice.key, account: input.asker.account, now: now)) ?? nil) != nil
+    /// A bulk that has begun goes on.
+    private func hasBegun(_ wish: WriterInput) -> Bool {
+        guard case .keyedSlice(_, let slice) = wish else { return false }
+        return slice.batch != nil
     }
 
-    /// An intake there is no room for. What was stored under its key before is said all the same.
+    /// An intake there is no room for. What was stored under its key before is said, and a bulk gone on with, all the
+    /// same.
     private func refuse(
         _ input: WriterInput, _ error: APIError, _ reply: WriterReply, _ operations: inout [Operation],
         _ outputs: inout Outputs
     ) {
         if case .submit(let exchange, _, let key?) = input.wish {
             operations.append(.input(input.instead(.recall(exchange, key, otherwise: error))))
+        } else if case .keyedSlice(let exchange, var slice) = input.wish, case .refused = reply {
+            slice.otherwise = error
+            operations.append(.input(input.instead(.keyedSlice(exchange, slice))))
         } else if let exchange = input.exchange {
             outputs.replies.append((exchange, reply))
         }

@@ -131,10 +131,10 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         let logEnd = queue.lastEvent
         var results = [Effect?](repeating: nil, count: operations.count)
         var ends = false
-        let ending = queue.together(operations.count, tidiesUp: false) {
+        let ending = queue.together(operations.count, tidiesUp: false) { runsAgain in
             let before = operations.count
             while !ends, operations.count == before {
-                let inputs = more()
+                let inputs = runsAgain ? [] : more()
                 plan(inputs, now, tick, &operations, &outputs)
                 guard inputs.isEmpty else { continue }
                 operations += planTheEnd(tick)

@@ -61,13 +61,18 @@ final class Database {
     /// Whether the last call that failed on the log or on the file was refused for a quota or the longest file allowed.
     /// The connection's own errno may be of what it did after that.
     private func isUsedUp(_ pointer: Int32) -> Bool {
+        [EDQUOT, EFBIG].contains(control(pointer, SQLITE_FCNTL_LAST_ERRNO))
+    }
+
+    /// What the log's or the file's layer says to an order of one number.
+    private func control(_ pointer: Int32, _ order: Int32) -> Int32 {
         var file: UnsafeMutablePointer<sqlite3_file>?
         guard sqlite3_file_control(handle, "main", pointer, &file) == SQLITE_OK, let file,
             let control = file.pointee.pMethods?.pointee.xFileControl
-        else { return false }
+        else { return 0 }
         var number: Int32 = 0
-        _ = control(file, SQLITE_FCNTL_LAST_ERRNO, &number)
-        return [EDQUOT, EFBIG].contains(number)
+        _ = control(file, order, &number)
+        return number
     }
 
     /// The log stays as it is when this connection is closed.
@@ -117,9 +122,11 @@ final class Database {
         }
     }
 
-    func forgetRows() {
+    /// After the end of a transaction that was not committed: what waited, above SQLite and below it, was part of it.
+    func forgetUndone() {
         waiting = 0
         for entry in gathered { entry.rows.forget() }
+        _ = control(SQLITE_FCNTL_JOURNAL_POINTER, ob_log_writes_forget)
     }
 
     fileprivate func names(_ table: UnsafePointer<CChar>) {

@@ -162,17 +162,19 @@ package final class Queue {
     /// One that throws is undone alone: the transaction is run again with a savepoint around each. An operation may
     /// therefore run twice, and must have no effect but on this queue and on its own place in the answers.
     ///
-    /// `more` is asked when all are done how many came meanwhile, to go into the same transaction; 0 ends it.
+    /// `more` is asked when all are done how many came meanwhile, to go into the same transaction; 0 ends it. Is one to
+    /// be run again, nothing is to join it any more.
     /// `tidiesUp` false: the caller does that once it has told what is stored.
     package func together(
-        _ count: Int, tidiesUp: Bool = true, more: () -> Int = { 0 }, _ operation: (Int) throws -> Void
+        _ count: Int, tidiesUp: Bool = true, more: (_ runsAgain: Bool) -> Int = { _ in 0 },
+        _ operation: (Int) throws -> Void
     ) -> Ending {
         let ending = transact(count, more, operation)
         if tidiesUp, case .done = ending { tidyUp() }
         return ending
     }
 
-    private func transact(_ count: Int, _ more: () -> Int, _ operation: (Int) throws -> Void) -> Ending {
+    private func transact(_ count: Int, _ more: (Bool) -> Int, _ operation: (Int) throws -> Void) -> Ending {
         // Nobody asked for it: it shall not pile up.
         memory.told = []
         memory.campaignTold = []
@@ -185,7 +187,7 @@ package final class Queue {
                     try operation(done)
                     done += 1
                 }
-                count += more()
+                count += more(false)
             } while done < count
             try commit()
             committed()
@@ -194,11 +196,7 @@ package final class Queue {
             let error = undo(to: before, after: error)
             if error.isFull { makeRoom() }
             guard error.isConstraint else { return .nothing(error) }
-            var later = more()
-            while later > 0 {
-                count += later
-                later = more()
-            }
+            count += more(true)
             if count == 1 { return .nothing(error) }
         }
         return oneByOne(count, operation, before)
@@ -275,7 +273,7 @@ package final class Queue {
         memory = before
         pairs.goBack(to: 0)
         records.goBack(to: 0)
-        database.forgetRows()
+        defer { database.forgetUndone() }
         guard let error = error as? StoreError else { preconditionFailure("an operation threw \(error)") }
         guard !database.isAutocommit else { return error }
         do {

@@ -65,16 +65,17 @@ private func serve(_ arguments: Arguments) -> Int32 {
     let flags = Settings.known.compactMap { known in arguments[known.name].map { (name: known.name, value: $0) } }
     let file = arguments["config"]
     let journal = Journal()
-    defer { journal.close() }
     do {
         let daemon = try Daemon(journal: journal) { try Settings.load(file: file, flags: flags) }
         daemon.run()
+        journal.close()
         return 0
     } catch {
         let status = ExitStatus(error)
         journal.write(
             LogLine(
                 .error, status.kind, "outboxd cannot start: \(error)", [(.code, String(status.rawValue))]))
+        journal.close(lastWords: true)
         return status.rawValue
     }
 }

@@ -138,8 +138,29 @@ import Testing
         let answer = try lab.call(
             "POST", "/v1/messages/bulk", lines.joined(separator: "\n"), headers: ["Content-Type: application/x-ndjson"])
         #expect(answer.status == 413, "\(answer.text.prefix(300))")
-        let queued = try #require(answer.json?[path: "data", "queued"]?.integer)
-        #expect(queued > 0 && answer.json?[path: "error", "message"]?.string?.contains("line 3001") ?? false)
+        #expect(answer.json?[path: "data", "queued"]?.integer == 3000)
+        #expect(answer.json?[path: "error", "message"]?.string?.contains("line 3001") ?? false)
+        #expect(try lab.call("GET", "/v1/status").json?[path: "data", "messages", "scheduled"]?.integer == 3000)
+        let nothing = try lab.call(
+            "POST", "/v1/messages/bulk", lines[3000], headers: ["Content-Type: application/x-ndjson"])
+        #expect(nothing.status == 413 && nothing.json?[path: "data", "batchId"]?.string == nil)
+    }
+
+    /// Whoever goes on behind `totalMessages` leaves nothing out, and sends nothing twice.
+    @Test func aStreamThatFindsNoRoomTellsHowFarItCame() throws {
+        let lab = try Lab(daemon: ["--queue-max", "600"])
+        let later = #""sendAt":"2099-01-01T00:00:00Z","message":"hi""#
+        var lines = (0..<4000).map { #"{"to":"1415556\#(1000 + $0)",\#(later)}"# }
+        for index in stride(from: 100, to: 4000, by: 10) { lines[index] = "{broken" }
+        let answer = try lab.call(
+            "POST", "/v1/messages/bulk", lines.joined(separator: "\n"), headers: ["Content-Type: application/x-ndjson"])
+        let data = try #require(answer.json?["data"])
+        #expect(answer.json?[path: "error", "code"]?.string == "QUEUE_FULL", "\(answer.status)")
+        let total = try #require(data["totalMessages"]?.integer)
+        let queued = try #require(data["queued"]?.integer)
+        let failed = Int64(lines.prefix(Int(total)).count { $0 == "{broken" })
+        #expect(queued >= 600 && queued < 2000 && data["failedCount"]?.integer == failed && queued + failed == total)
+        #expect(data["errors"]?.list.count == Int(failed))
         #expect(try lab.call("GET", "/v1/status").json?[path: "data", "messages", "scheduled"]?.integer == queued)
     }
 
