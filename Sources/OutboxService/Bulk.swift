@@ -118,12 +118,12 @@ struct BulkJob {
 
     /// More may be read while a slice is being stored, until about one more waits. A stream with a key goes step by
     /// step, for the key grows with what was read.
-    var readsAhead: Bool { stream && keyed == nil && (waiting.first?.drafts.count ?? 0) < limits.sliceMessages }
+    var readsAhead: Bool { stream && keyed == nil && !firstIsFull }
 
     /// The writer may begin with this while more is read.
-    var hasFullSlice: Bool {
-        !atomic && !dryRun && keyed == nil && (waiting.first?.drafts.count ?? 0) >= limits.sliceMessages
-    }
+    var hasFullSlice: Bool { !atomic && !dryRun && firstIsFull }
+
+    private var firstIsFull: Bool { (waiting.first?.drafts.count ?? 0) >= limits.sliceMessages }
 
     private var firstUnstored: Int? { isWithWriter && !under.isEmpty ? under[0] : waiting.first?.indices.first }
 
@@ -147,9 +147,8 @@ struct BulkJob {
     private var opensBatch: Bool { batch == nil && failure == nil }
 
     mutating func nextKeyedSlice() -> KeyedSlice? {
-        guard isWaiting || opensBatch,
-            let slice = keyed?.nextSlice(batch: batch, atomic: atomic, countMax: limits.sliceMessages)
-        else {
+        guard isWaiting || opensBatch else { return nil }
+        guard let slice = keyed?.nextSlice(batch: batch, atomic: atomic, countMax: limits.sliceMessages) else {
             return nil
         }
         under = slice.items.map(\.index)

@@ -30,9 +30,8 @@ struct KeyedBulk {
         }
     }
 
-    /// The next `countMax` items; nil when none waits and the batch is open.
-    mutating func nextSlice(batch: MessageID?, atomic: Bool, countMax: Int) -> KeyedSlice? {
-        guard isWaiting || batch == nil else { return nil }
+    /// The next `countMax` items.
+    mutating func nextSlice(batch: MessageID?, atomic: Bool, countMax: Int) -> KeyedSlice {
         let items = Array(waiting.prefix(atomic ? waiting.count : countMax))
         waiting.removeFirst(items.count)
         return KeyedSlice(key: key, batch: batch, items: items, atomic: atomic)

@@ -99,25 +99,22 @@ final class Database {
 
     /// To be made before other statements, and kept as long as they are used.
     func gather(_ table: String, columns: String) throws -> GatheredRows {
-        let rows = try GatheredRows(self, table: table, columns: columns)
+        let rows = try GatheredRows(self, table: table, bit: 1 << Tables(gathered.count), columns: columns)
         gathered.append(Gathered(table: table, rows: rows))
         return rows
     }
 
     func add(_ row: SQLValue..., to rows: GatheredRows) throws {
-        guard let place = gathered.firstIndex(where: { $0.rows === rows }) else {
-            preconditionFailure("rows of another")
-        }
         rows.add(row)
-        waiting |= 1 << Tables(place)
-        if rows.isFull || !gathers { try putIn(1 << Tables(place)) }
+        waiting |= rows.bit
+        if rows.isFull || !gathers { try putIn(rows.bit) }
     }
 
     /// What waits of these tables is put in.
     func putIn(_ tables: Tables = .max) throws {
         guard waiting & tables != 0 else { return }
-        for (place, entry) in gathered.enumerated() where waiting & tables & 1 << Tables(place) != 0 {
-            waiting &= ~(1 << Tables(place))
+        for entry in gathered where waiting & tables & entry.rows.bit != 0 {
+            waiting &= ~entry.rows.bit
             try entry.rows.putIn()
         }
     }
@@ -130,9 +127,7 @@ final class Database {
     }
 
     fileprivate func names(_ table: UnsafePointer<CChar>) {
-        for (place, entry) in gathered.enumerated() where strcmp(table, entry.table) == 0 {
-            named |= 1 << Tables(place)
-        }
+        for entry in gathered where strcmp(table, entry.table) == 0 { named |= entry.rows.bit }
     }
 
     // MARK: Statements

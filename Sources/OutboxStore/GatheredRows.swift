@@ -4,6 +4,8 @@
 /// They wait within a transaction. `Database` puts them in before any statement that looks at their table, and the queue
 /// does before it commits: nobody sees that they waited.
 final class GatheredRows {
+    /// Its table's.
+    let bit: Database.Tables
     private let statements: [(rows: Int, statement: Statement)]
     private let rowsMax: Int
     private let columns: Int
@@ -11,7 +13,8 @@ final class GatheredRows {
     private(set) var count = 0
 
     /// `columns` separated by commas.
-    init(_ database: Database, table: String, columns: String) throws {
+    init(_ database: Database, table: String, bit: Database.Tables, columns: String) throws {
+        self.bit = bit
         let count = columns.split(separator: ",").count
         let row = "(\(Array(repeating: "?", count: count).joined(separator: ", ")))"
         statements = try [16, 4, 1].map { rows in
