@@ -7,7 +7,7 @@ drop_in watchdog <<<$'[Service]\nWatchdogSec=2s\nLimitCORE=infinity'
 add_line
 
 restarted() { [ "$(systemctl show -P NRestarts outboxd.service)" = "$1" ] && outboxctl status; }
-load 1500 2>/dev/null &
+load 1500 2>/tmp/cut &
 calls=$!
 sleep 0.2
 systemctl kill -s KILL outboxd.service
@@ -16,6 +16,7 @@ holds "after a kill -9 it is started again" until_true restarted 1
 said "the last process did not end by itself" || fail "the journal does not say that sends were under way"
 kept=$(messages)
 acknowledged=$(cat /tmp/acknowledged)
+[ -n "$acknowledged" ] || fail "the calls did not end as they should: $(cat /tmp/cut)"
 [ "$kept" -ge "$acknowledged" ] || fail "$kept messages are left of $acknowledged"
 # What was on its way may have arrived or not: it is not sent again blindly.
 none_waits() { [ "$(outboxctl ls --status queued,retrying,failed 2>/dev/null | grep -vc '^ID')" = 0 ] && counts processing "$(unknown | wc -l)"; }
