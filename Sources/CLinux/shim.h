@@ -1,4 +1,5 @@
 #pragma once
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,6 +18,7 @@
 
 // Hidden behind _GNU_SOURCE, which no module may define.
 int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+int ppoll(struct pollfd *waits, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 int pthread_setname_np(pthread_t thread, const char *name);
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
 

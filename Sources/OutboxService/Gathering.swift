@@ -6,29 +6,37 @@ struct Gathering {
     private static let waitMax: UInt64 = 3_000_000
     private static let skipsMax = 64
 
-    private var expected = 0
+    /// Callers the last turn answered.
+    private var answered = 0
+    /// Who stood in the inbox as they were answered: none of them.
+    private var behind = 0
     private var wait: UInt64 = 0
     private var misses = 0
     private var skips = 0
 
-    /// A turn that took so many nanoseconds answered so many callers.
-    mutating func ended(replies: Int, took: UInt64) {
-        expected = replies
+    /// All who are expected: who asked while the last turn ran, and who asks again.
+    private var expected: Int { behind + answered }
+
+    /// A turn that took so many nanoseconds answered so many callers, while `behind` waited for the next.
+    mutating func ended(replies: Int, behind: Int, took: UInt64) {
+        answered = replies
+        self.behind = behind
         wait = min(took / 2, Self.waitMax)
         if skips > 0 { skips -= 1 }
     }
 
-    /// Up to which tick to wait for more, with so much at hand; nil: not at all.
-    func deadline(have count: Int, now: UInt64) -> UInt64? {
-        guard expected > 1, skips == 0, count > 0, count < expected else { return nil }
-        return now + wait
+    /// For how many nanoseconds there may be nothing to do while more are waited for, with so much at hand; nil: they
+    /// are not waited for.
+    func patience(have count: Int) -> UInt64? {
+        guard answered > 0, expected > 1, skips == 0, count > 0, count < expected else { return nil }
+        return wait
     }
 
     func isEnough(_ count: Int) -> Bool { count >= expected }
 
     /// It was waited, and so much came together.
     mutating func gathered(_ count: Int) {
-        if count * 2 >= expected {
+        if (count - behind) * 2 >= answered {
             misses = 0
         } else {
             misses += 1

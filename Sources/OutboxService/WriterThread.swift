@@ -69,14 +69,15 @@ final class WriterThread: Sendable {
         var wakeTick: UInt64?
         var gathering = Gathering()
         while true {
-            if !goOn { sleep(inbox.bell, timer, until: wakeTick) }
+            if !goOn { sleep(inbox, timer, until: wakeTick) }
             let mail = TurnMail(inbox, gathering)
             let inputs = mail.first()
-            var replied = 0
+            var (replied, behind) = (0, 0)
             let outputs = step.turn(
                 inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds(),
                 isSynchronised: wallClockIsSynchronised(), more: mail.more
             ) { outputs in
+                behind = inbox.mailbox.count
                 // Sends first: they take longest.
                 if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
                 if !outputs.changedSubscriptions.isEmpty || !outputs.recordedReports.isEmpty {
@@ -87,7 +88,9 @@ final class WriterThread: Sendable {
             }
             if outputs.replies.count > replied { outlets.replies(Array(outputs.replies[replied...])) }
             if mail.gathers { gathering.gathered(mail.count) }
-            gathering.ended(replies: outputs.replies.count, took: mail.worked())
+            if mail.count > 0 {
+                gathering.ended(replies: outputs.replies.count, behind: behind, took: mail.worked())
+            }
             if let end = outputs.logEnd { outlets.logged(end) }
             for line in outputs.log { journal.write(line) }
             if !outputs.refresh.isEmpty { outlets.refresh(outputs.refresh) }
@@ -109,13 +112,17 @@ final class WriterThread: Sendable {
         }
     }
 
-    private static func sleep(_ bell: Bell, _ timer: WallTimer, until tick: UInt64?) {
+    private static func sleep(_ inbox: WriterInbox, _ timer: WallTimer, until tick: UInt64?) {
         var waits = [
-            pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: inbox.bell.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        poll(&waits, 2, tick.map { pollTimeout(untilTick: $0) } ?? -1)
-        bell.clear()
+        // It may have rung for what the last turn took while it waited for more.
+        repeat {
+            let ready = poll(&waits, 2, tick.map { pollTimeout(untilTick: $0) } ?? -1)
+            inbox.bell.clear()
+            if ready <= 0 || waits[1].revents != 0 { break }
+        } while inbox.mailbox.isEmpty
         timer.clear()
     }
 }
@@ -125,36 +132,35 @@ private final class TurnMail {
     private let inbox: WriterInbox
     private let gathering: Gathering
     private let began = steadyNanoseconds()
-    private var deadline: UInt64?
+    private var patience: UInt64?
     /// Nanoseconds in which there was nothing to do.
     private var waited: UInt64 = 0
     private(set) var count = 0
     /// None is to come any more.
     private(set) var isLast = false
 
-    /// Microseconds.
-    private static let pause: UInt32 = 30
-
     init(_ inbox: WriterInbox, _ gathering: Gathering) { (self.inbox, self.gathering) = (inbox, gathering) }
 
-    var gathers: Bool { deadline != nil }
+    var gathers: Bool { patience != nil }
 
     func first() -> [WriterInput] {
         let inputs = take()
-        deadline = gathering.deadline(have: count, now: began)
+        patience = gathering.patience(have: count)
         return inputs
     }
 
     /// Those who are expected to ask again, as they come; none: they are all there, or it was waited long enough.
     func more() -> [WriterInput] {
-        guard let deadline else { return [] }
+        guard let patience else { return [] }
         let from = steadyNanoseconds()
-        defer { waited += steadyNanoseconds() - from }
+        let before = waited
         while !gathering.isEnough(count) {
             let inputs = take()
             if !inputs.isEmpty { return inputs }
-            if steadyNanoseconds() >= deadline { break }
-            usleep(Self.pause)
+            if waited >= patience { break }
+            inbox.bell.wait(nanoseconds: patience - waited)
+            inbox.bell.clear()
+            waited = before + steadyNanoseconds() - from
         }
         return []
     }

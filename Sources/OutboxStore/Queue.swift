@@ -27,6 +27,8 @@ package final class Queue {
     let wamids: WamidStatements
     /// How many of Meta's ids are sorted together.
     package var wamidRunSize = WamidRuns.sizeStandard
+    /// Pages the log may hold before it is written into the file: that takes four syncs, in which nothing else happens.
+    package var logPagesMax: Int32 = 3000
     let optOutHash: OptOutHash
     /// The machine's tz database, by names.
     package var zoneRules: (String) -> TimeZoneRules? = { _ in nil }
@@ -143,9 +145,6 @@ package final class Queue {
     }
 
     // MARK: Transactions
-
-    /// Pages the log may hold before it is written into the file.
-    private static let logPagesMax: Int32 = 1000
 
     /// Why the disk can no longer be trusted, though the last transaction holds: begin no other one.
     package private(set) var lost: StoreError?
@@ -288,7 +287,7 @@ package final class Queue {
     /// meets: the log holds it, and it was synced.
     package func tidyUp() {
         if memory.wamids.fresh >= wamidRunSize { afterCommit { try sortWamids() } }
-        shortenLog(from: Self.logPagesMax)
+        shortenLog(from: logPagesMax)
     }
 
     /// The log cannot grow: what it holds goes into the file, so that the next transaction may write over it.

@@ -30,6 +30,13 @@ package final class Bell: Sendable {
         }
     }
 
+    /// Sleeps until it rings, or for so many nanoseconds, which are less than a second.
+    package func wait(nanoseconds: UInt64) {
+        var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var time = timespec(tv_sec: 0, tv_nsec: Int(min(nanoseconds, 999_999_999)))
+        _ = ppoll(&wait, 1, &time, nil)
+    }
+
     /// Forgets the rings so far.
     package func clear() {
         var count: UInt64 = 0
@@ -66,6 +73,10 @@ package final class Mailbox<Value: Sendable>: Sendable {
         }
         if first { ring() }
     }
+
+    package var count: Int { values.withLock { $0.count } }
+
+    package var isEmpty: Bool { count == 0 }
 
     package func take() -> [Value] {
         values.withLock { values in

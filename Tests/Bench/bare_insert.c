@@ -50,7 +50,7 @@ int main(int count, char **words) {
     check(sqlite3_exec(
         database,
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA foreign_keys = ON;"
-        "PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -16384",
+        "PRAGMA wal_autocheckpoint = 3000; PRAGMA cache_size = -16384",
         NULL, NULL, NULL));
     sqlite3_stmt *begin = prepare("BEGIN IMMEDIATE"), *commit = prepare("COMMIT");
     sqlite3_stmt *event = prepare(

@@ -46,6 +46,8 @@ final class Load {
 
     func open() throws {
         queue = try Queue(path: path, reading: reading(now))
+        // It happens often enough to be cut in two.
+        queue?.logPagesMax = 1000
         transact([setUp])
     }
 

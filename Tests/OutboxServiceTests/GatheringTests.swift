@@ -6,35 +6,48 @@ import Testing
 @Suite struct GatheringTests {
     @Test func itWaitsForThoseItAnsweredAndNoLongerThanHalfATurn() {
         var gathering = Gathering()
-        #expect(gathering.deadline(have: 1, now: 100) == nil)
-        gathering.ended(replies: 16, took: 400_000)
-        #expect(gathering.deadline(have: 3, now: 100) == 200_100)
+        #expect(gathering.patience(have: 1) == nil)
+        gathering.ended(replies: 16, behind: 0, took: 400_000)
+        #expect(gathering.patience(have: 3) == 200_000)
         #expect(!gathering.isEnough(15) && gathering.isEnough(16))
-        #expect(gathering.deadline(have: 16, now: 100) == nil && gathering.deadline(have: 0, now: 100) == nil)
-        gathering.ended(replies: 16, took: 60_000_000)
-        #expect(gathering.deadline(have: 3, now: 0) == 3_000_000)
+        #expect(gathering.patience(have: 16) == nil && gathering.patience(have: 0) == nil)
+        gathering.ended(replies: 16, behind: 0, took: 60_000_000)
+        #expect(gathering.patience(have: 3) == 3_000_000)
     }
 
-    @Test func oneCallerWaitsForNobody() {
+    /// Else two halves would stay two halves.
+    @Test func whoAskedWhileTheLastTurnRanIsExpectedWithThoseItAnswered() {
         var gathering = Gathering()
-        gathering.ended(replies: 1, took: 400_000)
-        #expect(gathering.deadline(have: 1, now: 0) == nil)
+        gathering.ended(replies: 9, behind: 7, took: 400_000)
+        #expect(gathering.patience(have: 7) != nil)
+        #expect(!gathering.isEnough(15) && gathering.isEnough(16))
+        gathering.ended(replies: 1, behind: 1, took: 400_000)
+        #expect(gathering.patience(have: 1) != nil && gathering.isEnough(2))
+    }
+
+    @Test func oneCallerWaitsForNobodyAndNobodyForWhatIsNoCaller() {
+        var gathering = Gathering()
+        gathering.ended(replies: 1, behind: 0, took: 400_000)
+        #expect(gathering.patience(have: 1) == nil)
+        gathering.ended(replies: 0, behind: 5, took: 400_000)
+        #expect(gathering.patience(have: 2) == nil)
     }
 
     @Test func whereNobodyComesBackItStopsWaitingForLongerAndLonger() {
         var gathering = Gathering()
         var waited: [Int] = []
         for turn in 0..<40 {
-            gathering.ended(replies: 16, took: 400_000)
-            guard gathering.deadline(have: 2, now: 0) != nil else { continue }
+            gathering.ended(replies: 16, behind: 4, took: 400_000)
+            guard gathering.patience(have: 5) != nil else { continue }
             waited.append(turn)
-            gathering.gathered(3)
+            // Who stood there before has not come back.
+            gathering.gathered(9)
         }
         #expect(waited == [0, 2, 6, 14, 30])
-        for _ in 0..<32 { gathering.ended(replies: 16, took: 400_000) }
-        #expect(gathering.deadline(have: 2, now: 0) != nil)
-        gathering.gathered(16)
-        gathering.ended(replies: 16, took: 400_000)
-        #expect(gathering.deadline(have: 2, now: 0) != nil)
+        for _ in 0..<32 { gathering.ended(replies: 16, behind: 4, took: 400_000) }
+        #expect(gathering.patience(have: 5) != nil)
+        gathering.gathered(20)
+        gathering.ended(replies: 16, behind: 4, took: 400_000)
+        #expect(gathering.patience(have: 5) != nil)
     }
 }
