@@ -30,7 +30,7 @@ package final class Bell: Sendable {
         }
     }
 
-    /// Sleeps until it rings, or for so many nanoseconds, which are less than a second.
+    /// Sleeps until it rings, for so many nanoseconds at most, which are less than a second.
     package func wait(nanoseconds: UInt64) {
         var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         var time = timespec(tv_sec: 0, tv_nsec: Int(min(nanoseconds, 999_999_999)))
@@ -74,6 +74,7 @@ package final class Mailbox<Value: Sendable>: Sendable {
         if first { ring() }
     }
 
+    /// How many wait to be taken.
     package var count: Int { values.withLock { $0.count } }
 
     package var isEmpty: Bool { count == 0 }

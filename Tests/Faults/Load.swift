@@ -46,7 +46,7 @@ final class Load {
 
     func open() throws {
         queue = try Queue(path: path, reading: reading(now))
-        // It happens often enough to be cut in two.
+        // So that a load of this length writes its log into the file a few times.
         queue?.logPagesMax = 1000
         transact([setUp])
     }
