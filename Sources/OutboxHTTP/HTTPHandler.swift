@@ -3,6 +3,9 @@ package struct Exchange: Hashable, Sendable {
     let descriptor: Int32
     let serial: UInt64
 
+    /// The same for all on one connection; others get the number once that has ended.
+    package var connection: Int32 { descriptor }
+
     package init(descriptor: Int32, serial: UInt64) {
         self.descriptor = descriptor
         self.serial = serial

@@ -18,9 +18,11 @@ struct DiskRoom: Equatable {
     /// Kept instead of the reserve, in bytes.
     var set: UInt64?
 
+    func kept(of size: UInt64) -> UInt64 { set ?? min(Self.reserve, size / Self.part) }
+
     /// Nil: as before.
     mutating func found(free: UInt64, size: UInt64) -> Change? {
-        let kept = set ?? min(Self.reserve, size / Self.part)
+        let kept = kept(of: size)
         // Somewhat more than what ended it: nobody is to be let in and turned away by turns.
         let needed = kept + kept / 4
         if takesMessages, free < kept {

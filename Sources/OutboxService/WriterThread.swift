@@ -11,7 +11,7 @@ struct WriterInbox: Sendable {
         case end
     }
 
-    fileprivate let bell: Bell
+    let bell: Bell
     fileprivate let mailbox: Mailbox<Mail>
 
     init() {
@@ -67,17 +67,16 @@ final class WriterThread: Sendable {
         var ending = false
         var goOn = true
         var wakeTick: UInt64?
-        var gathering = Gathering()
+        let gathering = Gathering()
         while true {
             if !goOn { sleep(inbox, timer, until: wakeTick) }
             let mail = TurnMail(inbox, gathering)
             let inputs = mail.first()
-            var (replied, behind) = (0, 0)
+            var replied = 0
             let outputs = step.turn(
                 inputs, now: Timestamp(milliseconds: wallClockMilliseconds()), tick: steadyNanoseconds(),
                 isSynchronised: wallClockIsSynchronised(), more: mail.more
             ) { outputs in
-                behind = inbox.mailbox.count
                 // Sends first: they take longest.
                 if !outputs.attempts.isEmpty { outlets.attempts(outputs.attempts) }
                 if !outputs.changedSubscriptions.isEmpty || !outputs.recordedReports.isEmpty {
@@ -87,9 +86,10 @@ final class WriterThread: Sendable {
                 replied = outputs.replies.count
             }
             if outputs.replies.count > replied { outlets.replies(Array(outputs.replies[replied...])) }
-            if mail.gathers { gathering.gathered(mail.count) }
-            if mail.count > 0 {
-                gathering.ended(replies: outputs.replies.count, behind: behind, took: mail.worked())
+            if mail.gathers { gathering.gathered() }
+            if mail.hasCome {
+                let connections = outputs.replies.lazy.map(\.0.connection)
+                gathering.ended(connections, at: steadyNanoseconds(), took: mail.worked())
             }
             if let end = outputs.logEnd { outlets.logged(end) }
             for line in outputs.log { journal.write(line) }
@@ -112,17 +112,18 @@ final class WriterThread: Sendable {
         }
     }
 
-    private static func sleep(_ inbox: WriterInbox, _ timer: WallTimer, until tick: UInt64?) {
+    /// Until there is mail, or until that moment.
+    static func sleep(_ inbox: WriterInbox, _ timer: WallTimer, until tick: UInt64?) {
         var waits = [
             pollfd(fd: inbox.bell.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        // It may have rung for what the last turn took while it waited for more.
-        repeat {
+        // The last turn may have taken what it rang for, or left what it rang for.
+        while inbox.mailbox.isEmpty {
             let ready = poll(&waits, 2, tick.map { pollTimeout(untilTick: $0) } ?? -1)
             inbox.bell.clear()
             if ready <= 0 || waits[1].revents != 0 { break }
-        } while inbox.mailbox.isEmpty
+        }
         timer.clear()
     }
 }
@@ -135,7 +136,7 @@ private final class TurnMail {
     private var patience: UInt64?
     /// Nanoseconds in which there was nothing to do.
     private var waited: UInt64 = 0
-    private(set) var count = 0
+    private(set) var hasCome = false
     /// None is to come any more.
     private(set) var isLast = false
 
@@ -145,16 +146,16 @@ private final class TurnMail {
 
     func first() -> [WriterInput] {
         let inputs = take()
-        patience = gathering.patience(have: count)
+        patience = hasCome ? gathering.patience(at: began) : nil
         return inputs
     }
 
-    /// Those who are expected to ask again, as they come; none: they are all there, or it was waited long enough.
+    /// What comes until those who are expected to ask again are all there; none: they are, or it was waited long enough.
     func more() -> [WriterInput] {
         guard let patience else { return [] }
         let from = steadyNanoseconds()
         let before = waited
-        while !gathering.isEnough(count) {
+        while !gathering.isComplete, steadyNanoseconds() < began + Gathering.turnMax {
             let inputs = take()
             if !inputs.isEmpty { return inputs }
             if waited >= patience { break }
@@ -170,11 +171,14 @@ private final class TurnMail {
 
     private func take() -> [WriterInput] {
         let mails = inbox.mailbox.take()
-        count += mails.count
+        hasCome = hasCome || !mails.isEmpty
         return mails.compactMap { mail in
-            if case .input(let input) = mail { return input }
-            isLast = true
-            return nil
+            guard case .input(let input) = mail else {
+                isLast = true
+                return nil
+            }
+            if let connection = input.exchange?.connection { gathering.came(connection) }
+            return input
         }
     }
 }

@@ -28,7 +28,14 @@ package final class Queue {
     /// How many of Meta's ids are sorted together.
     package var wamidRunSize = WamidRuns.sizeStandard
     /// Pages the log may hold before it is written into the file: that takes four syncs, in which nothing else happens.
-    package var logPagesMax: Int32 = 3000
+    package var logPagesMax = Int32(Queue.logPagesUsual.upperBound)
+    private static let logPagesUsual: ClosedRange<Int> = 1000...3000
+
+    /// Pages of a log that is to be no longer than so many bytes, as far as that is usual.
+    package static func logPages(in bytes: UInt64) -> Int32 {
+        Int32(max(logPagesUsual.lowerBound, Int(min(bytes / 4096, UInt64(logPagesUsual.upperBound)))))
+    }
+
     let optOutHash: OptOutHash
     /// The machine's tz database, by names.
     package var zoneRules: (String) -> TimeZoneRules? = { _ in nil }

@@ -39,7 +39,7 @@ extension Database {
             PRAGMA secure_delete = FAST;  -- costs no writing; Erasure sees to the rest
             PRAGMA foreign_keys = ON;
             PRAGMA wal_autocheckpoint = 0;  -- Queue sees to it
-            PRAGMA journal_size_limit = 16777216;  -- a log that had to grow longer is cut back when it begins anew
+            PRAGMA journal_size_limit = 33554432;  -- a log that had to grow longer is cut back when it begins anew
             PRAGMA cache_size = -16384;
             """)
         database.countLog()

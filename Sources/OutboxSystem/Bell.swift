@@ -74,10 +74,7 @@ package final class Mailbox<Value: Sendable>: Sendable {
         if first { ring() }
     }
 
-    /// How many wait to be taken.
-    package var count: Int { values.withLock { $0.count } }
-
-    package var isEmpty: Bool { count == 0 }
+    package var isEmpty: Bool { values.withLock { $0.isEmpty } }
 
     package func take() -> [Value] {
         values.withLock { values in

@@ -65,6 +65,8 @@
         func run() -> [String] {
             do {
                 let queue = try Queue(path: path, reading: reading(now))
+                // So that the log is written into the file now and then.
+                queue.logPagesMax = 300
                 step = try WriterStep(queue: queue, slotsMax: 8, chance: Dice(seed: 5), shown: { $0 })
                 calls = try CallDesk(path: path, seed: seed)
             } catch is StoreError {

@@ -31,6 +31,16 @@ private typealias Status = OutboxService.ExitStatus
         #expect(room.found(free: (1 << 20) - 1, size: 16 << 20) != nil)
     }
 
+    /// What it holds has to find room in the file when only the reserve is left.
+    @Test func theLogIsShorterOnASmallDisk() throws {
+        let desk = try Desk(slots: 4)
+        for (megabytes, pages) in [(10 << 10, 3000), (256, 2048), (64, 1000), (16, 1000)] as [(UInt64, Int32)] {
+            desk.room.withLock { $0 = (megabytes << 20, megabytes << 20) }
+            _ = desk.turn([.submit(desk.exchange, try desk.draft("14155550100"), nil)])
+            #expect(desk.step.queue.logPagesMax == pages)
+        }
+    }
+
     /// What is in the queue goes on, and says so; what is new is refused until there is room.
     @Test func stateChangesCommitWhileMessagesAreRefused() throws {
         let desk = try Desk(slots: 4)
