@@ -18,6 +18,7 @@ struct DiskRoom: Equatable {
     /// Kept instead of the reserve, in bytes.
     var set: UInt64?
 
+    /// Bytes kept free on a disk of so many.
     func kept(of size: UInt64) -> UInt64 { set ?? min(Self.reserve, size / Self.part) }
 
     /// Nil: as before.

@@ -11,8 +11,8 @@ final class Gathering {
     private static let skipsMax = 64
 
     /// The turn that answered a connection last, by its descriptor; 0: it has asked again.
-    private var turns: [UInt32] = []
-    private var turn: UInt32 = 0
+    private var turns: [UInt64] = []
+    private var turn: UInt64 = 0
     private var endedAt: UInt64 = 0
     /// How many the last turn answered, and how many of them have asked again.
     private var answered = 0
@@ -25,7 +25,7 @@ final class Gathering {
 
     /// A turn that took so many nanoseconds answered callers on these connections.
     func ended(_ connections: some Sequence<Int32>, at now: UInt64, took: UInt64) {
-        turn = turn == .max ? 1 : turn + 1
+        turn += 1
         (answered, back, endedAt) = (0, 0, now)
         for connection in connections.map(Int.init) {
             if connection >= turns.count { turns += Array(repeating: 0, count: connection + 64 - turns.count) }
@@ -39,7 +39,7 @@ final class Gathering {
     /// Somebody asks on this connection.
     func came(_ connection: Int32) {
         let connection = Int(connection)
-        guard connection < turns.count, turns[connection] == turn, turn > 0 else { return }
+        guard connection < turns.count, turns[connection] == turn else { return }
         turns[connection] = 0
         back += 1
     }

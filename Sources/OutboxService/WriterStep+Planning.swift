@@ -112,13 +112,11 @@ extension WriterStep {
     }
 
     /// What the log holds must find room in the file, too, when nothing but the reserve is left.
-    func limitLog(_ diskSize: UInt64) {
-        queue.logPagesMax = Queue.logPages(in: diskRoom.kept(of: diskSize) / 2)
-    }
+    func limitLog(diskSize: UInt64) { queue.limitLog(to: diskRoom.kept(of: diskSize) / 2) }
 
     private func lookAtDisk(_ outputs: inout Outputs) {
         guard let room = room() else { return }
-        limitLog(room.size)
+        limitLog(diskSize: room.size)
         guard let change = diskRoom.found(free: room.free, size: room.size) else { return }
         func megabytes(_ bytes: UInt64) -> String { "\(bytes >> 20).\((bytes >> 10 & 1023) * 10 / 1024) MiB" }
         switch change {

@@ -113,7 +113,7 @@ final class WriterStep<Chance: RandomNumberGenerator> {
         words = WriterWords(
             idText: { queue.codec.text($0) }, mediaText: { queue.codec.text($0, .media) },
             inboundText: { queue.codec.text($0, .inbound) }, shown: shown, writes: writes)
-        if let size = room()?.size { limitLog(size) }
+        if let size = room()?.size { limitLog(diskSize: size) }
     }
 
     func close() throws { try queue.close() }

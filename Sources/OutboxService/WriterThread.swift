@@ -112,13 +112,13 @@ final class WriterThread: Sendable {
         }
     }
 
-    /// Until there is mail, or until that moment.
+    /// Until there is mail, until the timer's moment, or until that one.
     static func sleep(_ inbox: WriterInbox, _ timer: WallTimer, until tick: UInt64?) {
         var waits = [
             pollfd(fd: inbox.bell.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: timer.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        // The last turn may have taken what it rang for, or left what it rang for.
+        // The bell alone does not tell: the last turn may have taken the mail it rang for, or heard it and left the mail.
         while inbox.mailbox.isEmpty {
             let ready = poll(&waits, 2, tick.map { pollTimeout(untilTick: $0) } ?? -1)
             inbox.bell.clear()
@@ -153,15 +153,14 @@ private final class TurnMail {
     /// What comes until those who are expected to ask again are all there; none: they are, or it was waited long enough.
     func more() -> [WriterInput] {
         guard let patience else { return [] }
-        let from = steadyNanoseconds()
-        let before = waited
         while !gathering.isComplete, steadyNanoseconds() < began + Gathering.turnMax {
             let inputs = take()
             if !inputs.isEmpty { return inputs }
             if waited >= patience { break }
+            let from = steadyNanoseconds()
             inbox.bell.wait(nanoseconds: patience - waited)
             inbox.bell.clear()
-            waited = before + steadyNanoseconds() - from
+            waited += steadyNanoseconds() - from
         }
         return []
     }

@@ -28,14 +28,7 @@ package final class Queue {
     /// How many of Meta's ids are sorted together.
     package var wamidRunSize = WamidRuns.sizeStandard
     /// Pages the log may hold before it is written into the file: that takes four syncs, in which nothing else happens.
-    package var logPagesMax = Int32(Queue.logPagesUsual.upperBound)
-    private static let logPagesUsual: ClosedRange<Int> = 1000...3000
-
-    /// Pages of a log that is to be no longer than so many bytes, as far as that is usual.
-    package static func logPages(in bytes: UInt64) -> Int32 {
-        Int32(max(logPagesUsual.lowerBound, Int(min(bytes / 4096, UInt64(logPagesUsual.upperBound)))))
-    }
-
+    package var logPagesMax: Int32 = 3000
     let optOutHash: OptOutHash
     /// The machine's tz database, by names.
     package var zoneRules: (String) -> TimeZoneRules? = { _ in nil }
@@ -296,6 +289,9 @@ package final class Queue {
         if memory.wamids.fresh >= wamidRunSize { afterCommit { try sortWamids() } }
         shortenLog(from: logPagesMax)
     }
+
+    /// The log shall be no longer than so many bytes, as far as that leaves it 1,000 pages; beyond 3,000 it gains nothing.
+    package func limitLog(to bytes: UInt64) { logPagesMax = Int32(max(1000, min(bytes / 4096, 3000))) }
 
     /// The log cannot grow: what it holds goes into the file, so that the next transaction may write over it.
     private func makeRoom() { shortenLog(from: 1) }
